@@ -1,0 +1,22 @@
+package atomic
+
+import "unsafe"
+
+// Chan is an atomic reference to a channel of struct{}; its zero value holds nil.
+//
+// A channel is one pointer, so this takes 8 bytes. A sync/atomic.Value would take 16 and compare a type
+// word on each load; a pointer to a channel variable would be one more allocation.
+type Chan struct {
+	p unsafePointer
+}
+
+// Load returns the channel held, or nil.
+func (c *Chan) Load() chan struct{} {
+	p := c.p.Load()
+	return *(*chan struct{})(unsafe.Pointer(&p))
+}
+
+// CompareAndSwap replaces old by the channel next and reports whether it did.
+func (c *Chan) CompareAndSwap(old, next chan struct{}) bool {
+	return c.p.CompareAndSwap(*(*unsafe.Pointer)(unsafe.Pointer(&old)), *(*unsafe.Pointer)(unsafe.Pointer(&next)))
+}

@@ -1,0 +1,34 @@
+//go:build !breaker_explore
+
+package atomic
+
+import "go.uber.org/atomic"
+
+type (
+	Int32          = atomic.Int32
+	Uint32         = atomic.Uint32
+	Pointer[T any] = atomic.Pointer[T]
+	unsafePointer  = atomic.UnsafePointer
+)
+
+// Uint32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared yet.
+func Uint32Of(v uint32) Uint32 { return *atomic.NewUint32(v) }
+
+// Int32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared yet.
+func Int32Of(v int32) Int32 { return *atomic.NewInt32(v) }
+
+// Close closes c.
+func Close(c chan struct{}) { close(c) }
+
+// Closed reports whether c is closed. It takes no lock. Nothing is ever sent on c.
+func Closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// Wait blocks until c is closed.
+func Wait(c <-chan struct{}) { <-c }
