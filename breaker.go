@@ -1,0 +1,222 @@
+package breaker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kamilsk/breaker/internal/atomic"
+)
+
+// Interface is what every breaker is, and what Multiplex, NopCloser and ToContext take.
+//
+// It is sealed: only this package implements it. A type that embeds a Breaker, a *Breaker or an
+// Interface satisfies it too.
+type Interface interface {
+	// Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything it
+	// holds. When it returns, Done is closed. It is idempotent.
+	Close()
+	// Done returns the channel that is closed when the breaker trips. It is never nil, and always the same.
+	Done() <-chan struct{}
+	// Err returns nil as long as Done is open, and a non-nil error that matches Interrupted afterwards.
+	Err() error
+
+	breaker() *Breaker
+}
+
+// A Breaker carries one bit, interrupted or not, and the reason, from any source to any number of waiters.
+//
+// Its zero value is an open breaker that only Trip and Close trip, ready for use and for embedding. It must not be
+// copied; go vet reports it if it is. All methods may be called concurrently, also from callbacks.
+//
+// A breaker is tripped once and for all: it can't be reset, because a source that fires late would then
+// interrupt work that it doesn't know.
+type Breaker struct {
+	_ noCopy
+
+	// state is the machine drawn in state.go, and the kind of the breaker. Everyone writes it, by CAS.
+	state atomic.Uint32
+	// done is written by Done, closed by the winner of the trip.
+	done onceClose
+	// cause is written by the winner, before it publishes; read by those who have seen the breaker settled or
+	// Done closed. Nil stands for ErrClosed, so that a plain close has nothing to write.
+	cause error
+	// registry holds the callbacks.
+	registry registry
+}
+
+// New returns an open breaker that only Trip and Close trip. It costs one allocation and no goroutine.
+func New() *Breaker { return new(Breaker) }
+
+// Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything it holds.
+//
+// When it returns, Done is closed, whoever closed it. If this call tripped the breaker, the callbacks have run,
+// too, and nothing is left of it: no timer, registration, signal handler or goroutine. It is idempotent.
+func (b *Breaker) Close() { b.trip(nil, 0) }
+
+// Trip trips the breaker with the given cause and reports whether it did: true iff this call is the one that tripped it.
+//
+// Cause then returns the very error given, or Interrupted if it is nil. When Trip returns, Done is closed, whoever
+// closed it. If it returns true, the callbacks have run on the calling goroutine and everything is released.
+func (b *Breaker) Trip(cause error) bool {
+	if cause == nil {
+		cause = Interrupted
+	}
+	return b.trip(cause, expiredMark(cause))
+}
+
+// Done returns the channel that is closed when the breaker trips. It is never nil, and always the same.
+//
+// The first call makes the channel, and starts watching the source of a breaker over a channel or a context. It is
+// lock-free.
+func (b *Breaker) Done() <-chan struct{} {
+	if b.state.Load()&(flagDone|flagPoll) == flagDone {
+		return b.done.get()
+	}
+	b.watch()
+	return b.handOut()
+}
+
+// Err returns nil as long as Done is open, and a non-nil error afterwards. It is one atomic load, never blocks and
+// never allocates. A breaker over a channel or a context on which nobody waits yet asks its source
+// as well, and trips if that has ended.
+//
+// The error is Interrupted. Only of a breaker that BreakByContext returned, and that its context tripped, it is
+// another one, which matches both Interrupted and the error of the context. For the reason, see Cause.
+func (b *Breaker) Err() error {
+	s := b.state.Load()
+	if s&(phase|flagPoll) == open {
+		return nil
+	}
+	return b.err(s)
+}
+
+// err is Err when the breaker isn't simply open. It is apart so that Err is inlined.
+func (b *Breaker) err(s uint32) error {
+	if s&(settled|flagOwnErr) == settled {
+		return Interrupted
+	}
+	s, ok := b.observe(s)
+	switch {
+	case !ok:
+		return nil
+	case s&flagOwnErr != 0:
+		return contextOf(b).err(s)
+	default:
+		return Interrupted
+	}
+}
+
+// observe reports whether the breaker has tripped, asking a source that isn't watched. It takes the word just
+// loaded and returns the one it decided on.
+func (b *Breaker) observe(s uint32) (uint32, bool) {
+	if s&(phase|flagPoll) == flagPoll {
+		b.poll()
+		s = b.state.Load()
+	}
+	return s, b.hasTripped(s)
+}
+
+// Cause returns nil as long as Done is open. Afterwards it returns why the breaker tripped, which never changes:
+//
+//   - the error given to Trip, or Interrupted if that was nil;
+//   - context.Cause of the context that ended;
+//   - an error that matches context.DeadlineExceeded, after a timeout or a deadline;
+//   - a SignalError, after a signal;
+//   - ErrClosed, after a plain Close;
+//   - an error that says so, after a channel's close or value, or if there was nothing to wait for.
+//
+// A Multiplex has the cause of the breaker that tripped it. The errors made by this package match
+// Interrupted, and what ToContext(b).Err() returns, as well.
+func (b *Breaker) Cause() error {
+	if _, ok := b.observe(b.state.Load()); !ok {
+		return nil
+	}
+	if b.cause == nil {
+		return ErrClosed
+	}
+	return b.cause
+}
+
+// State returns Open, Tripped or Closed. In the state Tripped Done may be about to be closed; to know whether work
+// has to stop, ask Err.
+func (b *Breaker) State() State {
+	s, _ := b.observe(b.state.Load())
+	return stateOf(s)
+}
+
+// Deadline returns the earliest known moment at which the breaker will trip by itself, and whether there is one. It stays
+// what it was when the breaker trips. A timeout's moment is kept on the monotonic clock: two results compare by
+// Equal, and one may differ from another in the wall clock's reading if that was set meanwhile.
+func (b *Breaker) Deadline() (time.Time, bool) {
+	if b.state.Load()&flagTimed == 0 {
+		return time.Time{}, false
+	}
+	return b.deadline()
+}
+
+// OnTrip registers f to be called once if the breaker trips, and returns a function that takes it back.
+//
+// The call comes with Done already closed, on the goroutine that trips the breaker, so f must not block. It may do anything
+// else: register, stop, trip, close. If f panics, the other callbacks run all the same, the sources are released, and
+// the panic goes on up that goroutine. On a breaker that has tripped, f runs before OnTrip returns.
+//
+// The function stop reports true iff it has prevented the call; f then never starts. It never waits for
+// f, so it may be called from anywhere, also from f, and also concurrently; from the second time on it
+// returns false.
+//
+// Registering and stopping are lock-free and cost the same however many others are registered: one allocation, and one more
+// if stop outlives the caller's frame. OnTrip panics if f is nil.
+func (b *Breaker) OnTrip(f func()) (stop func() bool) {
+	// Inlined into the caller, who then needs no allocation for stop. A method value is cheap enough for that, a function
+	// literal isn't.
+	return b.onTrip(f).stop
+}
+
+func (b *Breaker) onTrip(f func()) handle {
+	if f == nil {
+		panic("breaker: OnTrip: the callback is nil")
+	}
+	c := &callback{f: f}
+	if !b.register(&c.registration) {
+		c.f = nil
+		b.awaitDone() // promise 6: with Done already closed
+		f()
+	}
+	return handle{b, c}
+}
+
+func (b *Breaker) breaker() *Breaker { return b }
+
+// trip is what every source and every owner ends in.
+func (b *Breaker) trip(cause error, mark uint32) bool {
+	if !b.claim(mark, cause == nil) {
+		b.awaitDone()
+		return false
+	}
+	b.finish(cause)
+	return true
+}
+
+// finish is what the winner does after its claim.
+func (b *Breaker) finish(cause error) {
+	if cause != nil {
+		b.cause = cause
+	}
+	b.publish()
+	b.settle()
+}
+
+// expiredMark returns flagExpired if the cause is a deadline's.
+func expiredMark(cause error) uint32 {
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return flagExpired
+	}
+	return 0
+}
+
+// noCopy makes go vet report copies.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}

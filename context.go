@@ -1,0 +1,194 @@
+package breaker
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its cause. When it trips, for
+// whatever reason, it calls cancel, if that isn't nil. A context that is done already gives a tripped breaker.
+//
+// It costs one allocation. While nobody waits for it, Err asks ctx and nothing is registered; the
+// first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc, which needs a goroutine only if ctx isn't of
+// package context, and not derived from one that is, nor from ToContext. Then the trip follows the end of ctx, on a
+// goroutine that package context starts for it. BreakByContext panics if ctx is nil.
+func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
+	if ctx == nil {
+		panic("breaker: BreakByContext: ctx is nil")
+	}
+	b := &contextBreaker{ctx: ctx, cancel: cancel}
+	flags := flagHeld | flagTimed | flagValues
+	view, isView := ctx.(*contextView)
+	if cancel != nil || isView {
+		flags |= flagOwnErr // a plain close cancels ctx, so Err has to match that
+	}
+	if isView {
+		b.links = []link{{source: (*Breaker)(view)}}
+		b.links[0].keep = true
+	}
+	if isView || ctx.Done() != nil {
+		flags |= flagPoll
+	}
+	b.state = wordOf(kindContext, flags)
+	if flags&flagPoll != 0 {
+		b.poll()
+	}
+	return &b.Breaker
+}
+
+// contextBreaker listens to a context of others.
+type contextBreaker struct {
+	node
+
+	// ctx never changes: values and the deadline are looked up in it, also after the trip.
+	ctx context.Context
+	// cancel is the winner's.
+	cancel context.CancelFunc
+	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
+	stop func() bool
+	// own is Err if flagOwnErr is set and it isn't nil. Written by the winner before it publishes.
+	own error
+}
+
+// err returns what Err is if flagOwnErr is set, the word being s.
+func (b *contextBreaker) err(s uint32) error {
+	switch {
+	case b.own != nil:
+		return b.own
+	case s&flagExpired != 0:
+		return errContextExpired
+	default:
+		return errContextCanceled
+	}
+}
+
+// poll trips the breaker if ctx is done.
+func (b *contextBreaker) poll() {
+	if err := b.ctx.Err(); err != nil {
+		b.tripBy(err)
+	}
+}
+
+// attach registers with ctx.
+func (b *contextBreaker) attach() {
+	if len(b.links) > 0 {
+		b.listen(&b.links[0]) // out of ToContext: straight to the breaker behind it
+		return
+	}
+	b.stop = context.AfterFunc(b.ctx, b.poll)
+}
+
+func (b *contextBreaker) tripBy(err error) {
+	cause := context.Cause(b.ctx)
+	mark := flagOwnErr | expiredMark(cause)
+	if errors.Is(err, context.DeadlineExceeded) {
+		mark |= flagExpired // the context's own cause may hide that
+	}
+	if b.claim(mark, false) {
+		b.own = contextErrorOf(err)
+		b.finish(cause)
+	}
+}
+
+// release takes the registration back and returns the cancel function, which is the user's.
+func (b *contextBreaker) release() func() {
+	if b.stop != nil {
+		b.stop()
+		b.stop = nil
+	}
+	cancel := b.cancel
+	b.cancel = nil
+	return cancel
+}
+
+// contextView is a Breaker seen through another method set, so that a view costs no allocation.
+type contextView Breaker
+
+// ToContext returns a context that is done at the same instant as the breaker.
+//
+//   - Its Err is context.DeadlineExceeded if the breaker's cause matches that, else context.Canceled.
+//   - context.Cause of it, and of contexts derived from it, is the breaker's Cause.
+//   - Its Deadline is the breaker's.
+//   - Its Value looks into the contexts among the breaker's sources.
+//
+// It costs nothing and starts no goroutine, nor does deriving from it: package context registers by its method
+// AfterFunc. ToContext panics if the breaker is nil.
+func ToContext(br Interface) context.Context { return (*contextView)(mustUnwrap(br, "ToContext")) }
+
+func (v *contextView) Deadline() (time.Time, bool) { return (*Breaker)(v).Deadline() }
+
+func (v *contextView) Done() <-chan struct{} { return (*Breaker)(v).Done() }
+
+func (v *contextView) Err() error {
+	b := (*Breaker)(v)
+	s, ok := b.observe(b.state.Load())
+	switch {
+	case !ok:
+		return nil
+	case s&flagExpired != 0:
+		return context.DeadlineExceeded
+	default:
+		return context.Canceled
+	}
+}
+
+func (v *contextView) Value(key any) any {
+	b := (*Breaker)(v)
+	if key == causeKey {
+		return b.causeContext()
+	}
+	return b.value(key)
+}
+
+// String names the view in the String of contexts derived from it.
+func (v *contextView) String() string { return "breaker.ToContext" }
+
+// AfterFunc is what package context looks for when it derives a context: with it, it needs no goroutine.
+//
+// It calls the method holding a mutex that f locks as well. So, other than OnTrip, a late
+// registration runs f in a goroutine of its own; and f must find Err non-nil, or it panics.
+func (v *contextView) AfterFunc(f func()) func() bool {
+	b := (*Breaker)(v)
+	c := &callback{f: f}
+	if !b.register(&c.registration) {
+		c.f = nil
+		b.awaitDone()
+		go f()
+	}
+	return handle{b, c}.stop
+}
+
+// causeContext answers context.Cause, which knows a cause only from a context of its own package, and asks
+// for that by a private key. Once the breaker has tripped, a context that ended with our cause is made to be asked.
+// Before, there is none: those among the sources aren't ours, and package context would
+// compare their Done with ours and find them different.
+func (b *Breaker) causeContext() any {
+	cause := b.Cause()
+	if cause == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	return ctx.Value(causeKey)
+}
+
+// causeKey is the private key by which context.Cause asks.
+var causeKey = func() any {
+	var k keyCatcher
+	context.Cause(&k)
+	return k.key
+}()
+
+// keyCatcher is a context that is done, and remembers what it was asked for.
+type keyCatcher struct {
+	context.Context
+	key any
+}
+
+func (*keyCatcher) Err() error { return context.Canceled }
+
+func (k *keyCatcher) Value(key any) any {
+	k.key = key
+	return nil
+}

@@ -1,0 +1,83 @@
+package breaker
+
+import (
+	"sync"
+
+	"github.com/kamilsk/breaker/internal/atomic"
+)
+
+// A watch is one goroutine that waits for one thing outside, a signal or a channel, on behalf of all breakers that want
+// to hear of it. It is itself a breaker, which trips when that happens; those breakers are nodes that listen to it.
+//
+// It is for one arrival only: who comes later gets a watch of his own, so no arrival can trip a breaker made after it
+// (promise 12). While the old one and the new one overlap, both catch signals, so there is no gap, and
+// the new one catches only what arrives after it was made.
+type watch struct {
+	Breaker
+
+	// refs counts the breakers that have joined and not left. From 1 it may go to 0, and then never again up.
+	refs atomic.Int32
+	hub  *hub
+	key  any
+	// stop ends the goroutine, if it hasn't fired. Written before the watch is shared.
+	stop func()
+}
+
+// A hub finds the watch for a key. Joining one that others have joined takes no lock.
+type hub struct {
+	mu      sync.Mutex // held while a watch is made, or taken out
+	watches sync.Map   // of *watch
+}
+
+// join returns the watch for the key, and starts one if there is none. The caller listens to it, and leaves it when it has
+// tripped itself.
+func (h *hub) join(key any, start func(*watch)) *watch {
+	if w := h.find(key); w != nil {
+		return w
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w := h.find(key); w != nil {
+		return w
+	}
+	w := &watch{hub: h, key: key, refs: atomic.Int32Of(1)}
+	w.state = wordOf(kindWatch, flagHeld)
+	start(w)
+	h.watches.Store(key, w)
+	return w
+}
+
+// find joins the watch for the key, if there is one with someone on it.
+func (h *hub) find(key any) *watch {
+	found, ok := h.watches.Load(key)
+	if !ok {
+		return nil
+	}
+	w := found.(*watch)
+	for {
+		refs := w.refs.Load()
+		if refs == 0 {
+			return nil
+		}
+		if w.refs.CompareAndSwap(refs, refs+1) {
+			return w
+		}
+	}
+}
+
+// leave undoes one join. The last one ends the watch.
+func (w *watch) leave() {
+	if w.refs.Dec() == 0 {
+		w.remove()
+		w.stop()
+	}
+}
+
+// fire trips the watch, and all that listen to it. It is out of the hub before, so whoever joins from now on gets another one.
+func (w *watch) fire(cause error) {
+	w.remove()
+	w.trip(cause, 0)
+}
+
+// remove takes the watch out of its hub, if it is still the one for its key.
+func (w *watch) remove() { w.hub.watches.CompareAndDelete(w.key, w) }

@@ -1,0 +1,131 @@
+package breaker
+
+import (
+	"time"
+
+	"github.com/kamilsk/breaker/internal/atomic"
+)
+
+// What differs from kind to kind, besides construction and release, in one place.
+
+// wordOf returns the state word of a breaker that is being made.
+func wordOf(kind, flags uint32) atomic.Uint32 {
+	return atomic.Uint32Of(kind<<kindShift | flags)
+}
+
+// newTripped returns a breaker that has nothing to wait for.
+func newTripped(cause error) *Breaker {
+	return &Breaker{state: wordOf(kindPlain, closed), cause: cause}
+}
+
+// watch makes sure that the source of a breaker is watched: somebody is going to wait for the trip. It does something
+// once, and only for a breaker over a channel or a context.
+func (b *Breaker) watch() {
+	for {
+		s := b.state.Load()
+		if s&(phase|flagPoll) != flagPoll {
+			return
+		}
+		kind := s >> kindShift
+		if kind == kindNode {
+			return // it can only be asked, see signal.go
+		}
+		if !b.state.CompareAndSwap(s, s&^flagPoll|flagBusy) {
+			continue
+		}
+		switch kind {
+		case kindChannel:
+			channelOf(b).attach()
+		case kindContext:
+			contextOf(b).attach()
+		default:
+			panic("breaker: a breaker without a source can't be polled")
+		}
+		nodeOf(b).attached()
+		return
+	}
+}
+
+// poll asks a source that isn't watched, and trips the breaker if that has ended.
+func (b *Breaker) poll() {
+	switch b.kind() {
+	case kindChannel:
+		channelOf(b).poll()
+	case kindContext:
+		contextOf(b).poll()
+	case kindNode:
+		nodeOf(b).poll()
+	default:
+		panic("breaker: a breaker without a source can't be polled")
+	}
+}
+
+// deadline is Deadline of a breaker that may have one.
+func (b *Breaker) deadline() (earliest time.Time, ok bool) {
+	for b != nil {
+		var at time.Time
+		found := false
+		next := (*Breaker)(nil)
+		switch b.kind() {
+		case kindTimeout:
+			at, found = timeoutOf(b).deadline(), true
+		case kindDeadline:
+			at, found = deadlineOf(b).at, true
+		case kindContext:
+			at, found = contextOf(b).ctx.Deadline()
+		case kindNode:
+			// The last node among the sources is gone into by the loop, so that a chain needs no stack.
+			for i := range nodeOf(b).links {
+				l := &nodeOf(b).links[i]
+				if !l.keep || l.source.state.Load()&flagTimed == 0 {
+					continue
+				}
+				inner := l.source
+				if inner.kind() == kindNode {
+					inner, next = next, inner
+				}
+				if inner == nil {
+					continue
+				}
+				if t, has := inner.deadline(); has && (!found || t.Before(at)) {
+					at, found = t, true
+				}
+			}
+		default:
+			panic("breaker: a breaker without a deadline can't be timed")
+		}
+		if found && (!ok || at.Before(earliest)) {
+			earliest, ok = at, true
+		}
+		b = next
+	}
+	return earliest, ok
+}
+
+// value looks for the key in the contexts among the sources, in the order in which they were given.
+func (b *Breaker) value(key any) any {
+	for b != nil && b.state.Load()&flagValues != 0 {
+		switch b.kind() {
+		case kindContext:
+			return contextOf(b).ctx.Value(key)
+		case kindNode:
+			last := (*Breaker)(nil)
+			for i := range nodeOf(b).links {
+				l := &nodeOf(b).links[i]
+				if !l.keep || l.source.state.Load()&flagValues == 0 {
+					continue
+				}
+				if last != nil {
+					if v := last.value(key); v != nil {
+						return v
+					}
+				}
+				last = l.source
+			}
+			b = last // by the loop, so that a chain needs no stack
+		default:
+			panic("breaker: a breaker without a context can't have values")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package breaker
+
+import "unsafe"
+
+// The kinds of a breaker. Each but the first is a struct that begins with a Breaker and adds what its source
+// needs; the user holds a pointer to the Breaker in it. The kind is in the state word, from construction on, so
+// finding the rest costs no memory: an interface or a pointer would take 16 or 8 bytes of every breaker.
+//
+// The order matters: those between kindWatch and kindNode have a timer, those from kindNode on are nodes.
+const (
+	kindPlain    uint32 = iota // a Breaker and nothing else
+	kindWatch                  // watch
+	kindTimeout                // timeoutBreaker
+	kindDeadline               // deadlineBreaker
+	kindNode                   // node: Multiplex, BreakBySignal
+	kindChannel                // channelBreaker
+	kindContext                // contextBreaker
+)
+
+func (b *Breaker) kind() uint32 { return b.state.Load() >> kindShift }
+
+// Each of these is valid only for a breaker of the kind, or of a kind that begins with it.
+
+func watchOf(b *Breaker) *watch              { return (*watch)(unsafe.Pointer(b)) }
+func timedOf(b *Breaker) *timed              { return (*timed)(unsafe.Pointer(b)) }
+func timeoutOf(b *Breaker) *timeoutBreaker   { return (*timeoutBreaker)(unsafe.Pointer(b)) }
+func deadlineOf(b *Breaker) *deadlineBreaker { return (*deadlineBreaker)(unsafe.Pointer(b)) }
+func nodeOf(b *Breaker) *node                { return (*node)(unsafe.Pointer(b)) }
+func channelOf(b *Breaker) *channelBreaker   { return (*channelBreaker)(unsafe.Pointer(b)) }
+func contextOf(b *Breaker) *contextBreaker   { return (*contextBreaker)(unsafe.Pointer(b)) }
+
+// callbackOf returns the callback that begins with r. Only for a registration without a node.
+func callbackOf(r *registration) *callback { return (*callback)(unsafe.Pointer(r)) }

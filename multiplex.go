@@ -1,0 +1,104 @@
+package breaker
+
+import "strconv"
+
+// Multiplex returns a breaker that trips as soon as one of the given breakers trips, with its cause, or when it is
+// closed itself. Its Deadline is the earliest of theirs.
+//
+// It owns them: once it has tripped, whatever tripped it, every one of them is closed. A breaker that others use, too,
+// is to be passed as NopCloser(br): it is watched and never closed. If one has tripped already, the
+// result is tripped on return; without any, it is as well.
+//
+// It costs one allocation for up to four breakers and two for more, one registration with each, and no goroutine,
+// and is linear in their number. The slice is neither kept nor written to. Multiplex panics if one of the
+// breakers is nil.
+func Multiplex(breakers ...Interface) *Breaker {
+	if len(breakers) == 0 {
+		return newTripped(errNothing)
+	}
+	// Everything is checked before anything is registered (promise 15).
+	for i, br := range breakers {
+		if unwrap(br) == nil {
+			panic("breaker: Multiplex: breaker " + strconv.Itoa(i) + " is nil")
+		}
+	}
+	n := newNode(len(breakers))
+	flags := uint32(0)
+	for i, br := range breakers {
+		l := &n.links[i]
+		l.source = unwrap(br)
+		switch br.(type) {
+		case *Breaker:
+			l.owned = true
+		case *nopCloser:
+		default:
+			// A type that embeds a breaker may have a Close that does more.
+			n.onTrip(br.Close)
+		}
+		has := l.source.state.Load() & (flagTimed | flagValues)
+		l.keep = has != 0
+		flags |= has
+	}
+	if flags != 0 {
+		n.move(0, flags)
+	}
+	for i := range n.links {
+		l := &n.links[i]
+		if !n.listen(l) {
+			break
+		}
+		if l.source.state.Load()&flagPoll != 0 {
+			// It can't be watched, only asked (see signal.go): so must we.
+			l.keep = true
+			n.move(0, flagPoll)
+		}
+	}
+	n.attached()
+	return &n.Breaker
+}
+
+// unwrap returns the breaker behind an Interface, or nil if there is none.
+func unwrap(br Interface) *Breaker {
+	switch br := br.(type) {
+	case nil:
+		return nil
+	case *Breaker:
+		return br
+	case *nopCloser:
+		return (*Breaker)(br)
+	default:
+		return unwrapEmbedding(br)
+	}
+}
+
+// mustUnwrap is unwrap for a function with that name, which panics if there is nothing.
+func mustUnwrap(br Interface, function string) *Breaker {
+	b := unwrap(br)
+	if b == nil {
+		panic("breaker: " + function + ": the breaker is nil")
+	}
+	return b
+}
+
+// unwrapEmbedding is unwrap for a type of the user's. Its pointer, or the one that it embeds, may be nil.
+func unwrapEmbedding(br Interface) (b *Breaker) {
+	defer func() {
+		if recover() != nil {
+			b = nil
+		}
+	}()
+	return br.breaker()
+}
+
+// nopCloser is a Breaker seen through another method set, so that a view costs no allocation.
+type nopCloser Breaker
+
+// NopCloser returns a view of a breaker whose Close does nothing, for handing it to someone who closes what he is
+// given, as Multiplex does. It costs nothing, and holds nothing that would have to be closed. NopCloser
+// panics if the breaker is nil.
+func NopCloser(br Interface) Interface { return (*nopCloser)(mustUnwrap(br, "NopCloser")) }
+
+func (*nopCloser) Close()                  {}
+func (v *nopCloser) Done() <-chan struct{} { return (*Breaker)(v).Done() }
+func (v *nopCloser) Err() error            { return (*Breaker)(v).Err() }
+func (v *nopCloser) breaker() *Breaker     { return (*Breaker)(v) }

@@ -1,0 +1,110 @@
+package breaker
+
+// node is a breaker that listens to other breakers: a Multiplex, and what waits for signals, for a channel or for
+// another breaker's context. It is registered with each of its sources by a link that lies in the node itself,
+// so there is neither a goroutine nor an allocation for a source.
+type node struct {
+	Breaker
+
+	// next threads the worklist of a settlement. Only the winner of this node's trip uses it.
+	next *node
+	// links is written by the constructor or by the first who waits, under flagBusy, then dropped by the winner.
+	links []link
+}
+
+// link is the registration of a node with one source.
+type link struct {
+	registration
+	// source is set to nil when the link is dropped, unless keep says that it is still looked at.
+	source *Breaker
+}
+
+// A node with a few links is one allocation, of a size class that fits it exactly: 112, 144, 176 or 208 bytes.
+type (
+	node1 struct {
+		node
+		array [1]link
+	}
+	node2 struct {
+		node
+		array [2]link
+	}
+	node3 struct {
+		node
+		array [3]link
+	}
+	node4 struct {
+		node
+		array [4]link
+	}
+)
+
+// newNode returns a node with room for so many links, under construction: it is flagBusy, and attached ends that.
+func newNode(links int) *node {
+	var n *node
+	switch links {
+	case 1:
+		m := new(node1)
+		n, m.links = &m.node, m.array[:]
+	case 2:
+		m := new(node2)
+		n, m.links = &m.node, m.array[:]
+	case 3:
+		m := new(node3)
+		n, m.links = &m.node, m.array[:]
+	case 4:
+		m := new(node4)
+		n, m.links = &m.node, m.array[:]
+	default:
+		n = &node{links: make([]link, links)}
+	}
+	n.state = wordOf(kindNode, flagHeld|flagBusy)
+	return n
+}
+
+// listen registers the node with the source of a link that has been filled in, and reports whether the node is still
+// open. If the source has tripped, so has the node.
+func (n *node) listen(l *link) bool {
+	l.node = n
+	if l.source.register(&l.registration) {
+		return n.state.Load()&phase == open
+	}
+	l.source.awaitDone()
+	cause, mark := l.source.cause, l.source.state.Load()&flagExpired
+	if n.claim(mark, cause == nil) {
+		n.finish(cause)
+	}
+	return false
+}
+
+// attached ends what newNode, or the clearing of flagPoll, began. If the node has tripped meanwhile, whoever tripped it
+// left the release to us.
+func (n *node) attached() {
+	if n.move(flagBusy, 0)&flagLeft != 0 {
+		w := settlement{node: n}
+		w.run()
+	}
+}
+
+// leftToAttacher is the other side of attached: it reports whether sources are still being attached, in which case
+// the attacher has been told to release them.
+func (n *node) leftToAttacher() bool {
+	for {
+		s := n.state.Load()
+		if s&flagBusy == 0 {
+			return false
+		}
+		if n.state.CompareAndSwap(s, s|flagLeft) {
+			return true
+		}
+	}
+}
+
+// release drops what the node holds besides its links, and returns the function of the user's that has to be
+// called then, or nil.
+func (n *node) release() func() {
+	if n.kind() != kindContext {
+		return nil
+	}
+	return contextOf(&n.Breaker).release()
+}

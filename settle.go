@@ -1,0 +1,169 @@
+package breaker
+
+// settlement is what the winner of a trip does once Done is closed: run the callbacks, release the sources, and the
+// same for every breaker that this trips in turn.
+//
+// It is a worklist and not a recursion, so that a chain of 1,000,000 breakers needs no stack for it (promise
+// 17), and all of its progress is in this struct, so that it goes on after a callback has panicked (promise 8).
+// Nodes wait in a list threaded through themselves. A breaker without a node, a leaf, has no room for that; it
+// needs none, because it is settled on the spot, between two links of the node that owns it.
+type settlement struct {
+	sweeping *Breaker // its callbacks are being run
+	sweep    sweep
+	node     *node // its links are being dropped
+	link     int
+	list     *node // claimed and published, nothing else done
+}
+
+// settle runs the callbacks and releases the sources of b, and of all that it trips. Only the winner calls it, after publish.
+func (b *Breaker) settle() {
+	s := b.state.Load()
+	if s&phase == closed {
+		return
+	}
+	if s&flagHeld == 0 {
+		b.move(phase, closed)
+		return
+	}
+	w := settlement{sweeping: b}
+	w.prepare()
+	w.run()
+}
+
+// run works until nothing is left to do.
+func (w *settlement) run() {
+	for {
+		switch {
+		case w.sweeping != nil:
+			w.runCallbacks()
+		case w.node != nil:
+			w.dropLinks()
+		case w.list != nil:
+			n := w.list
+			w.list, n.next = n.next, nil
+			w.sweeping = &n.Breaker
+			w.prepare()
+		default:
+			return
+		}
+	}
+}
+
+// prepare readies w.sweeping for its sweep.
+func (w *settlement) prepare() {
+	w.sweep = sweep{}
+	if b := w.sweeping; !b.registry.isEmpty() {
+		// Callbacks may take their time, and ask Err: publish (step 4).
+		if s := b.state.Load(); s&phase == claimed {
+			b.move(phase, tripped)
+		}
+	}
+}
+
+// runCallbacks runs the callbacks of w.sweeping, then begins its release.
+func (w *settlement) runCallbacks() {
+	b := w.sweeping
+	if !b.registry.isEmpty() {
+		mark := b.state.Load() & flagExpired
+		for r := w.sweep.next(&b.registry); r != nil; r = w.sweep.next(&b.registry) {
+			if n := r.node; n != nil {
+				w.trip(n, b.cause, mark)
+				continue
+			}
+			c := callbackOf(r)
+			f := c.f
+			c.f = nil
+			w.call(f)
+		}
+	}
+	w.sweeping = nil
+	switch kind := b.kind(); {
+	case kind >= kindNode:
+		w.node, w.link = nodeOf(b), 0
+		if w.node.leftToAttacher() {
+			w.node = nil
+		}
+	case kind >= kindTimeout:
+		timedOf(b).release()
+		fallthrough
+	default:
+		b.move(phase, closed)
+	}
+}
+
+// dropLinks goes on with releasing w.node. It returns when a breaker that was owned needs a sweep first, or at the end.
+func (w *settlement) dropLinks() {
+	n := w.node
+	for w.link < len(n.links) {
+		l := &n.links[w.link]
+		w.link++
+		source := l.source
+		if !l.keep {
+			// A closed breaker that someone retains shall not pin what it once listened to.
+			l.source = nil
+		}
+		if source == nil { // the construction ended before this link
+			continue
+		}
+		source.unregister(&l.registration)
+		if source.kind() == kindWatch {
+			watchOf(source).leave()
+			continue
+		}
+		if l.owned && w.close(source) {
+			return
+		}
+	}
+	w.node = nil
+	cancel := n.release()
+	n.move(phase, closed)
+	if cancel != nil {
+		w.call(cancel)
+	}
+}
+
+// trip trips a node that is registered with a breaker that has tripped.
+func (w *settlement) trip(n *node, cause error, mark uint32) {
+	if !n.claim(mark, cause == nil) {
+		return
+	}
+	if cause != nil {
+		n.cause = cause
+	}
+	n.publish()
+	w.push(n)
+}
+
+// close closes a breaker that the node under way owns. It reports whether that has to be swept at once.
+func (w *settlement) close(b *Breaker) bool {
+	if !b.claim(0, true) {
+		return false
+	}
+	b.publish()
+	if b.state.Load()&phase == closed {
+		return false
+	}
+	if b.kind() >= kindNode {
+		w.push(nodeOf(b))
+		return false
+	}
+	w.sweeping = b
+	w.prepare()
+	return true
+}
+
+func (w *settlement) push(n *node) { n.next, w.list = w.list, n }
+
+// call runs a function of the user's. If that doesn't return, by a panic or by runtime.Goexit, the rest of
+// the work is done on the way out: the panic goes on up with its own stack, which it wouldn't if it were recovered and
+// thrown again.
+func (w *settlement) call(f func()) {
+	returned := false
+	defer func() {
+		if !returned {
+			w.run()
+		}
+	}()
+	f()
+	returned = true
+}

@@ -1,0 +1,198 @@
+package breaker
+
+import (
+	"fmt"
+
+	// Package internal/atomic makes aliases of its types. The compiler inlines a method through an alias only if it has
+	// seen the method's own package.
+	_ "go.uber.org/atomic"
+)
+
+// The machine. One 32-bit word holds all of it; every transition is one compare-and-swap.
+//
+//	                   ┌────────────────── nothing to close, run or release ─────────────────┐
+//	                   │                                                                     ▼
+//	┌──────┐  claim    │   ┌─────────┐  Done closed   ┌─────────┐  callbacks run,      ┌────────┐
+//	│ open ├───────────┴──►│ claimed ├───────────────►│ tripped ├─────────────────────►│ closed │
+//	└──────┘               └─────────┘                └─────────┘  sources released    └────────┘
+//
+// What is called tripped outside is claimed or tripped here:
+//
+//	phase    Done                  Err                   who writes the breaker
+//	open     open                  nil                   whoever wins the claim becomes the winner
+//	claimed  open, then closed     nil until it closes   the winner: cause, close of Done
+//	tripped  closed                not nil               the winner: callbacks, release of the sources
+//	closed   closed                not nil               nobody; nothing is held any more
+//
+// A trip, step by step:
+//
+//  1. Claim: CAS open → claimed. From here on nobody else writes (promise 1).
+//  2. Store the cause, a plain field, published by step 3 (promise 4).
+//  3. Close Done if its channel was handed out. This is the instant at which the breaker is tripped for
+//     every observer (promises 2 and 3).
+//  4. Publish: → tripped. From here on Err is one load again.
+//  5. Run the callbacks, release the sources, → closed (promises 6 and 10).
+//
+// A phase that would be empty is skipped: with no channel handed out step 1 claims and trips at once,
+// and with nothing held it also closes, so that New and Close cost one locked instruction; with a
+// channel and no callbacks step 4 is left out, because releasing takes less time than the locked
+// instruction would save.
+//
+// Between 1 and 4 Err looks at Done itself, without blocking. Three ways that look simpler are wrong:
+//
+//   - claim, then close, with Err reading the claim: Err is non-nil while Done is open (golang/go#75533);
+//   - the same, with Err waiting for Done: every Err of a tripped breaker takes a channel's lock, and with
+//     a channel shared by the process all of them take the same one (golang/go#80914);
+//   - close, then store, with Err reading the store: Done is closed while Err is nil (D3).
+const (
+	open    uint32 = 0
+	claimed uint32 = 1
+	tripped uint32 = 2
+	closed  uint32 = 3
+
+	phase   uint32 = 3 // mask of the above
+	settled uint32 = 2 // the bit that tripped and closed have in common: Done is closed, the cause is set
+)
+
+// The flags that share the word with the phase. Those above the line change, each in one direction only;
+// those below it are given at construction or by the claim and never change.
+const (
+	// flagDone: the channel in done has been handed out. While it is unset nobody can wait for the breaker, and
+	// a trip has nothing to close. Set by Done in any phase; in the claimed phase it makes the winner close the channel.
+	flagDone uint32 = 1 << (iota + 2)
+	// flagHeld: there may be registrations to sweep or sources to release. Set by the first registration, or
+	// at construction. Without it, open → closed is one step.
+	flagHeld
+	// flagPoll: the source isn't watched, so every observation asks it. Cleared by the first who waits.
+	flagPoll
+	// flagBusy: sources are being attached, by a constructor or by the first who waits.
+	flagBusy
+	// flagLeft: the winner came to release while flagBusy was set and left the release to the attacher. Whichever
+	// of "attached" and "tripped" comes second releases; this bit and flagBusy are their handshake.
+	flagLeft
+
+	// flagExpired: the cause is a deadline's, so a context view's Err is context.DeadlineExceeded. Set by the claim.
+	flagExpired
+	// flagOwnErr: Err isn't Interrupted but what the contextBreaker says. Set by the claim, or from the beginning.
+	flagOwnErr
+	// flagTimed: Deadline has something to look at.
+	flagTimed
+	// flagValues: there is a context among the sources, direct or not.
+	flagValues
+	// flagBubble: made inside a testing/synctest bubble: its timer is never pooled.
+	flagBubble
+
+	kindShift = 24 // the kind takes the highest byte
+)
+
+// A State is where a breaker stands in its life. It only ever grows.
+type State uint8
+
+const (
+	// Open: nothing has tripped the breaker.
+	Open State = iota
+	// Tripped: the breaker has been tripped by someone who is closing Done, running the callbacks and releasing the sources.
+	Tripped
+	// Closed: the breaker is tripped and holds nothing any more: no timer, registration, signal handler or goroutine.
+	Closed
+)
+
+// String returns "open", "tripped" or "closed".
+func (s State) String() string {
+	switch s {
+	case Open:
+		return "open"
+	case Tripped:
+		return "tripped"
+	case Closed:
+		return "closed"
+	default:
+		panic(fmt.Sprintf("breaker: State %d does not exist", uint8(s)))
+	}
+}
+
+// stateOf maps the word to what is visible outside.
+func stateOf(word uint32) State {
+	switch word & phase {
+	case open:
+		return Open
+	case claimed, tripped:
+		return Tripped
+	case closed:
+		return Closed
+	default:
+		panic("breaker: a phase has two bits")
+	}
+}
+
+// move clears and sets bits of the word, whatever others do to it meanwhile, and returns the word before.
+func (b *Breaker) move(clear, set uint32) (before uint32) {
+	for {
+		s := b.state.Load()
+		if b.state.CompareAndSwap(s, s&^clear|set) {
+			return s
+		}
+	}
+}
+
+// claim takes the breaker from open as far as one step can, and reports whether this call was the one
+// (promise 1). The mark is added to the word. On success the caller is the winner and has to finish:
+// store the cause, then publish, then settle. A plain close has no cause to store; only it may claim more
+// than the claimed phase, because a phase beyond that promises that the cause is there.
+func (b *Breaker) claim(mark uint32, plainClose bool) bool {
+	for {
+		s := b.state.Load()
+		if s&phase != open {
+			return false
+		}
+		next := claimed
+		if plainClose && s&flagDone == 0 {
+			next = tripped
+			if s&flagHeld == 0 {
+				next = closed
+			}
+		}
+		if b.state.CompareAndSwap(s, s|next|mark) {
+			return true
+		}
+	}
+}
+
+// publish makes the trip visible, the cause being stored. On return Done is closed, or will be born closed
+// (promise 3). Only the winner calls it.
+func (b *Breaker) publish() {
+	for {
+		s := b.state.Load()
+		if s&settled != 0 {
+			return // a plain close, with nothing to close
+		}
+		if s&flagDone != 0 {
+			// The phase stays claimed: settle moves it on.
+			b.done.close()
+			return
+		}
+		next := tripped
+		if s&flagHeld == 0 {
+			next = closed
+		}
+		// Fails if Done hands out its channel at this moment: then it has to be closed.
+		if b.state.CompareAndSwap(s, s&^phase|next) {
+			return
+		}
+	}
+}
+
+// hasTripped is what every observer goes by: it reports whether Done is closed, or would be if anyone asked
+// for it (promise 2). The cause may be read if it returns true. The word is the state just loaded.
+func (b *Breaker) hasTripped(word uint32) bool {
+	return word&settled != 0 ||
+		word&(phase|flagDone) == claimed|flagDone && b.done.isClosed()
+}
+
+// awaitDone returns when Done is closed. Whoever calls it has seen that the breaker isn't open, so the winner is
+// between claim and publish, a few instructions away from it (promise 3).
+func (b *Breaker) awaitDone() {
+	if s := b.state.Load(); !b.hasTripped(s) {
+		wait(b.handOut())
+	}
+}
