@@ -132,6 +132,11 @@ func (b *Breaker) Cause() error {
 	if _, ok := b.observe(b.state.Load()); !ok {
 		return nil
 	}
+	return b.reason()
+}
+
+// reason is Cause of a breaker that has tripped.
+func (b *Breaker) reason() error {
 	if b.cause == nil {
 		return ErrClosed
 	}

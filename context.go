@@ -112,8 +112,8 @@ type contextView Breaker
 //   - Its Deadline is the breaker's.
 //   - Its Value looks into the contexts among the breaker's sources.
 //
-// It costs nothing and starts no goroutine, nor does deriving from it: package context registers by its method
-// AfterFunc. ToContext panics if the breaker is nil.
+// It costs nothing and starts no goroutine, nor does deriving from it, with values in between or without. ToContext
+// panics if the breaker is nil.
 func ToContext(br Interface) context.Context { return (*contextView)(mustUnwrap(br, "ToContext")) }
 
 func (v *contextView) Deadline() (time.Time, bool) { return (*Breaker)(v).Deadline() }
@@ -123,22 +123,34 @@ func (v *contextView) Done() <-chan struct{} { return (*Breaker)(v).Done() }
 func (v *contextView) Err() error {
 	b := (*Breaker)(v)
 	s, ok := b.observe(b.state.Load())
-	switch {
-	case !ok:
+	if !ok {
 		return nil
-	case s&flagExpired != 0:
-		return context.DeadlineExceeded
-	default:
-		return context.Canceled
 	}
+	return contextErrOf(s)
+}
+
+// contextErrOf returns the error that a context has, the word being that of a breaker that isn't open.
+func contextErrOf(word uint32) error {
+	if word&flagExpired != 0 {
+		return context.DeadlineExceeded
+	}
+	return context.Canceled
 }
 
 func (v *contextView) Value(key any) any {
 	b := (*Breaker)(v)
-	if key == causeKey {
-		return b.causeContext()
+	if key != causeKey {
+		return b.value(key)
 	}
-	return b.value(key)
+	// Package context looks for a context of its own: to ask its cause, if the breaker has tripped, or to
+	// derive from it. Those among the sources are never meant, because their Done is another one.
+	if cause := b.Cause(); cause != nil {
+		return causeContext(cause)
+	}
+	if r := b.relayTo(); r != nil {
+		return r.ctx.Value(causeKey)
+	}
+	return nil
 }
 
 // String names the view in the String of contexts derived from it.
@@ -159,21 +171,15 @@ func (v *contextView) AfterFunc(f func()) func() bool {
 	return handle{b, c}.stop
 }
 
-// causeContext answers context.Cause, which knows a cause only from a context of its own package, and asks
-// for that by a private key. Once the breaker has tripped, a context that ended with our cause is made to be asked.
-// Before, there is none: those among the sources aren't ours, and package context would
-// compare their Done with ours and find them different.
-func (b *Breaker) causeContext() any {
-	cause := b.Cause()
-	if cause == nil {
-		return nil
-	}
+// causeContext returns a context of package context that ended with the cause. That is where context.Cause finds
+// one, and only there.
+func causeContext(cause error) any {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
 	return ctx.Value(causeKey)
 }
 
-// causeKey is the private key by which context.Cause asks.
+// causeKey is the private key by which package context asks for a context of its own.
 var causeKey = func() any {
 	var k keyCatcher
 	context.Cause(&k)

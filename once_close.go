@@ -81,4 +81,15 @@ func (b *Breaker) handOut() chan struct{} {
 	}
 }
 
+// closeDone closes the channel that was handed out. Only the winner calls it, once.
+func (b *Breaker) closeDone() {
+	if base := b.registry.base.Load(); base != nil {
+		if r := base.relay.Load(); r != nil {
+			r.end()
+			return
+		}
+	}
+	b.done.close()
+}
+
 func wait(c <-chan struct{}) { atomic.Wait(c) }

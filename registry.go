@@ -76,7 +76,9 @@ type block struct {
 type base struct {
 	block
 	directory atomic.Pointer[directory]
-	array     [baseSlots]slot
+	// relay hears of the trip by way of Done; it is here because whoever needs it has registrations, or soon will.
+	relay atomic.Pointer[relay]
+	array [baseSlots]slot
 }
 
 type directoryBlock struct {
@@ -117,7 +119,7 @@ const (
 	// blockTries is how many blocks a search tries: the one that the address says, then any. One full block says
 	// nothing, because addresses cluster, and one failed search little, because there are so many of them:
 	// with the first as the sign to grow, the directory doubles without end, with the second at 10 % occupancy.
-	blockTries = 8
+	blockTries  = 8
 	blockFilled = blockSlots / 4
 	// growAt and shrinkAt are the parts of span that failed searches, or emptied blocks, have to come to before it
 	// doubles, or halves.
@@ -196,10 +198,7 @@ func (g *registry) claim(r *registration) {
 		if g.first[0].CompareAndSwap(nil, r) {
 			return
 		}
-		more = newBase()
-		if !g.base.CompareAndSwap(nil, more) {
-			more = g.base.Load()
-		}
+		more = g.more()
 	}
 	line := int(heapPlace(r)) * lineSlots % baseSlots
 	dir := more.directory.Load()
@@ -239,9 +238,16 @@ func (b *block) claim(r *registration, from, probes int) bool {
 	return false
 }
 
-func newBase() *base {
+// more returns the base, making it if need be.
+func (g *registry) more() *base {
+	if b := g.base.Load(); b != nil {
+		return b
+	}
 	b := &base{block: block{number: -1}}
 	b.slots = b.array[:]
+	if !g.base.CompareAndSwap(nil, b) {
+		b = g.base.Load()
+	}
 	return b
 }
 

@@ -168,7 +168,7 @@ func (b *Breaker) publish() {
 		}
 		if s&flagDone != 0 {
 			// The phase stays claimed: settle moves it on.
-			b.done.close()
+			b.closeDone()
 			return
 		}
 		next := tripped
