@@ -19,15 +19,11 @@ func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	}
 	b := &contextBreaker{ctx: ctx, cancel: cancel}
 	flags := flagHeld | flagTimed | flagValues
-	view, isView := ctx.(*contextView)
-	if cancel != nil || isView {
-		flags |= flagOwnErr // a plain close cancels ctx, so Err has to match that
+	behind := b.behind()
+	if cancel != nil || behind != nil {
+		flags |= flagOwnErr // a plain close cancels ctx, or a link ends it, so Err has to match that
 	}
-	if isView {
-		b.links = []link{{source: (*Breaker)(view)}}
-		b.links[0].keep = true
-	}
-	if isView || ctx.Done() != nil {
+	if behind != nil || ctx.Done() != nil {
 		flags |= flagPoll
 	}
 	b.state = wordOf(kindContext, flags)
@@ -63,6 +59,12 @@ func (b *contextBreaker) err(s uint32) error {
 	}
 }
 
+// behind returns the breaker whose view ctx is, or nil if ctx isn't out of ToContext.
+func (b *contextBreaker) behind() *Breaker {
+	view, _ := b.ctx.(*contextView)
+	return (*Breaker)(view)
+}
+
 // poll trips the breaker if ctx is done.
 func (b *contextBreaker) poll() {
 	if err := b.ctx.Err(); err != nil {
@@ -72,8 +74,9 @@ func (b *contextBreaker) poll() {
 
 // attach registers with ctx.
 func (b *contextBreaker) attach() {
-	if len(b.links) > 0 {
-		b.listen(&b.links[0]) // out of ToContext: straight to the breaker behind it
+	if source := b.behind(); source != nil {
+		b.links = []link{{source: source}}
+		b.listen(&b.links[0])
 		return
 	}
 	b.stop = context.AfterFunc(b.ctx, b.poll)

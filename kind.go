@@ -60,7 +60,8 @@ func (b *Breaker) poll() {
 	}
 }
 
-// deadline is Deadline of a breaker that may have one.
+// deadline is Deadline of a breaker that may have one. Like value, it goes through a chain by a loop: only a node with several
+// nodes among its sources is gone into by recursion.
 func (b *Breaker) deadline() (earliest time.Time, ok bool) {
 	for b != nil {
 		var at time.Time
@@ -72,9 +73,10 @@ func (b *Breaker) deadline() (earliest time.Time, ok bool) {
 		case kindDeadline:
 			at, found = deadlineOf(b).at, true
 		case kindContext:
-			at, found = contextOf(b).ctx.Deadline()
+			if next = contextOf(b).behind(); next == nil {
+				at, found = contextOf(b).ctx.Deadline()
+			}
 		case kindNode:
-			// The last node among the sources is gone into by the loop, so that a chain needs no stack.
 			for i := range nodeOf(b).links {
 				l := &nodeOf(b).links[i]
 				if !l.keep || l.source.state.Load()&flagTimed == 0 {
@@ -107,6 +109,10 @@ func (b *Breaker) value(key any) any {
 	for b != nil && b.state.Load()&flagValues != 0 {
 		switch b.kind() {
 		case kindContext:
+			if next := contextOf(b).behind(); next != nil {
+				b = next
+				continue
+			}
 			return contextOf(b).ctx.Value(key)
 		case kindNode:
 			last := (*Breaker)(nil)
@@ -122,7 +128,7 @@ func (b *Breaker) value(key any) any {
 				}
 				last = l.source
 			}
-			b = last // by the loop, so that a chain needs no stack
+			b = last
 		default:
 			panic("breaker: a breaker without a context can't have values")
 		}

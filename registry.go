@@ -157,11 +157,16 @@ func (b *Breaker) register(r *registration) bool {
 
 // unregister takes r out and reports whether it was still there. It never waits.
 func (b *Breaker) unregister(r *registration) bool {
-	if r.where == nil {
-		return b.registry.first[0].CompareAndSwap(r, nil)
+	s := &b.registry.first[0]
+	if r.where != nil {
+		s = &r.where.slots[r.index]
 	}
-	if !r.where.slots[r.index].CompareAndSwap(r, nil) {
+	// The load spares the link that has tripped its node a locked instruction, which would fail.
+	if s.Load() != r || !s.CompareAndSwap(r, nil) {
 		return false
+	}
+	if r.where == nil {
+		return true
 	}
 	if r.where.number >= 0 && r.where.live.Dec() == 0 {
 		b.registry.base.Load().directory.Load().emptied(r.where)
@@ -365,22 +370,40 @@ func (d *directory) at(number uint32) *atomic.Pointer[directoryBlock] {
 // sweep goes through all slots of a registry, from where it stopped. It is a struct and not a loop because a
 // callback that panics must not end it: the zero value starts, and next goes on.
 type sweep struct {
-	slots []slot // what is left of the block under way
-	stage int    // 0: first; 1: base; then the level + 2
-	level []atomic.Pointer[directoryBlock]
+	slots   []slot // the block under way
+	at      int    // the next of them
+	stage   int    // 0: first; 1: base; then the level + 2
+	level   []atomic.Pointer[directoryBlock]
+	touched uintptr
 }
 
 // next takes the next registration out of its slot, and returns nil at the end.
 func (w *sweep) next(g *registry) *registration {
 	for {
-		for i := range w.slots {
-			if r := w.slots[i].Load(); r != nil && w.slots[i].CompareAndSwap(r, nil) {
-				w.slots = w.slots[i+1:]
+		for w.at < len(w.slots) {
+			if w.at%touchAhead == 0 && len(w.slots) > baseSlots {
+				w.touch()
+			}
+			s := &w.slots[w.at]
+			w.at++
+			if r := s.Load(); r != nil && s.CompareAndSwap(r, nil) {
 				return r
 			}
 		}
 		if w.slots = w.block(g); w.slots == nil {
 			return nil
+		}
+		w.at = 0
+	}
+}
+
+// touch reads what the next trips are going to write. In a large fan-out none of it is in the cache, and the misses of
+// several trips overlap here, where nothing waits for anything; in the trips, each locked instruction waits for
+// its own. That halves the cost.
+func (w *sweep) touch() {
+	for i := w.at; i < min(w.at+touchAhead, len(w.slots)); i++ {
+		if r := w.slots[i].Load(); r != nil && r.node != nil {
+			w.touched += uintptr(r.node.state.Load()) + uintptr(cap(r.node.done.get()))
 		}
 	}
 }

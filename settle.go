@@ -13,7 +13,17 @@ type settlement struct {
 	node     *node // its links are being dropped
 	link     int
 	list     *node // claimed and published, nothing else done
+	listed   int   // nodes in the list since the last batch
+	depth    int   // batches that this is nested in
 }
+
+const (
+	// batchSize is so many nodes that their memory is still in the cache when they are released. Without batches, a
+	// fan-out of 1,000,000 goes through all of it twice.
+	batchSize = 64
+	// maxDepth bounds the nesting of batches, so that a tree isn't gone through by recursion.
+	maxDepth = 4
+)
 
 // settle runs the callbacks and releases the sources of b, and of all that it trips. Only the winner calls it, after publish.
 func (b *Breaker) settle() {
@@ -68,6 +78,9 @@ func (w *settlement) runCallbacks() {
 		for r := w.sweep.next(&b.registry); r != nil; r = w.sweep.next(&b.registry) {
 			if n := r.node; n != nil {
 				w.trip(n, b.cause, mark)
+				if w.listed >= batchSize && w.depth < maxDepth {
+					w.runBatch()
+				}
 				continue
 			}
 			c := callbackOf(r)
@@ -89,6 +102,13 @@ func (w *settlement) runCallbacks() {
 	default:
 		b.move(phase, closed)
 	}
+}
+
+// runBatch settles what is in the list, before the sweep under way goes on.
+func (w *settlement) runBatch() {
+	batch := settlement{list: w.list, depth: w.depth + 1}
+	w.list, w.listed = nil, 0
+	w.call(batch.run)
 }
 
 // dropLinks goes on with releasing w.node. It returns when a breaker that was owned needs a sweep first, or at the end.
@@ -152,7 +172,10 @@ func (w *settlement) close(b *Breaker) bool {
 	return true
 }
 
-func (w *settlement) push(n *node) { n.next, w.list = w.list, n }
+func (w *settlement) push(n *node) {
+	n.next, w.list = w.list, n
+	w.listed++
+}
 
 // call runs a function of the user's. If that doesn't return, by a panic or by runtime.Goexit, the rest of
 // the work is done on the way out: the panic goes on up with its own stack, which it wouldn't if it were recovered and
