@@ -101,7 +101,7 @@ func (b *Breaker) err(s uint32) error {
 	case !ok:
 		return nil
 	case s&flagOwnErr != 0:
-		return contextOf(b).err(s)
+		return b.ownErr(s)
 	default:
 		return Interrupted
 	}

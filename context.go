@@ -17,25 +17,31 @@ func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	if ctx == nil {
 		panic("breaker: BreakByContext: ctx is nil")
 	}
-	b := &contextBreaker{ctx: ctx, cancel: cancel}
 	flags := flagHeld | flagTimed | flagValues
-	behind := b.behind()
-	if cancel != nil || behind != nil {
-		flags |= flagOwnErr // a plain close cancels ctx, or a link ends it, so Err has to match that
+	if cancel != nil {
+		flags |= flagOwnErr // a plain close cancels ctx, and Err has to match that
 	}
-	if behind != nil || ctx.Done() != nil {
-		flags |= flagPoll
-	}
-	b.state = wordOf(kindContext, flags)
-	if flags&flagPoll != 0 {
+	if view, ok := ctx.(*contextView); ok {
+		b := &viewBreaker{cancel: cancel}
+		b.links = b.array[:]
+		b.links[0].source, b.links[0].keep = (*Breaker)(view), true
+		b.state = wordOf(kindView, flags|flagOwnErr|flagPoll)
 		b.poll()
+		return &b.Breaker
 	}
+	b := &contextBreaker{ctx: ctx, cancel: cancel}
+	if ctx.Done() == nil {
+		b.state = wordOf(kindContext, flags) // it never ends
+		return &b.Breaker
+	}
+	b.state = wordOf(kindContext, flags|flagPoll)
+	b.poll()
 	return &b.Breaker
 }
 
 // contextBreaker listens to a context of others.
 type contextBreaker struct {
-	node
+	Breaker
 
 	// ctx never changes: values and the deadline are looked up in it, also after the trip.
 	ctx context.Context
@@ -44,45 +50,36 @@ type contextBreaker struct {
 	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
 	stop func() bool
 	// own is Err if flagOwnErr is set and it isn't nil. Written by the winner before it publishes.
-	own error
+	own *contextError
 }
 
-// err returns what Err is if flagOwnErr is set, the word being s.
-func (b *contextBreaker) err(s uint32) error {
-	switch {
-	case b.own != nil:
-		return b.own
-	case s&flagExpired != 0:
-		return errContextExpired
-	default:
-		return errContextCanceled
+// viewBreaker listens to a context out of ToContext: to the breaker behind it, as a Multiplex would.
+type viewBreaker struct {
+	node
+	// cancel is the winner's.
+	cancel context.CancelFunc
+	array  [1]link
+}
+
+// ownErr is Err of a breaker with flagOwnErr, the word being s.
+func (b *Breaker) ownErr(s uint32) error {
+	if b.kind() == kindContext {
+		if own := contextOf(b).own; own != nil {
+			return own
+		}
 	}
-}
-
-// behind returns the breaker whose view ctx is, or nil if ctx isn't out of ToContext.
-func (b *contextBreaker) behind() *Breaker {
-	view, _ := b.ctx.(*contextView)
-	return (*Breaker)(view)
+	if s&flagExpired != 0 {
+		return errContextExpired
+	}
+	return errContextCanceled
 }
 
 // poll trips the breaker if ctx is done.
 func (b *contextBreaker) poll() {
-	if err := b.ctx.Err(); err != nil {
-		b.tripBy(err)
-	}
-}
-
-// attach registers with ctx.
-func (b *contextBreaker) attach() {
-	if source := b.behind(); source != nil {
-		b.links = []link{{source: source}}
-		b.listen(&b.links[0])
+	err := b.ctx.Err()
+	if err == nil {
 		return
 	}
-	b.stop = context.AfterFunc(b.ctx, b.poll)
-}
-
-func (b *contextBreaker) tripBy(err error) {
 	cause := context.Cause(b.ctx)
 	mark := flagOwnErr | expiredMark(cause)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -94,14 +91,22 @@ func (b *contextBreaker) tripBy(err error) {
 	}
 }
 
+// attach registers with ctx.
+func (b *contextBreaker) attach() { b.stop = context.AfterFunc(b.ctx, b.poll) }
+
 // release takes the registration back and returns the cancel function, which is the user's.
 func (b *contextBreaker) release() func() {
 	if b.stop != nil {
 		b.stop()
 		b.stop = nil
 	}
-	cancel := b.cancel
-	b.cancel = nil
+	return takeOut(&b.cancel)
+}
+
+// takeOut returns the function and forgets it, so that it can be collected.
+func takeOut(f *context.CancelFunc) func() {
+	cancel := *f
+	*f = nil
 	return cancel
 }
 

@@ -75,7 +75,7 @@ var (
 	errContextExpired  = &contextError{context.DeadlineExceeded}
 )
 
-func contextErrorOf(err error) error {
+func contextErrorOf(err error) *contextError {
 	switch err {
 	case context.Canceled:
 		return errContextCanceled

@@ -38,11 +38,37 @@ func (b *Breaker) watch() {
 			channelOf(b).attach()
 		case kindContext:
 			contextOf(b).attach()
+		case kindView:
+			nodeOf(b).listen(&nodeOf(b).links[0])
 		default:
 			panic("breaker: a breaker without a source can't be polled")
 		}
-		nodeOf(b).attached()
+		b.attached()
 		return
+	}
+}
+
+// attached ends what a constructor or watch began under flagBusy. If the breaker has tripped meanwhile, whoever tripped it left the
+// release to us.
+func (b *Breaker) attached() {
+	if b.move(flagBusy, 0)&flagLeft != 0 {
+		var w settlement
+		w.release(b)
+		w.run()
+	}
+}
+
+// leftToAttacher is the other side of attached: it reports whether sources are still being attached, in which case
+// the attacher has been told to release them.
+func (b *Breaker) leftToAttacher() bool {
+	for {
+		s := b.state.Load()
+		if s&flagBusy == 0 {
+			return false
+		}
+		if b.state.CompareAndSwap(s, s|flagLeft) {
+			return true
+		}
 	}
 }
 
@@ -53,7 +79,7 @@ func (b *Breaker) poll() {
 		channelOf(b).poll()
 	case kindContext:
 		contextOf(b).poll()
-	case kindNode:
+	case kindNode, kindView:
 		nodeOf(b).poll()
 	default:
 		panic("breaker: a breaker without a source can't be polled")
@@ -73,17 +99,15 @@ func (b *Breaker) deadline() (earliest time.Time, ok bool) {
 		case kindDeadline:
 			at, found = deadlineOf(b).at, true
 		case kindContext:
-			if next = contextOf(b).behind(); next == nil {
-				at, found = contextOf(b).ctx.Deadline()
-			}
-		case kindNode:
+			at, found = contextOf(b).ctx.Deadline()
+		case kindNode, kindView:
 			for i := range nodeOf(b).links {
 				l := &nodeOf(b).links[i]
 				if !l.keep || l.source.state.Load()&flagTimed == 0 {
 					continue
 				}
 				inner := l.source
-				if inner.kind() == kindNode {
+				if inner.kind() >= kindNode {
 					inner, next = next, inner
 				}
 				if inner == nil {
@@ -109,12 +133,8 @@ func (b *Breaker) value(key any) any {
 	for b != nil && b.state.Load()&flagValues != 0 {
 		switch b.kind() {
 		case kindContext:
-			if next := contextOf(b).behind(); next != nil {
-				b = next
-				continue
-			}
 			return contextOf(b).ctx.Value(key)
-		case kindNode:
+		case kindNode, kindView:
 			last := (*Breaker)(nil)
 			for i := range nodeOf(b).links {
 				l := &nodeOf(b).links[i]

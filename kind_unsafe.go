@@ -6,15 +6,16 @@ import "unsafe"
 // needs; the user holds a pointer to the Breaker in it. The kind is in the state word, from construction on, so
 // finding the rest costs no memory: an interface or a pointer would take 16 or 8 bytes of every breaker.
 //
-// The order matters: those between kindWatch and kindNode have a timer, those from kindNode on are nodes.
+// The order matters: those from kindNode on are nodes, the others leaves.
 const (
 	kindPlain    uint32 = iota // a Breaker and nothing else
 	kindWatch                  // watch
-	kindTimeout                // timeoutBreaker
-	kindDeadline               // deadlineBreaker
-	kindNode                   // node: Multiplex, BreakBySignal
-	kindChannel                // channelBreaker
+	kindTimeout                // timeoutBreaker, which begins with timed
+	kindDeadline               // deadlineBreaker, the same
 	kindContext                // contextBreaker
+	kindNode                   // node: Multiplex, BreakBySignal
+	kindChannel                // channelBreaker, which begins with node
+	kindView                   // viewBreaker, the same
 )
 
 func (b *Breaker) kind() uint32 { return b.state.Load() >> kindShift }
@@ -25,9 +26,10 @@ func watchOf(b *Breaker) *watch              { return (*watch)(unsafe.Pointer(b)
 func timedOf(b *Breaker) *timed              { return (*timed)(unsafe.Pointer(b)) }
 func timeoutOf(b *Breaker) *timeoutBreaker   { return (*timeoutBreaker)(unsafe.Pointer(b)) }
 func deadlineOf(b *Breaker) *deadlineBreaker { return (*deadlineBreaker)(unsafe.Pointer(b)) }
+func contextOf(b *Breaker) *contextBreaker   { return (*contextBreaker)(unsafe.Pointer(b)) }
 func nodeOf(b *Breaker) *node                { return (*node)(unsafe.Pointer(b)) }
 func channelOf(b *Breaker) *channelBreaker   { return (*channelBreaker)(unsafe.Pointer(b)) }
-func contextOf(b *Breaker) *contextBreaker   { return (*contextBreaker)(unsafe.Pointer(b)) }
+func viewOf(b *Breaker) *viewBreaker         { return (*viewBreaker)(unsafe.Pointer(b)) }
 
 // callbackOf returns the callback that begins with r. Only for a registration without a node.
 func callbackOf(r *registration) *callback { return (*callback)(unsafe.Pointer(r)) }

@@ -77,34 +77,14 @@ func (n *node) listen(l *link) bool {
 	return false
 }
 
-// attached ends what newNode, or the clearing of flagPoll, began. If the node has tripped meanwhile, whoever tripped it
-// left the release to us.
-func (n *node) attached() {
-	if n.move(flagBusy, 0)&flagLeft != 0 {
-		w := settlement{node: n}
-		w.run()
-	}
-}
-
-// leftToAttacher is the other side of attached: it reports whether sources are still being attached, in which case
-// the attacher has been told to release them.
-func (n *node) leftToAttacher() bool {
-	for {
-		s := n.state.Load()
-		if s&flagBusy == 0 {
-			return false
-		}
-		if n.state.CompareAndSwap(s, s|flagLeft) {
-			return true
+// poll trips a node whose sources are only asked.
+func (n *node) poll() {
+	for i := range n.links {
+		if l := &n.links[i]; l.keep {
+			if cause := l.source.Cause(); cause != nil {
+				n.trip(cause, l.source.state.Load()&flagExpired)
+				return
+			}
 		}
 	}
-}
-
-// release drops what the node holds besides its links, and returns the function of the user's that has to be
-// called then, or nil.
-func (n *node) release() func() {
-	if n.kind() != kindContext {
-		return nil
-	}
-	return contextOf(&n.Breaker).release()
 }

@@ -90,17 +90,31 @@ func (w *settlement) runCallbacks() {
 		}
 	}
 	w.sweeping = nil
+	if !b.leftToAttacher() {
+		w.release(b)
+	}
+}
+
+// release releases what a leaf holds, or begins to release a node.
+func (w *settlement) release(b *Breaker) {
+	var cancel func()
 	switch kind := b.kind(); {
 	case kind >= kindNode:
 		w.node, w.link = nodeOf(b), 0
-		if w.node.leftToAttacher() {
-			w.node = nil
-		}
+		return
+	case kind == kindContext:
+		cancel = contextOf(b).release()
 	case kind >= kindTimeout:
 		timedOf(b).release()
-		fallthrough
-	default:
-		b.move(phase, closed)
+	}
+	w.closed(b, cancel)
+}
+
+// closed ends the settlement of one breaker. The function, if any, is the user's.
+func (w *settlement) closed(b *Breaker, cancel func()) {
+	b.move(phase, closed)
+	if cancel != nil {
+		w.call(cancel)
 	}
 }
 
@@ -135,11 +149,11 @@ func (w *settlement) dropLinks() {
 		}
 	}
 	w.node = nil
-	cancel := n.release()
-	n.move(phase, closed)
-	if cancel != nil {
-		w.call(cancel)
+	var cancel func()
+	if n.kind() == kindView {
+		cancel = takeOut(&viewOf(&n.Breaker).cancel)
 	}
+	w.closed(&n.Breaker, cancel)
 }
 
 // trip trips a node that is registered with a breaker that has tripped.

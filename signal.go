@@ -48,18 +48,6 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	return &n.Breaker
 }
 
-// poll trips a node whose sources can only be asked: signals, inside a bubble.
-func (n *node) poll() {
-	for i := range n.links {
-		if l := &n.links[i]; l.keep {
-			if cause := l.source.Cause(); cause != nil {
-				n.trip(cause, l.source.state.Load()&flagExpired)
-				return
-			}
-		}
-	}
-}
-
 // signals has a watch for each signal that someone waits for.
 var signals hub
 
