@@ -21,8 +21,10 @@ import (
 // Slots live in three places, in the order in which they are tried:
 //
 //   - one in the Breaker itself, until a second registration comes that wants to live at the same time;
-//   - the base, a block of a few cache lines;
+//   - the base, a block of a few cache lines, until it is full, or too many cores meet in it;
 //   - the directory: blocks made on demand, reached by number, and given up when they are empty.
+//
+// What comes after is used instead of what came before, and for good.
 //
 // Where to look first follows from the address of the registration. Go's allocator gives each P spans of its own,
 // so goroutines on one core meet in the same cache lines and goroutines on different cores don't, for free.
@@ -95,7 +97,7 @@ type directoryBlock struct {
 // registrations of it end; what stays is 8 bytes for each block of the peak.
 //
 // Counting the live registrations costs two locked instructions for each registration. They are why the base,
-// which serves a breaker with few registrations at a time, doesn't count, and is never given up.
+// which serves a breaker with few registrations at a time, doesn't count.
 type directory struct {
 	span atomic.Uint32
 	// empties counts the times that a filled block became empty since span last changed, crowded those
@@ -205,25 +207,21 @@ func (g *registry) claim(r *registration) {
 		}
 		more = g.more()
 	}
-	line := int(heapPlace(r)) * lineSlots % baseSlots
 	dir := more.directory.Load()
-	if dir != nil {
-		// One look is enough to come back to the base after a burst.
-		if i := line + int(heapHash(r)%lineSlots); more.block.claim(r, i, 1) {
+	if dir == nil {
+		if more.block.claim(r, int(heapPlace(r))*lineSlots%baseSlots, baseSlots) {
 			return
 		}
-		dir.claim(r)
-		return
-	}
-	if more.block.claim(r, line, baseSlots) {
-		return
-	}
-	dir = newDirectory()
-	if !more.directory.CompareAndSwap(nil, dir) {
-		dir = more.directory.Load()
+		dir = newDirectory()
+		if !more.directory.CompareAndSwap(nil, dir) {
+			dir = more.directory.Load()
+		}
 	}
 	dir.claim(r)
 }
+
+// wide says that there are more cores than the base has cache lines: then some of them meet in one.
+var wide = runtime.NumCPU()*lineSlots > baseSlots
 
 // claim tries to claim a slot for r among so many, from the given one on.
 func (b *block) claim(r *registration, from, probes int) bool {
@@ -238,6 +236,9 @@ func (b *block) claim(r *registration, from, probes int) bool {
 		r.index = int32(i)
 		if b.slots[i].CompareAndSwap(nil, r) {
 			return true
+		}
+		if wide && b.number < 0 {
+			return false // others are in this line: on to the directory, where each has blocks of its own
 		}
 	}
 	return false
@@ -262,8 +263,8 @@ func newDirectory() *directory {
 	return d
 }
 
-// minSpan is so many blocks that cores don't meet in one.
-var minSpan = uint32(1) << bits.Len(uint(2*runtime.NumCPU()-1))
+// minSpan is so many blocks that cores seldom meet in one.
+var minSpan = uint32(1) << bits.Len(uint(4*runtime.NumCPU()-1))
 
 // claim finds a slot for r in a block of the directory.
 func (d *directory) claim(r *registration) {
