@@ -1,5 +1,11 @@
 package breaker
 
+import (
+	"runtime"
+
+	"github.com/kamilsk/breaker/internal/atomic"
+)
+
 // BreakByChannel returns a breaker that trips when the channel is closed, or a value comes out of it. A nil channel
 // never trips it.
 //
@@ -22,20 +28,40 @@ func BreakByChannel(signal <-chan struct{}) *Breaker {
 type channelBreaker struct {
 	node
 	signal <-chan struct{}
-	array  [1]link
+	// polling is 1 while someone asks the channel.
+	polling atomic.Uint32
+	array   [1]link
 }
 
-// poll trips the breaker if there is something to receive.
+// poll trips the breaker if there is something to receive. One at a time does, so that the breaker takes no more than
+// one value; the others wait for it, as they would for the channel's own lock.
 func (b *channelBreaker) poll() {
-	select {
-	case <-b.signal:
-		b.trip(errChannel, 0)
-	default:
+	if !b.polling.CompareAndSwap(0, 1) {
+		b.awaitPoll()
+		return
+	}
+	if b.state.Load()&phase == open {
+		select {
+		case <-b.signal:
+			b.trip(errChannel, 0)
+		default:
+		}
+	}
+	b.polling.Store(0)
+}
+
+func (b *channelBreaker) awaitPoll() {
+	for b.polling.Load() != 0 {
+		runtime.Gosched()
 	}
 }
 
 // attach joins those who wait for the channel.
 func (b *channelBreaker) attach() {
+	b.awaitPoll()
+	if b.state.Load()&phase != open {
+		return
+	}
 	b.links[0].source = &channels.join(keyOf(b.signal), b.watched).Breaker
 	b.listen(&b.links[0])
 }
@@ -46,13 +72,19 @@ var channels hub
 // watched starts the goroutine that waits for the channel.
 func (b *channelBreaker) watched(w *watch) {
 	signal := b.signal
-	quit := make(chan struct{})
-	w.stop = func() { close(quit) }
+	quit, out := make(chan struct{}), make(chan struct{})
+	w.stop = func() {
+		close(quit)
+		// Until it is out, the goroutine may take a value that comes after this, which then trips nobody.
+		<-out
+	}
 	go func() {
 		select {
 		case <-signal:
+			close(out) // before the trip, in which the last one may call stop
 			w.fire(errChannel)
 		case <-quit:
+			close(out)
 		}
 	}()
 }

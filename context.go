@@ -49,7 +49,7 @@ type contextBreaker struct {
 	cancel context.CancelFunc
 	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
 	stop func() bool
-	// own is Err if flagOwnErr is set and it isn't nil. Written by the winner before it publishes.
+	// own is Err if ctx has tripped the breaker. Written by the winner before it publishes.
 	own *contextError
 }
 
@@ -61,14 +61,16 @@ type viewBreaker struct {
 	array  [1]link
 }
 
-// ownErr is Err of a breaker with flagOwnErr, the word being s.
-func (b *Breaker) ownErr(s uint32) error {
+// ownErr is Err of a breaker with flagOwnErr: what its context says, however the breaker ended.
+func (b *Breaker) ownErr() error {
 	if b.kind() == kindContext {
 		if own := contextOf(b).own; own != nil {
 			return own
 		}
+		return errContextCanceled
 	}
-	if s&flagExpired != 0 {
+	source := viewOf(b).links[0].source
+	if s := source.state.Load(); source.hasTripped(s) && s&flagExpired != 0 {
 		return errContextExpired
 	}
 	return errContextCanceled
@@ -76,19 +78,29 @@ func (b *Breaker) ownErr(s uint32) error {
 
 // poll trips the breaker if ctx is done.
 func (b *contextBreaker) poll() {
+	if b.claimDone() {
+		b.settle()
+	}
+}
+
+// claimDone claims and publishes the trip if ctx is done, and reports whether this call did.
+func (b *contextBreaker) claimDone() bool {
 	err := b.ctx.Err()
 	if err == nil {
-		return
+		return false
 	}
 	cause := context.Cause(b.ctx)
 	mark := flagOwnErr | expiredMark(cause)
 	if errors.Is(err, context.DeadlineExceeded) {
 		mark |= flagExpired // the context's own cause may hide that
 	}
-	if b.claim(mark, false) {
-		b.own = contextErrorOf(err)
-		b.finish(cause)
+	if !b.claim(mark, false) {
+		return false
 	}
+	b.own = contextErrorOf(err)
+	b.cause = cause
+	b.publish()
+	return true
 }
 
 // attach registers with ctx.

@@ -27,8 +27,8 @@ func (b *Breaker) watch() {
 			return
 		}
 		kind := s >> kindShift
-		if kind == kindNode {
-			return // it can only be asked, see signal.go
+		if kind == kindNode || kind == kindView && nodeOf(b).links[0].node != nil {
+			return // the source can only be asked, see signal.go
 		}
 		if !b.state.CompareAndSwap(s, s&^flagPoll|flagBusy) {
 			continue
@@ -39,7 +39,10 @@ func (b *Breaker) watch() {
 		case kindContext:
 			contextOf(b).attach()
 		case kindView:
-			nodeOf(b).listen(&nodeOf(b).links[0])
+			l := &nodeOf(b).links[0]
+			if nodeOf(b).listen(l) && l.source.state.Load()&flagPoll != 0 {
+				b.move(0, flagPoll)
+			}
 		default:
 			panic("breaker: a breaker without a source can't be polled")
 		}

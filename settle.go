@@ -159,6 +159,7 @@ func (w *settlement) dropLinks() {
 // trip trips a node that is registered with a breaker that has tripped.
 func (w *settlement) trip(n *node, cause error, mark uint32) {
 	if !n.claim(mark, cause == nil) {
+		n.awaitDone() // as a loser does: who has tripped the breaker finds closed what follows it
 		return
 	}
 	if cause != nil {
@@ -170,10 +171,14 @@ func (w *settlement) trip(n *node, cause error, mark uint32) {
 
 // close closes a breaker that the node under way owns. It reports whether that has to be swept at once.
 func (w *settlement) close(b *Breaker) bool {
-	if !b.claim(0, true) {
+	switch {
+	case b.kind() == kindContext && contextOf(b).claimDone(): // as in trip
+	case b.claim(0, true):
+		b.publish()
+	default:
+		b.awaitDone()
 		return false
 	}
-	b.publish()
 	if b.state.Load()&phase == closed {
 		return false
 	}

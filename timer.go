@@ -12,18 +12,15 @@ import (
 // It costs one allocation, besides the timer if no stopped one can be used again, and no goroutine. Close it
 // when the work is done: the timer is kept until then, or until it fires.
 func BreakByTimeout(timeout time.Duration) *Breaker {
-	// The monotonic clock alone is half the price of time.Now.
-	now := time.Since(start)
 	flags := uint32(0)
-	if now < 0 || now > plausible {
-		// Not sure that this is real time: look closer.
-		if wall := time.Now(); wall == wall.Round(0) {
-			flags, now = flagBubble, wall.Sub(start)
-		}
+	now, bubble := clock()
+	if bubble {
+		flags = flagBubble
 	}
-	at := now + timeout
-	if timeout > 0 && at < now {
-		at = math.MaxInt64 // promise 15: not into the past
+	// Promise 15: not into the past, nor where counting on from start would overflow.
+	at := now + max(timeout, -farthest/2)
+	if timeout > 0 && at < now || at > farthest {
+		at = farthest
 	}
 	b := &timeoutBreaker{at: at}
 	b.arm(kindTimeout, timeout, flags)
@@ -66,13 +63,17 @@ type deadlineBreaker struct {
 // start is the zero of timeoutBreaker.at.
 var start = time.Now()
 
-// plausible bounds time.Since(start) in real time, outside of a testing/synctest bubble. Inside one, time has no monotonic reading and begins
-// in the year 2000, so the difference is negative, or, with Go 1.25, some thirty years. Where it isn't
-// plausible, the absence of a monotonic reading decides. (A bubble whose clock has been
-// advanced by 26 years into the present year would be mistaken for real time.)
-const plausible = 365 * 24 * time.Hour
+// farthest bounds timeoutBreaker.at: some 292 years, and far enough from the end of what a Duration holds.
+const farthest = math.MaxInt64 - time.Hour
+
+// century is about where a time.Time loses its monotonic reading. Beyond, Deadline counts from start, whatever has happened to the wall
+// clock since, because two results have to be equal.
+const century = 100 * 365 * 24 * time.Hour
 
 func (b *timeoutBreaker) deadline() time.Time {
+	if b.at > century || b.at < -century {
+		return start.Add(b.at).Round(0)
+	}
 	now := time.Now()
 	return now.Add(b.at - now.Sub(start))
 }

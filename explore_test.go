@@ -1,0 +1,169 @@
+//go:build breaker_explore
+
+package breaker
+
+import (
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/explore"
+)
+
+// TestExplore runs small concurrent programs on every schedule of their accesses to shared memory, with the real
+// code of this package behind the seam in internal/atomic:
+//
+//	go test -tags breaker_explore -run Explore -v .
+//
+// Programs of two threads are always searched completely. Those of three share what is left of the number of schedules in
+// BREAKER_SCHEDULES, which is the size of the run. A violation names its schedule, which BREAKER_SCHEDULE repeats.
+func TestExplore(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // little lives, and there is much garbage
+	defer func(span uint32, w bool) { minSpan, wide = span, w }(minSpan, wide)
+	minSpan = 1
+
+	e := exploration{want: quickRun, begun: time.Now()}
+	if text := os.Getenv("BREAKER_SCHEDULES"); text != "" {
+		want, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("BREAKER_SCHEDULES: %v", err)
+		}
+		e.want = want
+	}
+	e.group(t, "pairs", false, pairs())
+	e.group(t, "callbacks", false, callbacks())
+	e.group(t, "multiplex", false, multiplexed())
+	e.group(t, "sources", false, sources())
+	whole := len(holes()) == 0 // else TestExploreSeam fails
+	if whole {
+		e.group(t, "views", false, viewPairs())
+		e.group(t, "hub", false, hubPairs())
+	}
+	e.group(t, "sequences", false, sequences(e.want > quickRun))
+	all := slices.Concat(sourceTriples(), multiplexTriples(), triples())
+	if whole {
+		all = slices.Concat(hubTriples(), viewTriples(), all)
+	}
+	e.group(t, "triples", true, all)
+
+	t.Logf("%d programs, %d of them complete; %d schedules, and %d begun that were equivalent to one of them; %.0f a second",
+		e.programs, e.complete, e.schedules, e.redundant, float64(e.schedules+e.redundant)/time.Since(e.begun).Seconds())
+	if e.programs == e.selected && e.schedules < min(e.want, quickRun) {
+		t.Errorf("only %d schedules: the programs have become trivial", e.schedules)
+	}
+}
+
+// quickRun is how many schedules a run has that isn't told.
+const quickRun = 5_000_000
+
+// TestExploreSeam shows that what the package starts, locks and closes goes through the seam. What doesn't would make the
+// search miss schedules, or hang.
+func TestExploreSeam(t *testing.T) {
+	for _, hole := range holes() {
+		t.Error(hole)
+	}
+}
+
+// holes returns what goes around the seam.
+func holes() (found []string) {
+	if _, ok := any(&(&hub{}).mu).(*atomic.Mutex); !ok {
+		found = append(found, "hub.go: the mutex isn't one of internal/atomic")
+	}
+	if _, ok := any(&(&hub{}).watches).(*atomic.Map); !ok {
+		found = append(found, "hub.go: the map isn't one of internal/atomic")
+	}
+	started := explore.Explore(func(r *explore.Run) {
+		b := New()
+		b.Close()
+		view := ToContext(b).(interface{ AfterFunc(func()) func() bool })
+		r.Go(func() { view.AfterFunc(func() {}) })
+	}, explore.Options{})
+	if started.Threads != 2 {
+		found = append(found, "context.go: AfterFunc starts a goroutine by itself, not by atomic.Go")
+	}
+	closed := explore.Replay(func(r *explore.Run) {
+		b := New()
+		b.relayTo()
+		r.Name("Done", b.done.get())
+		r.Go(b.Close)
+	}, "")
+	if !slices.ContainsFunc(closed.Trace, func(line string) bool { return strings.HasSuffix(line, "write of Done") }) {
+		found = append(found, "once_close.go: the relay closes Done without atomic.CloseBy")
+	}
+	return found
+}
+
+// program is something to explore. Its setup runs before each schedule.
+type program struct {
+	name  string
+	setup func(r *explore.Run)
+}
+
+// exploration is a run of all programs.
+type exploration struct {
+	want      int // schedules, in all
+	begun     time.Time
+	selected  int // programs, of which the command line may choose some
+	programs  int
+	complete  int
+	schedules int
+	redundant int
+}
+
+// group explores the programs, in that order. If they share, each may take its part of the schedules that are left, else
+// as many as it takes.
+func (e *exploration) group(t *testing.T, name string, share bool, programs []program) {
+	e.selected += len(programs)
+	t.Run(name, func(t *testing.T) {
+		for i, p := range programs {
+			t.Run(p.name, func(t *testing.T) {
+				limit := 0
+				if share {
+					limit = max(1000, (e.want-e.schedules)/(len(programs)-i))
+				}
+				e.explore(t, p, limit)
+			})
+		}
+	})
+}
+
+// explore explores one program.
+func (e *exploration) explore(t *testing.T, p program, limit int) {
+	wide = true
+	if schedule, ok := os.LookupEnv("BREAKER_SCHEDULE"); ok {
+		got := explore.Replay(p.setup, schedule)
+		t.Logf("schedule %s\n%s", got.Schedule, strings.Join(got.Trace, "\n"))
+		if got.Message != "" {
+			t.Error(got.Message)
+		}
+		return
+	}
+	begun := time.Now()
+	got := explore.Explore(p.setup, explore.Options{Schedules: limit})
+	if got.Threads <= 2 && !got.Complete && got.Failure == nil {
+		got = explore.Explore(p.setup, explore.Options{})
+	}
+	e.programs++
+	e.schedules += got.Schedules
+	e.redundant += got.Redundant
+	if f := got.Failure; f != nil {
+		t.Fatalf("violation on schedule number %d: %s\n%s\nschedule %s\nreplay: BREAKER_SCHEDULE=%s go test -tags breaker_explore -v -run '^%s$' .",
+			f.Number, f.Message, strings.Join(f.Trace, "\n"), f.Schedule, f.Schedule, strings.ReplaceAll(t.Name(), "/", "$/^"))
+	}
+	state := "complete"
+	if got.Complete {
+		e.complete++
+	} else {
+		state = "not complete"
+	}
+	t.Logf("%d threads, %d schedules of up to %d steps, %s; %d redundant; %v",
+		got.Threads, got.Schedules, got.Steps, state, got.Redundant, time.Since(begun).Round(time.Millisecond))
+}
+
+// join returns the name of a program of such threads.
+func join(threads []string) string { return strings.Join(threads, " vs ") }

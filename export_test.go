@@ -1,0 +1,19 @@
+package breaker
+
+// Slots returns how many slots a breaker's registry has, and how many of them are taken. That nothing stays
+// registered (promise 10), and how much room it takes (promise 17), can't be seen from outside.
+func Slots(br Interface) (all, taken int) {
+	g := &unwrap(br).registry
+	for w := (sweep{}); ; {
+		slots := w.block(g)
+		if slots == nil {
+			return all, taken
+		}
+		all += len(slots)
+		for i := range slots {
+			if slots[i].Load() != nil {
+				taken++
+			}
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package breaker_test
+
+import (
+	"bytes"
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/kamilsk/breaker"
+)
+
+func TestMain(m *testing.M) {
+	// Signals are tested on a process of their own: this binary again, told what to do.
+	if task := os.Getenv("BREAKER_TEST_CHILD"); task != "" {
+		os.Exit(childMain(task))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// isShut reports whether a channel is closed, without waiting for it.
+func isShut(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a failure.
+func awaitThat(t testing.TB, condition func() bool, what string) {
+	t.Helper()
+	for begin := time.Now(); !condition(); runtime.Gosched() {
+		if time.Since(begin) > time.Minute {
+			require.FailNow(t, "it never came: "+what)
+		}
+	}
+}
+
+// awaitGone collects garbage until the condition holds.
+func awaitGone(t testing.TB, condition func() bool, what string) {
+	t.Helper()
+	for range 100 {
+		if condition() {
+			return
+		}
+		runtime.GC()
+		runtime.Gosched()
+	}
+	require.FailNow(t, "not collected after 100 cycles: "+what)
+}
+
+// assertOpen checks all that is promised of a breaker that nothing has tripped.
+func assertOpen(t testing.TB, br *breaker.Breaker) {
+	t.Helper()
+	assert.Equal(t, breaker.Open, br.State())
+	assert.NoError(t, br.Err())
+	assert.NoError(t, br.Cause())
+	assert.False(t, isShut(br.Done()), "Done is closed")
+}
+
+// assertClosed checks all that is promised of a breaker whose trip is over, and that the cause is that very error.
+func assertClosed(t testing.TB, br *breaker.Breaker, cause error) {
+	t.Helper()
+	assert.Equal(t, breaker.Closed, br.State())
+	assert.ErrorIs(t, br.Err(), breaker.Interrupted)
+	assert.True(t, br.Cause() == cause, "the cause is %v and not %v", br.Cause(), cause)
+	assert.True(t, isShut(br.Done()), "Done is open")
+	assert.Zero(t, registrations(br))
+}
+
+// registrations returns how many callbacks and breakers are registered with a breaker.
+func registrations(br breaker.Interface) int {
+	_, taken := breaker.Slots(br)
+	return taken
+}
+
+// goroutineID returns the number of the calling goroutine.
+func goroutineID() int {
+	var buf [64]byte
+	trace := buf[:runtime.Stack(buf[:], false)]
+	_, trace, _ = bytes.Cut(trace, []byte(" "))
+	number, _, _ := bytes.Cut(trace, []byte(" "))
+	id, err := strconv.Atoi(string(number))
+	if err != nil {
+		panic(err)
+	}
+	return id
+}
+
+// ownGoroutines returns how many goroutines there are that the library has started.
+func ownGoroutines() int {
+	for size := 1 << 20; ; size *= 2 {
+		buf := make([]byte, size)
+		if n := runtime.Stack(buf, true); n < size {
+			return bytes.Count(buf[:n], []byte("\ncreated by github.com/kamilsk/breaker."))
+		}
+	}
+}

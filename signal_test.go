@@ -1,0 +1,144 @@
+package breaker_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+	"weak"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kamilsk/breaker"
+)
+
+// children are the programs that the test binary turns into when it is started with BREAKER_TEST_CHILD set to
+// their name: processes of their own, that are sent real signals and may die of them.
+var children = map[string]func() int{}
+
+// childMain runs a child and returns its exit code. TestMain calls it.
+func childMain(mode string) int {
+	child, ok := children[mode]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "there is no child %q\n", mode)
+		return 2
+	}
+	return child()
+}
+
+func TestNoSignalAtAll(t *testing.T) {
+	br := breaker.BreakBySignal()
+	cause := requireTripped(t, br)
+	require.ErrorIs(t, cause, breaker.Interrupted)
+	require.ErrorIs(t, cause, context.Canceled)
+	require.NotErrorIs(t, cause, breaker.ErrClosed)
+	require.Equal(t, breaker.Closed, br.State())
+	br.Close()
+	require.Equal(t, cause, br.Cause())
+}
+
+func TestANilSignal(t *testing.T) {
+	// promise 15: the panic names function and argument, and comes before anything is registered.
+	requireGoroutines(t, 0)
+	for i, signals := range [][]os.Signal{{nil}, {os.Interrupt, nil}, {os.Interrupt, os.Kill, nil}} {
+		func() {
+			defer func() {
+				message := fmt.Sprint(recover())
+				require.Contains(t, message, "BreakBySignal")
+				require.Contains(t, message, fmt.Sprintf("signal %d is nil", i))
+			}()
+			breaker.BreakBySignal(signals...)
+		}()
+	}
+	require.Zero(t, goroutinesOf(library))
+}
+
+// A signal that can't be caught is accepted and never arrives.
+func TestASignalThatCannotBeCaught(t *testing.T) {
+	// promise 12
+	requireGoroutines(t, 0)
+	br := breaker.BreakBySignal(os.Kill)
+	both := breaker.Multiplex(breaker.NopCloser(br), breaker.BreakBySignal(os.Kill, os.Interrupt))
+	requireOpen(t, br)
+	requireOpen(t, both)
+	both.Close()
+	br.Close()
+	require.Equal(t, breaker.ErrClosed, requireTripped(t, br))
+	requireGoroutines(t, 0)
+}
+
+func TestSignalsShareAGoroutine(t *testing.T) {
+	// promise 10, promise 11: one for each distinct signal, however many breakers share it; none is left.
+	requireGoroutines(t, 0)
+	const each = 5000
+	var all []*breaker.Breaker
+	for range each {
+		all = append(all, breaker.BreakBySignal(os.Interrupt))
+	}
+	requireGoroutines(t, 1)
+	for range each {
+		br := breaker.BreakBySignal(os.Interrupt, os.Kill, os.Interrupt)
+		br.Done()
+		br.OnTrip(func() {})
+		all = append(all, br)
+	}
+	requireGoroutines(t, 2)
+	closeAll(all[each:])
+	requireGoroutines(t, 1)
+	for _, br := range all[:each] {
+		require.NoError(t, br.Err())
+	}
+	closeAll(all[1:each])
+	requireGoroutines(t, 1)
+	requireOpen(t, all[0])
+	all[0].Close()
+	requireGoroutines(t, 0)
+	for _, br := range all {
+		require.Equal(t, breaker.ErrClosed, br.Cause())
+	}
+}
+
+func TestATripLeavesTheSignals(t *testing.T) {
+	// promise 10: without a Close.
+	requireGoroutines(t, 0)
+	sibling := breaker.New()
+	br := breaker.Multiplex(breaker.BreakBySignal(os.Interrupt, os.Kill), sibling, breaker.BreakByTimeout(time.Hour))
+	requireGoroutines(t, 2)
+	sibling.Trip(nil)
+	require.Equal(t, breaker.Interrupted, requireTripped(t, br))
+	requireGoroutines(t, 0)
+}
+
+func TestAClosedSignalBreakerIsGarbage(t *testing.T) {
+	// promise 10: while others wait for the same signal.
+	stays := breaker.BreakBySignal(os.Interrupt)
+	br := breaker.BreakBySignal(os.Interrupt)
+	seen := new([1 << 10]byte)
+	br.OnTrip(func() { seen[0]++ })
+	whole, callback := weak.Make(br), weak.Make(seen)
+	br.Close()
+	spin(t, "both are collected", func() bool {
+		runtime.GC()
+		return whole.Value() == nil && callback.Value() == nil
+	})
+	requireOpen(t, stays)
+	stays.Close()
+	requireGoroutines(t, 0)
+}
+
+func TestSignalError(t *testing.T) {
+	// promise 4
+	cause := fmt.Errorf("stopped: %w", breaker.SignalError{Signal: os.Interrupt})
+	var signal breaker.SignalError
+	require.ErrorAs(t, cause, &signal)
+	require.Equal(t, os.Interrupt, signal.Signal)
+	require.ErrorIs(t, cause, breaker.Interrupted)
+	require.ErrorIs(t, cause, context.Canceled)
+	require.ErrorIs(t, cause, breaker.SignalError{Signal: os.Interrupt})
+	require.NotErrorIs(t, cause, breaker.SignalError{Signal: os.Kill})
+	require.NotErrorIs(t, cause, context.DeadlineExceeded)
+	require.Contains(t, cause.Error(), os.Interrupt.String())
+	require.NotEmpty(t, breaker.SignalError{}.Error())
+}
