@@ -1,0 +1,37 @@
+.DEFAULT_GOAL := help
+SHELL := bash
+
+.PHONY: help
+help: ## list what one does daily
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: test
+test: ## run the tests
+	go test ./...
+
+.PHONY: race
+race: ## run the tests under the race detector, on 1, 2 and 4 processors
+	go test -race -cpu 1,2,4 -shuffle=on ./...
+
+.PHONY: bench
+bench: ## compare with package context: 10 runs of each job, as a table
+	go test -run '^$$' -bench . -count 10 -benchmem . | tee bench.out
+	go run golang.org/x/perf/cmd/benchstat@latest -col /impl bench.out
+
+.PHONY: cover
+cover: ## show which statements the tests reach
+	go test -coverprofile cover.out . && go tool cover -func cover.out | grep -v '100.0%'
+
+.PHONY: lint
+lint: ## check formatting, vet and staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+.PHONY: server
+server: ## run the example
+	go run ./examples/server
+
+.PHONY: ci
+ci: ## run all that has to hold before a change lands
+	.ci/run
