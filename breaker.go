@@ -101,7 +101,7 @@ func (b *Breaker) err(s uint32) error {
 	case !ok:
 		return nil
 	case s&flagOwnErr != 0:
-		return b.ownErr()
+		return b.ownErr(s)
 	default:
 		return Interrupted
 	}
@@ -196,9 +196,9 @@ func (b *Breaker) breaker() *Breaker { return b }
 // trip is what every source and every owner ends in.
 func (b *Breaker) trip(cause error, mark uint32) bool {
 	if b.kind() == kindContext {
-		contextOf(b).poll() // it may have ended before, without anyone noticing (promise 5)
+		contextOf(b).poll() // it may have ended before, unnoticed (promise 5)
 	}
-	if !b.claim(mark, cause == nil) {
+	if !b.claim(mark|b.ownMark(), cause == nil) {
 		b.awaitDone()
 		return false
 	}

@@ -33,14 +33,8 @@ type (
 		name string // so that the breaker isn't at the beginning
 		breaker.Breaker
 	}
-	byPointer struct {
-		name string
-		*breaker.Breaker
-	}
-	byInterface struct {
-		name string
-		breaker.Interface
-	}
+	byPointer   struct{ *breaker.Breaker }
+	byInterface struct{ breaker.Interface }
 )
 
 var (

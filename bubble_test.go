@@ -22,6 +22,20 @@ import (
 // Nothing made inside a bubble is used outside of it, or the other way round: the runtime kills the process for it,
 // or the bubble never ends.
 
+// again returns the command that starts the test binary in a process of its own, with that added to the environment. It is
+// killed when the patience is over.
+func again(t *testing.T, variable string) *exec.Cmd {
+	t.Helper()
+	binary, err := os.Executable()
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, binary)
+	// The race detector sleeps a second at the end of a process, by default.
+	cmd.Env = append(os.Environ(), variable, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=10")
+	return cmd
+}
+
 // alone starts the calling test again in a process of its own, where nothing has happened before, and reports
 // whether this is that process. It also keeps what the runtime kills from taking the other tests along.
 func alone(t *testing.T) bool {
@@ -30,13 +44,8 @@ func alone(t *testing.T) bool {
 	if os.Getenv(variable) == t.Name() {
 		return true
 	}
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.run=^"+t.Name()+"$",
-		"-test.cpu="+strconv.Itoa(runtime.GOMAXPROCS(0)))
-	cmd.Env = append(os.Environ(), variable+"="+t.Name())
+	cmd := again(t, variable+"="+t.Name())
+	cmd.Args = append(cmd.Args, "-test.v", "-test.run=^"+t.Name()+"$", "-test.cpu="+strconv.Itoa(runtime.GOMAXPROCS(0)))
 	output, err := cmd.CombinedOutput()
 	if len(output) > 2000 {
 		output = append(output[:2000], "…"...)

@@ -1,10 +1,6 @@
 package breaker
 
-import (
-	"runtime"
-
-	"github.com/kamilsk/breaker/internal/atomic"
-)
+import "github.com/kamilsk/breaker/internal/atomic"
 
 // BreakByChannel returns a breaker that trips when the channel is closed, or a value comes out of it. A nil channel
 // never trips it.
@@ -50,11 +46,7 @@ func (b *channelBreaker) poll() {
 	b.polling.Store(0)
 }
 
-func (b *channelBreaker) awaitPoll() {
-	for b.polling.Load() != 0 {
-		runtime.Gosched()
-	}
-}
+func (b *channelBreaker) awaitPoll() { atomic.AwaitZero(&b.polling) }
 
 // attach joins those who wait for the channel.
 func (b *channelBreaker) attach() {

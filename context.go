@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/kamilsk/breaker/internal/atomic"
 )
 
 // BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its cause. When it trips, for
@@ -61,19 +63,37 @@ type viewBreaker struct {
 	array  [1]link
 }
 
-// ownErr is Err of a breaker with flagOwnErr: what its context says, however the breaker ended.
-func (b *Breaker) ownErr() error {
+// ownErr is Err of a breaker with flagOwnErr, the word being s: what its context said at the trip.
+func (b *Breaker) ownErr(s uint32) error {
 	if b.kind() == kindContext {
 		if own := contextOf(b).own; own != nil {
 			return own
 		}
-		return errContextCanceled
 	}
-	source := viewOf(b).links[0].source
-	if s := source.state.Load(); source.hasTripped(s) && s&flagExpired != 0 {
+	if s&flagOwnExpired != 0 {
 		return errContextExpired
 	}
 	return errContextCanceled
+}
+
+// expiry returns the mark for what a breaker that has tripped trips.
+func (b *Breaker) expiry() uint32 {
+	if b.state.Load()&flagExpired != 0 {
+		return flagExpired | flagOwnExpired
+	}
+	return 0
+}
+
+// ownMark returns the mark for a trip that doesn't come from the context: that may have ended before, unnoticed (promise 5).
+func (b *Breaker) ownMark() uint32 {
+	if b.kind() != kindView {
+		return 0
+	}
+	source := viewOf(b).links[0].source
+	if !source.hasTripped(source.state.Load()) {
+		return 0
+	}
+	return source.expiry() & flagOwnExpired
 }
 
 // poll trips the breaker if ctx is done.
@@ -186,7 +206,7 @@ func (v *contextView) AfterFunc(f func()) func() bool {
 	if !b.register(&c.registration) {
 		c.f = nil
 		b.awaitDone()
-		go f()
+		atomic.Go(f)
 	}
 	return handle{b, c}.stop
 }

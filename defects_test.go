@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,6 +55,7 @@ func TestD3ErrAndDoneAgree(t *testing.T) {
 						assert.Error(t, br.Err(), "%s: Done is closed, Err is nil", name)
 						return
 					}
+					runtime.Gosched()
 				}
 				assert.True(t, isShut(done), "%s: Err isn't nil, Done is open", name)
 			})
@@ -177,6 +178,7 @@ func TestD8TheSourceThatFired(t *testing.T) {
 
 func TestD9AContextThatTellsEverything(t *testing.T) {
 	// promise 13, D9: it had a goroutine, no deadline, always Canceled, no cause, no values, and was late.
+	requireGoroutines(t, 0)
 	requireContextGoroutines(t, 0)
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.Multiplex(
@@ -232,7 +234,7 @@ func TestD10Goroutines(t *testing.T) {
 func TestD11ManyChildren(t *testing.T) {
 	// promise 9, promise 15, D11: above 65,536 children, or with a nil one, a goroutine panicked.
 	const many = 70_000
-	for _, which := range []int{0, 3, many / 2, many - 1} {
+	for _, which := range []int{0, many / 2, many - 1} {
 		children := make([]breaker.Interface, many)
 		for i := range children {
 			children[i] = breaker.New()
@@ -318,7 +320,7 @@ func TestD12GracefulShutdown(t *testing.T) {
 				stop := breaker.Multiplex(breaker.BreakBySignal(os.Interrupt), breaker.BreakByTimeout(time.Second))
 				defer stop.Close()
 
-				var cancelled atomic.Int64
+				var cancelled time.Duration
 				handler := func(w http.ResponseWriter, r *http.Request) {
 					work := breaker.Multiplex(
 						breaker.BreakByTimeout(test.work),
@@ -327,7 +329,7 @@ func TestD12GracefulShutdown(t *testing.T) {
 					defer work.Close()
 					<-work.Done()
 					if r.Context().Err() != nil {
-						cancelled.Store(int64(time.Since(start)))
+						cancelled = time.Since(start)
 						return
 					}
 					_, _ = io.WriteString(w, "finished")
@@ -364,15 +366,16 @@ func TestD12GracefulShutdown(t *testing.T) {
 				err := drain(server.Config, stop, grace)
 				took := time.Since(start) - time.Second
 				group.Wait()
+				synctest.Wait() // for the handler
 				if test.finished {
 					require.NoError(t, err)
-					require.Zero(t, cancelled.Load())
+					require.Zero(t, cancelled)
 					require.GreaterOrEqual(t, took, test.took)
 					require.Less(t, took, test.took+time.Second) // Shutdown looks twice a second
 				} else {
 					require.ErrorIs(t, err, context.DeadlineExceeded)
 					require.Equal(t, test.took, took)
-					require.EqualValues(t, time.Second+grace, cancelled.Load())
+					require.Equal(t, time.Second+grace, cancelled)
 				}
 			})
 		})

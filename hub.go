@@ -1,10 +1,6 @@
 package breaker
 
-import (
-	"sync"
-
-	"github.com/kamilsk/breaker/internal/atomic"
-)
+import "github.com/kamilsk/breaker/internal/atomic"
 
 // A watch is one goroutine that waits for one thing outside, a signal or a channel, on behalf of all breakers that want
 // to hear of it. It is itself a breaker, which trips when that happens; those breakers are nodes that listen to it.
@@ -25,8 +21,8 @@ type watch struct {
 
 // A hub finds the watch for a key. Joining one that others have joined takes no lock.
 type hub struct {
-	mu      sync.Mutex // held while a watch is made, or taken out
-	watches sync.Map   // of *watch
+	mu      atomic.Mutex // held while a watch is made, or taken out
+	watches atomic.Map   // of *watch
 }
 
 // join returns the watch for the key, and starts one if there is none. The caller listens to it, and leaves it when it has

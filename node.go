@@ -70,7 +70,7 @@ func (n *node) listen(l *link) bool {
 		return n.state.Load()&phase == open
 	}
 	l.source.awaitDone()
-	cause, mark := l.source.cause, l.source.state.Load()&flagExpired
+	cause, mark := l.source.cause, l.source.expiry()
 	if n.claim(mark, cause == nil) {
 		n.finish(cause)
 	}
@@ -82,7 +82,7 @@ func (n *node) poll() {
 	for i := range n.links {
 		if l := &n.links[i]; l.keep {
 			if cause := l.source.Cause(); cause != nil {
-				n.trip(cause, l.source.state.Load()&flagExpired)
+				n.trip(cause, l.source.expiry())
 				return
 			}
 		}

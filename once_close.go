@@ -85,7 +85,7 @@ func (b *Breaker) handOut() chan struct{} {
 func (b *Breaker) closeDone() {
 	if base := b.registry.base.Load(); base != nil {
 		if r := base.relay.Load(); r != nil {
-			r.end()
+			atomic.CloseBy(b.done.get(), r.end)
 			return
 		}
 	}

@@ -71,8 +71,10 @@ func TestDone_IsNotSharedByBreakers(t *testing.T) {
 	one.Close()
 	two.Close()
 	assert.False(t, one.Done() == two.Done(), "who waits on the one takes a lock that the other's waiters take")
-	assert.False(t, breaker.Multiplex().Done() == breaker.Multiplex().Done())
-	assert.False(t, breaker.BreakByTimeout(0).Done() == breaker.BreakByTimeout(0).Done())
+	one, two = breaker.Multiplex(), breaker.Multiplex()
+	assert.False(t, one.Done() == two.Done())
+	one, two = breaker.BreakByTimeout(0), breaker.BreakByTimeout(0)
+	assert.False(t, one.Done() == two.Done())
 }
 
 func TestDone_WakesEveryone(t *testing.T) {

@@ -74,7 +74,7 @@ func (w *settlement) prepare() {
 func (w *settlement) runCallbacks() {
 	b := w.sweeping
 	if !b.registry.isEmpty() {
-		mark := b.state.Load() & flagExpired
+		mark := b.expiry()
 		for r := w.sweep.next(&b.registry); r != nil; r = w.sweep.next(&b.registry) {
 			if n := r.node; n != nil {
 				w.trip(n, b.cause, mark)
@@ -173,7 +173,7 @@ func (w *settlement) trip(n *node, cause error, mark uint32) {
 func (w *settlement) close(b *Breaker) bool {
 	switch {
 	case b.kind() == kindContext && contextOf(b).claimDone(): // as in trip
-	case b.claim(0, true):
+	case b.claim(b.ownMark(), true):
 		b.publish()
 	default:
 		b.awaitDone()

@@ -270,8 +270,9 @@ func TestASignalInABubbleThroughAContext(t *testing.T) {
 		over := breaker.BreakByContext(breaker.ToContext(br), nil)
 		defer over.Close()
 		over.Done()
-		send(syscall.SIGUSR1)
 		another := breaker.BreakBySignal(syscall.SIGUSR1)
+		defer another.Close()
+		send(syscall.SIGUSR1)
 		spin(t, "the signal has arrived", func() bool { return another.Err() != nil })
 		require.ErrorIs(t, over.Err(), breaker.Interrupted)
 	})
@@ -307,11 +308,7 @@ type process struct {
 // startChild starts the test binary as one of the children. It ends when its standard input does, with the test.
 func startChild(t *testing.T, mode string) *process {
 	t.Helper()
-	binary, err := os.Executable()
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	cmd := exec.CommandContext(ctx, binary)
-	cmd.Env = append(os.Environ(), "BREAKER_TEST_CHILD="+mode)
+	cmd := again(t, "BREAKER_TEST_CHILD="+mode)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -320,7 +317,7 @@ func startChild(t *testing.T, mode string) *process {
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = stdin.Close()
-		cancel()
+		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
 	return &process{t, cmd, bufio.NewScanner(stdout)}

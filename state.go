@@ -75,6 +75,8 @@ const (
 	flagExpired
 	// flagOwnErr: Err isn't Interrupted but what the contextBreaker says. Set by the claim, or from the beginning.
 	flagOwnErr
+	// flagOwnExpired: if flagOwnErr is set on a viewBreaker, Err matches context.DeadlineExceeded. Set by the claim.
+	flagOwnExpired
 	// flagTimed: Deadline has something to look at.
 	flagTimed
 	// flagValues: there is a context among the sources, direct or not.

@@ -51,7 +51,7 @@ func TestTimerTripsAtTheInstant(t *testing.T) {
 					synctest.Wait()
 					requireOpen(t, br)
 
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 					synctest.Wait()
 					cause := requireTripped(t, br)
 					require.ErrorIs(t, cause, context.DeadlineExceeded)

@@ -2,12 +2,19 @@
 
 package atomic
 
-import "go.uber.org/atomic"
+import (
+	"runtime"
+	"sync"
+
+	"go.uber.org/atomic"
+)
 
 type (
 	Int32          = atomic.Int32
 	Uint32         = atomic.Uint32
 	Pointer[T any] = atomic.Pointer[T]
+	Mutex          = sync.Mutex
+	Map            = sync.Map
 	unsafePointer  = atomic.UnsafePointer
 )
 
@@ -19,6 +26,9 @@ func Int32Of(v int32) Int32 { return *atomic.NewInt32(v) }
 
 // Close closes c.
 func Close(c chan struct{}) { close(c) }
+
+// CloseBy closes c by calling f, which does it by other means.
+func CloseBy(_ chan struct{}, f func()) { f() }
 
 // Closed reports whether c is closed. It takes no lock. Nothing is ever sent on c.
 func Closed(c <-chan struct{}) bool {
@@ -32,3 +42,13 @@ func Closed(c <-chan struct{}) bool {
 
 // Wait blocks until c is closed.
 func Wait(c <-chan struct{}) { <-c }
+
+// AwaitZero returns when x is zero. Whoever makes it so is a few instructions away from it.
+func AwaitZero(x *Uint32) {
+	for x.Load() != 0 {
+		runtime.Gosched()
+	}
+}
+
+// Go runs f on a goroutine of its own.
+func Go(f func()) { go f() }
