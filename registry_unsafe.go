@@ -1,3 +1,5 @@
+//go:build !breaker_explore
+
 package breaker
 
 import "unsafe"

@@ -1,0 +1,81 @@
+//go:build breaker_explore
+
+package breaker
+
+import "github.com/kamilsk/breaker/internal/explore"
+
+// What callbacks may do (promise 8), against what others do meanwhile.
+
+// boom is what they panic with.
+const boom = "boom"
+
+// inCallback has what a callback does, besides being one.
+var inCallback = map[string]func(s *subject){
+	"nothing":  func(*subject) {},
+	"panic":    func(*subject) { panic(boom) },
+	"register": func(s *subject) { s.onTrip() },
+	"stop":     func(s *subject) { s.shared.off() },
+	"trip":     func(s *subject) { s.trip(errB) },
+	"close":    func(s *subject) { s.trip(nil) },
+}
+
+// onTripDo registers a callback that does something.
+func (s *subject) onTripDo(f func(s *subject)) {
+	p := &probe{s: s}
+	s.probes = append(s.probes, p)
+	p.stop = s.OnTrip(func() {
+		p.run()
+		f(s)
+	})
+}
+
+// mayPanic runs f, which may panic with boom.
+func mayPanic(f func()) {
+	defer func() {
+		if p := recover(); p != nil && p != boom {
+			panic(p)
+		}
+	}()
+	f()
+}
+
+func callbacks() (programs []program) {
+	for _, does := range []string{"panic", "register", "stop", "trip", "close"} {
+		for _, other := range []op{"TripA", "Close", "Done", "Err", "Cause", "State", "OnTrip", "stopShared"} {
+			for _, waited := range []string{"", "waited "} {
+				programs = append(programs, program{waited + "callbacks " + does + ": TripA vs " + string(other), func(r *explore.Run) {
+					s := explored(r, "b", New())
+					s.shared = s.onTrip()
+					s.onTripDo(inCallback[does])
+					s.onTripDo(inCallback[does])
+					if waited != "" {
+						s.done1()
+					}
+					r.Go(func() { mayPanic(func() { s.do([]op{"TripA"}) }) })
+					r.Go(func() { mayPanic(func() { s.do([]op{other}) }) })
+				}})
+			}
+		}
+		programs = append(programs, program{"callbacks " + does + ": TripA vs late", func(r *explore.Run) {
+			s := explored(r, "b", New())
+			s.shared = s.onTrip()
+			r.Go(func() { mayPanic(func() { s.do([]op{"TripA"}) }) })
+			r.Go(func() {
+				r.Label("late")
+				mayPanic(func() { s.onTripDo(inCallback[does]) })
+			})
+		}}, program{"callbacks " + does + " in a child: TripA vs m.Close", func(r *explore.Run) {
+			// The parent, the child and the other child are all settled, whoever panics.
+			f := newFamily(r, 1, 1)
+			m := f.join()
+			for _, s := range []*subject{m, f.owned[0]} {
+				s.shared = s.onTrip()
+				s.onTripDo(inCallback[does])
+			}
+			m.trips++ // a callback of the child's may, before the child does
+			r.Go(func() { mayPanic(func() { f.watched[0].do([]op{"TripA"}) }) })
+			r.Go(func() { mayPanic(func() { m.do([]op{"Close"}) }) })
+		}})
+	}
+	return programs
+}

@@ -1,0 +1,153 @@
+//go:build breaker_explore
+
+package breaker
+
+import (
+	"os"
+
+	"github.com/kamilsk/breaker/internal/explore"
+)
+
+// arrivals is a hub whose watches start no goroutine: a thread of the program's fires them.
+type arrivals struct {
+	hub
+	r       *explore.Run
+	watches []*watch
+	stopped []int
+}
+
+func newArrivals(r *explore.Run) *arrivals {
+	h := &arrivals{r: r}
+	r.Name("hub", &h.hub)
+	r.AtEnd(func() {
+		r.AtEnd(func() { r.AtEnd(h.end) }) // after all breakers have tripped
+	})
+	return h
+}
+
+// start is what a hub calls to start a watch.
+func (h *arrivals) start(w *watch) {
+	i := len(h.watches)
+	h.watches, h.stopped = append(h.watches, w), append(h.stopped, 0)
+	h.r.Name("watch", w)
+	w.stop = func() { h.stopped[i]++ }
+}
+
+// listen returns a breaker that waits for an arrival, as BreakBySignal makes it.
+func (h *arrivals) listen() *subject {
+	n := newNode(1)
+	n.links[0].source = &h.join("key", h.start).Breaker
+	n.listen(&n.links[0])
+	n.attached()
+	return explored(h.r, "b", &n.Breaker)
+}
+
+// fire is an arrival.
+func (h *arrivals) fire(w *watch) {
+	h.r.Label("arrival")
+	w.fire(arrival)
+}
+
+var arrival = SignalError{os.Interrupt}
+
+// end checks that nothing is left when all breakers have tripped.
+func (h *arrivals) end() {
+	for i, w := range h.watches {
+		if refs := w.refs.Load(); refs != 0 {
+			h.r.Failf("promise 10: a watch is left, with %d references", refs)
+		}
+		if h.stopped[i] != 1 {
+			h.r.Failf("promise 12: a watch was stopped %d times", h.stopped[i])
+		}
+	}
+	if _, ok := h.hub.watches.Load("key"); ok {
+		h.r.Failf("promise 10: a watch is left in the hub")
+	}
+}
+
+// hubs returns the programs around a hub. Each thread is named by what it does: "make" makes a breaker, "make.Close"
+// makes one and closes it, "b.Close" closes one that had been made before, "arrival" fires its watch, "then make" makes one if
+// the arrival is seen to have tripped the first.
+func hubs(all ...[]string) (programs []program) {
+	for _, threads := range all {
+		programs = append(programs, program{"hub: " + join(threads), func(r *explore.Run) {
+			h := newArrivals(r)
+			var first *subject
+			for _, thread := range threads {
+				if first == nil && thread != "make" && thread != "make.Close" {
+					first = h.listen()
+				}
+			}
+			for _, thread := range threads {
+				r.Go(func() {
+					r.Label(thread)
+					switch thread {
+					case "make":
+						h.listen()
+					case "make.Close":
+						h.listen().trip(nil)
+					case "b.Close":
+						first.trip(nil)
+					case "b.TripA":
+						first.trip(errA)
+					case "b.OnTrip":
+						first.onTrip()
+					case "arrival":
+						h.fire(h.watches[0])
+					case "then make":
+						if first.Cause() != error(arrival) {
+							return
+						}
+						second := h.listen()
+						r.AtEnd(func() {
+							if second.Err() != nil {
+								r.Failf("promise 12: an arrival tripped a breaker made after it had tripped another")
+							}
+						})
+					default:
+						panic("no thread " + thread)
+					}
+				})
+			}
+			if first != nil {
+				r.AtEnd(func() {
+					for _, thread := range threads {
+						if thread == "arrival" && first.Err() == nil {
+							r.Failf("promise 12: an arrival was lost")
+						}
+					}
+				})
+			}
+		}})
+	}
+	return programs
+}
+
+func hubPairs() []program {
+	return hubs(
+		[]string{"make", "make"},
+		[]string{"make.Close", "make"},
+		[]string{"make.Close", "make.Close"},
+		[]string{"make", "b.Close"},
+		[]string{"make.Close", "b.Close"},
+		[]string{"make", "arrival"},
+		[]string{"make.Close", "arrival"},
+		[]string{"b.Close", "arrival"},
+		[]string{"b.TripA", "arrival"},
+		[]string{"b.OnTrip", "arrival"},
+		[]string{"then make", "arrival"},
+	)
+}
+
+func hubTriples() []program {
+	return hubs(
+		[]string{"make", "b.Close", "arrival"},
+		[]string{"make.Close", "b.Close", "arrival"},
+		[]string{"make", "make", "arrival"},
+		[]string{"make", "make", "b.Close"},
+		[]string{"make.Close", "make.Close", "b.Close"},
+		[]string{"then make", "b.Close", "arrival"},
+		[]string{"then make", "make", "arrival"},
+		[]string{"make.Close", "make.Close", "make.Close"},
+	)
+}

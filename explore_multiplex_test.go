@@ -1,0 +1,353 @@
+//go:build breaker_explore
+
+package breaker
+
+import (
+	"github.com/kamilsk/breaker/internal/explore"
+)
+
+// family is a Multiplex and its children.
+type family struct {
+	r       *explore.Run
+	parent  *subject // the Multiplex; nil until it is made
+	owned   []*subject
+	watched []*subject
+	// name is put before the names of its members.
+	name string
+	// isOwned says that another Multiplex owns this one, and may close it.
+	isOwned bool
+	// others have the same children.
+	others []*family
+}
+
+// newFamily returns a family with so many children and no Multiplex.
+func newFamily(r *explore.Run, owned, watched int) *family {
+	f := &family{r: r}
+	r.AtEnd(f.end)
+	for i := range owned {
+		f.owned = append(f.owned, explored(r, "pq"[i:i+1], New()))
+	}
+	for i := range watched {
+		f.watched = append(f.watched, explored(r, "xy"[i:i+1], New()))
+	}
+	return f
+}
+
+// join makes the Multiplex.
+func (f *family) join() *subject {
+	var all []Interface
+	for _, s := range f.watched {
+		all = append(all, NopCloser(s.Breaker))
+	}
+	for _, s := range f.owned {
+		all = append(all, s.Breaker)
+	}
+	f.parent = explored(f.r, f.name+"m", Multiplex(all...))
+	return f.parent
+}
+
+// end checks promises 9 and 10.
+func (f *family) end() {
+	if f.parent == nil {
+		f.r.Failf("there is no Multiplex")
+		return
+	}
+	var tripped []error
+	for _, s := range f.owned {
+		if s.Err() != nil {
+			tripped = append(tripped, s.Cause())
+		}
+		if f.parent.Err() != nil && s.State() != Closed {
+			f.r.Failf("promise 9: the Multiplex has tripped, and a child is %v", s.State())
+		}
+	}
+	for _, s := range f.watched {
+		if s.Err() != nil {
+			tripped = append(tripped, s.Cause())
+			if s.trips == 0 {
+				f.r.Failf("promise 9: a child that is only watched was tripped, by %v", s.Cause())
+			}
+		}
+	}
+	if len(tripped) > 0 && f.parent.Err() == nil {
+		f.r.Failf("promise 9: children have tripped, by %v, and the Multiplex hasn't", tripped)
+	}
+	registered := 0
+	for _, f := range append(f.others, f) {
+		if f.parent.Err() == nil {
+			registered++
+		}
+	}
+	if f.parent.Err() != nil {
+		if f.parent.State() != Closed {
+			f.r.Failf("promise 10: the Multiplex has tripped, and is %v", f.parent.State())
+		}
+		known := f.parent.trips > 0 || f.isOwned && f.parent.Cause() == ErrClosed
+		for _, cause := range tripped {
+			known = known || cause == f.parent.Cause()
+		}
+		if !known {
+			f.r.Failf("promise 9: the cause %v isn't a child's", f.parent.Cause())
+		}
+	}
+	for _, s := range append(f.owned, f.watched...) {
+		mustHold(f.r, s.Breaker, registered+s.unfinished())
+	}
+}
+
+// unfinished counts the callbacks that have neither run nor been stopped.
+func (s *subject) unfinished() (n int) {
+	for _, p := range s.probes {
+		if p.ran+p.stopped == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// multiplexed returns the programs around a Multiplex. Each thread is named by what it does: m is the Multiplex, made
+// before the threads begin or by the thread "make", p and q are children that it owns, x is one that it watches.
+func multiplexed() (programs []program) {
+	for _, p := range []struct {
+		name    string
+		owned   int
+		watched int
+		threads []string
+	}{
+		{"construction", 1, 0, []string{"make", "p.TripA"}},
+		{"construction", 1, 0, []string{"make", "p.Close"}},
+		{"construction", 0, 1, []string{"make", "x.TripA"}},
+		{"construction", 0, 1, []string{"make", "x.Close"}},
+		{"construction", 2, 0, []string{"make", "p.TripA"}},
+		{"construction", 2, 0, []string{"make", "q.TripB"}},
+		{"construction", 1, 1, []string{"make", "p.TripA"}},
+		{"construction", 1, 1, []string{"make", "x.TripA"}},
+		{"construction", 1, 1, []string{"make", "x.OnTrip"}},
+		{"construction", 1, 1, []string{"make", "p.OnTrip"}},
+		{"construction", 1, 1, []string{"make", "p.Done"}},
+		{"construction", 0, 2, []string{"make", "x.TripA"}},
+		{"construction", 0, 2, []string{"make", "y.TripB"}},
+		{"made", 2, 0, []string{"p.TripA", "q.TripB"}},
+		{"made", 2, 0, []string{"p.TripA", "q.Close"}},
+		{"made", 2, 0, []string{"p.Close", "q.Close"}},
+		{"made", 2, 0, []string{"m.Close", "q.TripB"}},
+		{"made", 2, 0, []string{"m.TripA", "q.TripB"}},
+		{"made", 2, 0, []string{"m.TripA", "m.Close"}},
+		{"made", 1, 0, []string{"m.Done", "p.TripA"}},
+		{"made", 1, 0, []string{"m.Err", "p.TripA"}},
+		{"made", 1, 0, []string{"m.Cause", "p.TripA"}},
+		{"made", 1, 0, []string{"m.State", "p.TripA"}},
+		{"made", 1, 0, []string{"m.await", "p.TripA"}},
+		{"made", 1, 0, []string{"m.OnTrip", "p.TripA"}},
+		{"made", 1, 0, []string{"m.OnTrip.stop", "p.TripA"}},
+		{"made", 1, 0, []string{"p.OnTrip", "m.Close"}},
+		{"made", 1, 0, []string{"p.OnTrip.stop", "m.Close"}},
+		{"made", 1, 0, []string{"p.Done", "m.Close"}},
+		{"made", 1, 1, []string{"x.TripA", "p.TripB"}},
+		{"made", 1, 1, []string{"x.TripA", "m.Close"}},
+		{"made", 1, 1, []string{"x.OnTrip", "m.Close"}},
+		{"made", 1, 1, []string{"x.OnTrip.stop", "p.TripB"}},
+		{"made", 0, 2, []string{"x.TripA", "y.TripB"}},
+		{"made", 0, 2, []string{"x.TripA", "y.Close"}},
+		{"made, a child waited for", 2, 0, []string{"p.TripA", "q.TripB"}},
+		{"made, a child waited for", 1, 1, []string{"x.TripA", "p.TripB"}},
+		{"made, a child waited for", 1, 1, []string{"x.TripA", "m.Close"}},
+		{"made, waited for", 2, 0, []string{"p.TripA", "q.TripB"}},
+		{"made, waited for", 1, 1, []string{"x.TripA", "m.Close"}},
+		{"made, with a callback", 2, 0, []string{"p.TripA", "q.TripB"}},
+		{"made, with a callback", 1, 1, []string{"x.TripA", "m.Close"}},
+		{"made, with a callback", 1, 1, []string{"x.TripA", "m.stopShared"}},
+		{"made, with a callback", 0, 2, []string{"x.TripA", "y.TripB"}},
+	} {
+		programs = append(programs, multiplexProgram(p.name, p.owned, p.watched, p.threads...))
+	}
+	return append(programs, graphs()...)
+}
+
+// multiplexTriples are those with three threads.
+func multiplexTriples() (programs []program) {
+	for _, p := range []struct {
+		name    string
+		owned   int
+		watched int
+		threads []string
+	}{
+		{"construction", 2, 0, []string{"make", "p.TripA", "q.TripB"}},
+		{"construction", 1, 1, []string{"make", "p.TripA", "x.TripB"}},
+		{"construction", 0, 2, []string{"make", "x.TripA", "y.TripB"}},
+		{"construction", 1, 1, []string{"make", "x.OnTrip.stop", "x.TripB"}},
+		{"made", 2, 0, []string{"m.Close", "p.TripA", "q.TripB"}},
+		{"made", 1, 1, []string{"m.Close", "p.TripA", "x.TripB"}},
+		{"made", 1, 1, []string{"m.OnTrip", "p.TripA", "x.TripB"}},
+		{"made", 1, 1, []string{"m.Done", "p.TripA", "x.TripB"}},
+		{"made", 1, 1, []string{"m.Cause", "p.TripA", "x.TripB"}},
+		{"made", 1, 1, []string{"m.Close", "x.OnTrip.stop", "x.TripB"}},
+		{"made", 0, 2, []string{"m.await", "x.TripA", "y.TripB"}},
+		{"made, waited for", 1, 1, []string{"m.Err", "p.TripA", "x.TripB"}},
+		{"made, with a callback", 1, 1, []string{"m.stopShared", "p.TripA", "x.TripB"}},
+	} {
+		programs = append(programs, multiplexProgram(p.name, p.owned, p.watched, p.threads...))
+	}
+	return programs
+}
+
+func multiplexProgram(name string, owned, watched int, threads ...string) program {
+	return program{name + " of " + "pq"[:owned] + "xy"[:watched] + ": " + join(threads), func(r *explore.Run) {
+		f := newFamily(r, owned, watched)
+		if threads[0] != "make" {
+			f.join()
+		}
+		switch name {
+		case "made, waited for":
+			f.parent.done1()
+		case "made, a child waited for":
+			for _, s := range append(f.owned, f.watched...) {
+				s.done1()
+			}
+		case "made, with a callback":
+			f.parent.shared = f.parent.onTrip()
+		}
+		for _, thread := range threads {
+			if thread == "make" {
+				r.Go(func() {
+					r.Label("make")
+					m := f.join()
+					m.seeErr()
+				})
+				continue
+			}
+			var s *subject
+			switch thread[0] {
+			case 'm':
+				s = f.parent
+			case 'p', 'q':
+				s = f.owned[thread[0]-'p']
+			case 'x', 'y':
+				s = f.watched[thread[0]-'x']
+			}
+			ops := []op{op(thread[2:])}
+			if ops[0] == "OnTrip.stop" {
+				ops = []op{"OnTrip", "stop"}
+			}
+			r.Go(func() { s.do(ops) })
+		}
+	}}
+}
+
+// graphs are breakers that hang together in other ways.
+func graphs() (programs []program) {
+	add := func(name string, setup func(r *explore.Run) (one, other *subject), first, second op) {
+		programs = append(programs, program{name + ": " + join([]string{string(first), string(second)}), func(r *explore.Run) {
+			one, other := setup(r)
+			r.Go(func() { one.do([]op{first}) })
+			r.Go(func() { other.do([]op{second}) })
+		}})
+	}
+	// A Multiplex that owns a Multiplex. Each watches a breaker, too.
+	chain := func(r *explore.Run) (bottom, top *family) {
+		bottom, top = newFamily(r, 0, 1), newFamily(r, 0, 1)
+		bottom.name, bottom.isOwned = "bottom.", true
+		bottom.join()
+		top.name, top.owned = "top.", []*subject{bottom.parent}
+		top.join()
+		return bottom, top
+	}
+	xAndTop := func(r *explore.Run) (*subject, *subject) {
+		bottom, top := chain(r)
+		return bottom.watched[0], top.parent
+	}
+	add("chain, x and top", xAndTop, "TripA", "Close")
+	add("chain, x and top", xAndTop, "TripA", "TripB")
+	add("chain, x and top", xAndTop, "TripA", "OnTrip")
+	add("chain, x and bottom", func(r *explore.Run) (*subject, *subject) {
+		bottom, _ := chain(r)
+		return bottom.watched[0], bottom.parent
+	}, "TripA", "Close")
+	add("chain, x of bottom and x of top", func(r *explore.Run) (*subject, *subject) {
+		bottom, top := chain(r)
+		return bottom.watched[0], top.watched[0]
+	}, "TripA", "TripB")
+
+	// Two that watch one breaker.
+	siblings := func(r *explore.Run) (one, other *family) {
+		one = newFamily(r, 0, 1)
+		other = newFamily(r, 0, 0)
+		other.watched = one.watched
+		one.others, other.others = []*family{other}, []*family{one}
+		one.name, other.name = "one.", "other."
+		one.join()
+		other.join()
+		return one, other
+	}
+	add("siblings, x and one", func(r *explore.Run) (*subject, *subject) {
+		one, _ := siblings(r)
+		return one.watched[0], one.parent
+	}, "TripA", "Close")
+	add("siblings, one and other", func(r *explore.Run) (*subject, *subject) {
+		one, other := siblings(r)
+		return one.parent, other.parent
+	}, "Close", "TripB")
+
+	// Two that own one breaker, which the first of them closes.
+	owners := func(r *explore.Run) (one, other *family) {
+		one = newFamily(r, 1, 0)
+		other = newFamily(r, 0, 0)
+		other.owned = one.owned
+		one.others, other.others = []*family{other}, []*family{one}
+		one.name, other.name = "one.", "other."
+		one.join()
+		other.join()
+		return one, other
+	}
+	add("owners, p and one", func(r *explore.Run) (*subject, *subject) {
+		one, _ := owners(r)
+		return one.owned[0], one.parent
+	}, "TripA", "Close")
+	add("owners, one and other", func(r *explore.Run) (*subject, *subject) {
+		one, other := owners(r)
+		return one.parent, other.parent
+	}, "Close", "TripB")
+
+	// A Multiplex that watches a breaker itself and by way of another.
+	diamond := func(r *explore.Run) (*subject, *subject) {
+		side, top := newFamily(r, 0, 1), newFamily(r, 0, 0)
+		side.name, side.isOwned, side.others = "side.", true, []*family{top}
+		side.join()
+		top.name, top.watched, top.owned, top.others = "top.", side.watched, []*subject{side.parent}, []*family{side}
+		top.join()
+		return side.watched[0], top.parent
+	}
+	add("diamond", diamond, "TripA", "Close")
+	add("diamond", diamond, "TripA", "TripB")
+	add("the same child three times", func(r *explore.Run) (*subject, *subject) {
+		p := explored(r, "p", New())
+		return p, explored(r, "m", Multiplex(p, p, NopCloser(p)))
+	}, "TripA", "Close")
+
+	return append(programs, program{"a child with a Close of its own: make.Close vs p.TripA", func(r *explore.Run) {
+		p := explored(r, "p", New())
+		child := &ownClose{Breaker: p.Breaker}
+		r.AtEnd(func() {
+			if child.closed != 1 {
+				r.Failf("promise 9: Close of the child was called %d times", child.closed)
+			}
+		})
+		r.Go(func() {
+			r.Label("make")
+			m := explored(r, "m", Multiplex(child, New()))
+			m.do([]op{"Close"})
+		})
+		r.Go(func() { p.do([]op{"TripA"}) })
+	}})
+}
+
+// ownClose is a breaker that a type of the user's embeds.
+type ownClose struct {
+	*Breaker
+	closed int
+}
+
+func (c *ownClose) Close() {
+	c.closed++
+	c.Breaker.Close()
+}

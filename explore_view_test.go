@@ -1,0 +1,159 @@
+//go:build breaker_explore
+
+package breaker
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/explore"
+)
+
+// derived is a context derived from a breaker's view, as package context does it: it registers while it holds the
+// child's mutex, and what it registers locks that.
+type derived struct {
+	s       *subject
+	mu      atomic.Mutex
+	stop    func() bool
+	ran     int
+	stopped int
+}
+
+func derive(s *subject) *derived {
+	d := &derived{s: s}
+	s.r.Name("child", d)
+	view := ToContext(s.Breaker).(interface{ AfterFunc(func()) func() bool })
+	s.r.Label("derive")
+	d.mu.Lock()
+	d.stop = view.AfterFunc(d.cancel)
+	d.mu.Unlock()
+	s.r.AtEnd(func() {
+		s.r.AtEnd(func() {
+			s.r.AtEnd(func() {
+				if d.ran+d.stopped != 1 {
+					s.r.Failf("promise 13: a derived context was ended %d times, and taken off %d times", d.ran, d.stopped)
+				}
+			})
+		})
+	})
+	return d
+}
+
+func (d *derived) cancel() {
+	if ToContext(d.s.Breaker).Err() == nil {
+		d.s.r.Failf("promise 13: a derived context was ended with Err nil, which makes package context panic")
+	}
+	d.s.mustBeDone("promise 13: a derived context was ended")
+	d.mu.Lock()
+	d.ran++
+	d.mu.Unlock()
+}
+
+func (d *derived) takeOff() {
+	d.s.r.Label("take off")
+	if d.stop() {
+		d.stopped++
+	}
+}
+
+// relayed asks for the relay, and derives from it as package context does.
+func relayed(s *subject) {
+	s.r.Label("relay")
+	r := s.relayTo()
+	if r == nil {
+		if s.state.Load()&phase == open {
+			s.r.Failf("there is no relay, and the breaker is open")
+		}
+		return
+	}
+	if r.ctx.Done() != s.done1() {
+		s.r.Failf("promise 13: the relay has another Done, so package context won't use it")
+	}
+	child, cancel := context.WithCancel(r.ctx)
+	s.r.AtEnd(func() {
+		defer cancel()
+		switch tripped := s.Err() != nil; {
+		case tripped != (child.Err() != nil):
+			s.r.Failf("promise 13: Err is %v, and that of a derived context %v", s.Err(), child.Err())
+		case tripped && context.Cause(child) != s.Cause():
+			s.r.Failf("promise 13: Cause is %v, and that of a derived context %v", s.Cause(), context.Cause(child))
+		}
+	})
+}
+
+// seeView looks at the view's Err, then at its Done and Cause.
+func seeView(s *subject) {
+	s.r.Label("view.Err")
+	view := ToContext(s.Breaker)
+	if err := view.Err(); err != nil {
+		if err != context.Canceled {
+			s.r.Failf("promise 13: Err is %v", err)
+		}
+		if cause := context.Cause(view); cause == nil || errors.Is(cause, context.DeadlineExceeded) {
+			s.r.Failf("promise 13: Cause is %v", cause)
+		}
+		s.mustBeDone("promise 13: Err of the view isn't nil")
+	}
+}
+
+// viewThreads are what threads do with a view.
+var viewThreads = map[string]func(s *subject){
+	"derive":          func(s *subject) { derive(s) },
+	"derive.take off": func(s *subject) { derive(s).takeOff() },
+	"relay":           relayed,
+	"view.Err":        seeView,
+}
+
+// views returns the programs around a context view. Each thread is one of viewThreads, or an operation on the breaker.
+func views(all ...[]string) (programs []program) {
+	for _, begin := range beginnings[:4] {
+		for _, threads := range all {
+			programs = append(programs, program{begin.name + ": " + join(threads), func(r *explore.Run) {
+				s := explored(r, "b", New())
+				begin.setup(s)
+				for _, thread := range threads {
+					if f := viewThreads[thread]; f != nil {
+						r.Go(func() { f(s) })
+					} else {
+						r.Go(func() { s.do([]op{op(thread)}) })
+					}
+				}
+			}})
+		}
+	}
+	return programs
+}
+
+// A late registration starts a thread, so that these may have three.
+func viewPairs() []program {
+	return views(
+		[]string{"view.Err", "TripA"},
+		[]string{"view.Err", "Close"},
+		[]string{"relay", "TripA"},
+		[]string{"relay", "Close"},
+		[]string{"relay", "relay"},
+		[]string{"relay", "Done"},
+		[]string{"relay", "OnTrip"},
+	)
+}
+
+func viewTriples() []program {
+	return views(
+		[]string{"derive", "TripA"},
+		[]string{"derive", "Close"},
+		[]string{"derive", "OnTrip"},
+		[]string{"derive", "derive"},
+		[]string{"derive", "relay"},
+		[]string{"derive.take off", "TripA"},
+		[]string{"derive.take off", "derive"},
+		[]string{"derive", "derive", "TripA"},
+		[]string{"derive", "TripA", "Close"},
+		[]string{"relay", "relay", "TripA"},
+		[]string{"relay", "TripA", "Close"},
+		[]string{"relay", "TripA", "Done"},
+		[]string{"relay", "TripA", "Err"},
+		[]string{"relay", "view.Err", "TripA"},
+		[]string{"relay", "OnTrip", "TripA"},
+	)
+}

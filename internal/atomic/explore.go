@@ -1,0 +1,230 @@
+//go:build breaker_explore
+
+package atomic
+
+import (
+	"sync"
+	"unsafe"
+
+	"go.uber.org/atomic"
+
+	"github.com/kamilsk/breaker/internal/explore"
+)
+
+// The instrumented twin. Each access says what it is about to do, and the scheduler of package explore decides who
+// goes on. Outside of an exploration it does what plain.go does.
+
+// Int32 is the twin of atomic.Int32.
+type Int32 struct{ v atomic.Int32 }
+
+// Load returns the value.
+func (x *Int32) Load() int32 {
+	explore.Access(unsafe.Pointer(x), explore.Read)
+	return x.v.Load()
+}
+
+// Store sets the value.
+func (x *Int32) Store(v int32) {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	x.v.Store(v)
+}
+
+// CompareAndSwap replaces old by next and reports whether it did.
+func (x *Int32) CompareAndSwap(old, next int32) bool {
+	explore.Access(unsafe.Pointer(x), explore.Swap)
+	return swapped(x.v.CompareAndSwap(old, next))
+}
+
+// Add adds to the value and returns the sum.
+func (x *Int32) Add(delta int32) int32 {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	return x.v.Add(delta)
+}
+
+// Inc adds 1.
+func (x *Int32) Inc() int32 { return x.Add(1) }
+
+// Dec subtracts 1.
+func (x *Int32) Dec() int32 { return x.Add(-1) }
+
+// Uint32 is the twin of atomic.Uint32.
+type Uint32 struct{ v atomic.Uint32 }
+
+// Load returns the value.
+func (x *Uint32) Load() uint32 {
+	explore.Access(unsafe.Pointer(x), explore.Read)
+	return x.v.Load()
+}
+
+// Store sets the value.
+func (x *Uint32) Store(v uint32) {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	x.v.Store(v)
+}
+
+// CompareAndSwap replaces old by next and reports whether it did.
+func (x *Uint32) CompareAndSwap(old, next uint32) bool {
+	explore.Access(unsafe.Pointer(x), explore.Swap)
+	return swapped(x.v.CompareAndSwap(old, next))
+}
+
+// Add adds to the value and returns the sum.
+func (x *Uint32) Add(delta uint32) uint32 {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	return x.v.Add(delta)
+}
+
+// Inc adds 1.
+func (x *Uint32) Inc() uint32 { return x.Add(1) }
+
+// Dec subtracts 1.
+func (x *Uint32) Dec() uint32 { return x.Add(^uint32(0)) }
+
+// Pointer is the twin of atomic.Pointer.
+type Pointer[T any] struct{ v atomic.Pointer[T] }
+
+// Load returns the pointer.
+func (x *Pointer[T]) Load() *T {
+	explore.Access(unsafe.Pointer(x), explore.Read)
+	return x.v.Load()
+}
+
+// Store sets the pointer.
+func (x *Pointer[T]) Store(v *T) {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	x.v.Store(v)
+}
+
+// CompareAndSwap replaces old by next and reports whether it did.
+func (x *Pointer[T]) CompareAndSwap(old, next *T) bool {
+	explore.Access(unsafe.Pointer(x), explore.Swap)
+	return swapped(x.v.CompareAndSwap(old, next))
+}
+
+type unsafePointer struct{ v atomic.UnsafePointer }
+
+func (x *unsafePointer) Load() unsafe.Pointer {
+	explore.Access(unsafe.Pointer(x), explore.Read)
+	return x.v.Load()
+}
+
+func (x *unsafePointer) CompareAndSwap(old, next unsafe.Pointer) bool {
+	explore.Access(unsafe.Pointer(x), explore.Swap)
+	return swapped(x.v.CompareAndSwap(old, next))
+}
+
+func swapped(ok bool) bool {
+	if !ok {
+		explore.Unchanged()
+	}
+	return ok
+}
+
+// Uint32Of returns an atomic that holds v, not shared yet.
+func Uint32Of(v uint32) (x Uint32) {
+	x.v.Store(v)
+	return x
+}
+
+// Int32Of returns an atomic that holds v, not shared yet.
+func Int32Of(v int32) (x Int32) {
+	x.v.Store(v)
+	return x
+}
+
+// channel is a channel seen as something that one waits for.
+type channel struct{ c <-chan struct{} }
+
+func (c channel) Ready() bool {
+	select {
+	case <-c.c:
+		return true
+	default:
+		return false
+	}
+}
+
+func objectOf(c <-chan struct{}) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&c)) }
+
+// Close closes c.
+func Close(c chan struct{}) {
+	explore.Access(objectOf(c), explore.Write)
+	close(c)
+}
+
+// CloseBy closes c by calling f, which does it by other means. Nothing that f does is seen by the scheduler.
+func CloseBy(c chan struct{}, f func()) {
+	explore.Access(objectOf(c), explore.Write)
+	explore.Unseen(f)
+}
+
+// Closed reports whether c is closed.
+func Closed(c <-chan struct{}) bool {
+	explore.Access(objectOf(c), explore.Read)
+	return channel{c}.Ready()
+}
+
+// Wait blocks until c is closed.
+func Wait(c <-chan struct{}) {
+	explore.Await(objectOf(c), explore.Read, channel{c})
+	<-c
+}
+
+// AwaitZero returns when x is zero.
+func AwaitZero(x *Uint32) { explore.Await(unsafe.Pointer(x), explore.Read, zero{x}) }
+
+type zero struct{ x *Uint32 }
+
+func (z zero) Ready() bool { return z.x.v.Load() == 0 }
+
+// Go runs f in a thread of its own.
+func Go(f func()) {
+	if !explore.Go(f) {
+		go f()
+	}
+}
+
+// Mutex is the twin of sync.Mutex.
+type Mutex struct{ m sync.Mutex }
+
+// Ready reports whether it is free.
+func (m *Mutex) Ready() bool {
+	if !m.m.TryLock() {
+		return false
+	}
+	m.m.Unlock()
+	return true
+}
+
+// Lock locks it.
+func (m *Mutex) Lock() {
+	explore.Await(unsafe.Pointer(m), explore.Write, m)
+	m.m.Lock()
+}
+
+// Unlock unlocks it.
+func (m *Mutex) Unlock() {
+	explore.Access(unsafe.Pointer(m), explore.Write)
+	m.m.Unlock()
+}
+
+// Map is the twin of sync.Map: one object, whatever the key.
+type Map struct{ m sync.Map }
+
+// Load returns what is stored for the key.
+func (m *Map) Load(key any) (value any, ok bool) {
+	explore.Access(unsafe.Pointer(m), explore.Read)
+	return m.m.Load(key)
+}
+
+// Store stores a value for the key.
+func (m *Map) Store(key, value any) {
+	explore.Access(unsafe.Pointer(m), explore.Write)
+	m.m.Store(key, value)
+}
+
+// CompareAndDelete deletes the key if the value is stored for it.
+func (m *Map) CompareAndDelete(key, value any) bool {
+	explore.Access(unsafe.Pointer(m), explore.Swap)
+	return swapped(m.m.CompareAndDelete(key, value))
+}

@@ -1,0 +1,10 @@
+//go:build breaker_explore
+
+package breaker
+
+// With sizes this small a few registrations reach every part of the registry.
+const (
+	baseSlots  = 2
+	blockSlots = 4
+	touchAhead = 2
+)
