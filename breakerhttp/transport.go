@@ -1,0 +1,94 @@
+package breakerhttp
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// A TransportOption is for Transport.
+type TransportOption func(*transport)
+
+// WithMargin sets what Transport takes off the time that is left, for the way there and back. By default it is zero.
+// WithMargin panics if the margin is less than that.
+func WithMargin(margin time.Duration) TransportOption {
+	if margin < 0 {
+		panic("breakerhttp: WithMargin: the margin is negative: " + margin.String())
+	}
+	return func(t *transport) { t.margin = margin }
+}
+
+// WithHeader sets the header in which Transport tells the time. By default it is XTimeout. WithHeader panics if the header
+// has no name or no Format.
+func WithHeader(header TimeoutHeader) TransportOption {
+	switch {
+	case header.Name == "":
+		panic("breakerhttp: WithHeader: the header has no Name")
+	case header.Format == nil:
+		panic("breakerhttp: WithHeader: the header has no Format")
+	}
+	return func(t *transport) { t.header = header }
+}
+
+// Transport returns an http.RoundTripper that tells the next service, in a header, how much time is left until the deadline of
+// the request's context, minus a margin, and sends the request by base, or by http.DefaultTransport if base is nil.
+//
+// It replaces the header if the request has it already. A request without a deadline is sent as it is. The request
+// given is never changed: what is sent is a copy with a header of its own, at the cost of some 4 allocations.
+//
+// A request whose time is over isn't sent. The error is context.Cause of its context if that is done, and else, if no more
+// than the margin is left, ErrNoTimeLeft; http.Client wraps it in a *url.Error. The body is closed, as ever.
+//
+// It doesn't set a timeout of its own, and doesn't retry. CloseIdleConnections is passed on to base. What it returns may be used
+// concurrently, if base may. Transport panics if an option is nil.
+func Transport(base http.RoundTripper, options ...TransportOption) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	t := &transport{base: base, header: XTimeout()}
+	apply("Transport", t, options)
+	return t
+}
+
+type transport struct {
+	base   http.RoundTripper
+	margin time.Duration
+	header TimeoutHeader
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	if ctx.Err() != nil {
+		return notSent(r, context.Cause(ctx))
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return t.base.RoundTrip(r)
+	}
+	left := time.Until(deadline) - t.margin
+	if left <= 0 {
+		return notSent(r, ErrNoTimeLeft)
+	}
+	sent := r.WithContext(ctx) // a shallow copy
+	sent.Header = r.Header.Clone()
+	if sent.Header == nil {
+		sent.Header = make(http.Header)
+	}
+	sent.Header.Set(t.header.Name, t.header.Format(left))
+	return t.base.RoundTrip(sent)
+}
+
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (t *transport) CloseIdleConnections() {
+	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
+
+// notSent ends a round trip before it began. A RoundTripper closes the body in any case.
+func notSent(r *http.Request, err error) (*http.Response, error) {
+	if r.Body != nil {
+		_ = r.Body.Close() // what counts is why it wasn't sent
+	}
+	return nil, err
+}
