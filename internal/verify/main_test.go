@@ -1,0 +1,88 @@
+package verify
+
+import (
+	"context"
+	"flag"
+	"os"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"go.uber.org/goleak"
+
+	"github.com/kamilsk/breaker"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		child()
+		return
+	}
+	// Before the flags are parsed, so that -rapid.checks still wins.
+	if err := flag.Set("rapid.checks", strconv.Itoa(setting("BREAKER_PROGRAMS", 1_000))); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// setting returns the number in an environment variable.
+func setting(name string, otherwise int) int {
+	v, ok := os.LookupEnv(name)
+	if !ok {
+		return otherwise
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n <= 0 {
+		panic(name + " is not a positive number: " + v)
+	}
+	return n
+}
+
+// The causes that the package makes, taken from where nothing else can be the reason.
+var (
+	madeExpired = breaker.BreakByTimeout(0).Cause()
+	madeChannel = func() error {
+		c := make(chan struct{})
+		close(c)
+		return breaker.BreakByChannel(c).Cause()
+	}()
+	madeNothing = breaker.Multiplex().Cause()
+)
+
+// promise 4: the model compares with these, so they have to be what the contract says.
+func TestMadeCauses(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		cause error
+		as    error
+		not   error
+	}{
+		{"timeout", madeExpired, context.DeadlineExceeded, context.Canceled},
+		{"channel", madeChannel, context.Canceled, context.DeadlineExceeded},
+		{"nothing", madeNothing, context.Canceled, context.DeadlineExceeded},
+		{"close", breaker.ErrClosed, context.Canceled, context.DeadlineExceeded},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			assert.ErrorIs(t, tt.cause, breaker.Interrupted)
+			assert.ErrorIs(t, tt.cause, tt.as)
+			assert.NotErrorIs(t, tt.cause, tt.not)
+		})
+	}
+	assert.NotEqual(t, madeChannel, breaker.ErrClosed)
+	assert.NotEqual(t, madeNothing, breaker.ErrClosed)
+}
+
+// gate lets goroutines through when so many have come. They spin, because waking one takes longer than what it is
+// then to do; but there may be fewer processors than goroutines.
+type gate struct{ arrived atomic.Int32 }
+
+func (g *gate) pass(all int) {
+	g.arrived.Add(1)
+	for spins := 1; g.arrived.Load() < int32(all); spins++ {
+		if spins%100 == 0 {
+			runtime.Gosched()
+		}
+	}
+}
