@@ -162,10 +162,13 @@ func (p *program) request() (*http.Request, <-chan string) {
 	return <-p.arrived, answers
 }
 
-// killed sends signals until one has its default effect: the handler for the one before is taken down in its own time.
+// killed sends a signal that is to have its default effect. The handler for the one before is taken down in its own time: if
+// that has swallowed it, there is another one. They don't come all at once, because a process that is dying of
+// one takes a second one badly.
 func (p *program) killed() {
 	for limit := breaker.BreakByTimeout(patience); limit.Err() == nil; {
 		kill(syscall.SIGTERM)
+		<-breaker.BreakByTimeout(100 * time.Millisecond).Done()
 	}
 	p.check(errors.New("alive"))
 }
