@@ -28,6 +28,10 @@ lint: ## check formatting, vet and staticcheck
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
+.PHONY: explore
+explore: ## go through every interleaving of small programs
+	go test -tags breaker_explore -run Explore -v . ./internal/explore
+
 .PHONY: server
 server: ## run the example
 	go run ./examples/server

@@ -140,6 +140,7 @@ func (w *settlement) dropLinks() {
 			continue
 		}
 		source.unregister(&l.registration)
+		l.where = nil // or a closed breaker that someone retains pins a block of the source's, and its siblings in that
 		if source.kind() == kindWatch {
 			watchOf(source).leave()
 			continue
