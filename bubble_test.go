@@ -342,6 +342,41 @@ func TestABreakerOfTheProcessInABubble(t *testing.T) {
 	require.False(t, isShut(done))
 }
 
+// The first who wait for what can only be asked come at the same time.
+func TestWaitingForASignalInABubble(t *testing.T) {
+	// promise 11, promise 16, promise 17
+	const first = 4
+	for name, wait := range map[string]func(*breaker.Breaker){
+		"Done":      func(br *breaker.Breaker) { br.Done() },
+		"OnTrip":    func(br *breaker.Breaker) { br.OnTrip(func() {}) },
+		"Multiplex": func(br *breaker.Breaker) { breaker.Multiplex(breaker.NopCloser(br), breaker.New()).Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				synctest.Test(t, func(t *testing.T) {
+					source := breaker.BreakBySignal(os.Kill)
+					br := breaker.BreakByContext(breaker.ToContext(breaker.BreakByContext(breaker.ToContext(source), nil)), nil)
+					var all sync.WaitGroup
+					begin := make(chan struct{})
+					for range first {
+						all.Go(func() {
+							<-begin
+							wait(br)
+						})
+					}
+					close(begin)
+					all.Wait()
+					require.NoError(t, br.Err())
+					source.Close()
+					require.True(t, isShut(br.Done()), "closed, the source needn't be asked")
+					require.Equal(t, breaker.ErrClosed, br.Cause())
+				})
+			}
+		})
+	}
+	requireGoroutines(t, 0)
+}
+
 func TestEveryConstructorInABubble(t *testing.T) {
 	// promise 16
 	for name, test := range map[string]struct {

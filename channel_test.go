@@ -104,6 +104,45 @@ func TestAChannelThatHasEnded(t *testing.T) {
 	}
 }
 
+func TestAChannelThatEndedSinceTheConstructor(t *testing.T) {
+	// promise 2, promise 9: it has tripped for who looks, so it has for the first who waits
+	for _, how := range ends {
+		for name, tripped := range waits {
+			t.Run(how.name+" "+name, func(t *testing.T) {
+				requireGoroutines(t, 0)
+				signal := make(chan struct{}, 1)
+				br := breaker.BreakByChannel(signal)
+				how.end(signal)
+				require.True(t, tripped(br))
+				requireChannelCause(t, br)
+				require.Zero(t, goroutinesOf(library))
+			})
+		}
+	}
+}
+
+// waits are the ways to wait for a breaker. Each reports whether there was nothing to wait for.
+var waits = map[string]func(*breaker.Breaker) bool{
+	"Done":      func(br *breaker.Breaker) bool { return isShut(br.Done()) },
+	"NopCloser": func(br *breaker.Breaker) bool { return isShut(breaker.NopCloser(br).Done()) },
+	"ToContext": func(br *breaker.Breaker) bool { return isShut(breaker.ToContext(br).Done()) },
+	"BreakByContext": func(br *breaker.Breaker) bool {
+		return isShut(breaker.BreakByContext(breaker.ToContext(br), nil).Done())
+	},
+	"Multiplex": func(br *breaker.Breaker) bool {
+		return breaker.Multiplex(breaker.New(), br, breaker.New()).State() == breaker.Closed
+	},
+	"OnTrip": func(br *breaker.Breaker) (ran bool) {
+		br.OnTrip(func() { ran = true })
+		return ran
+	},
+	"AfterFunc": func(br *breaker.Breaker) bool {
+		ctx, cancel := context.WithCancel(breaker.ToContext(br))
+		defer cancel()
+		return isShut(ctx.Done())
+	},
+}
+
 func TestAChannelIsPolledWithoutAGoroutine(t *testing.T) {
 	// promise 2, the poll part; promise 11
 	for _, how := range ends {

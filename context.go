@@ -26,9 +26,17 @@ func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	if view, ok := ctx.(*contextView); ok {
 		b := &viewBreaker{cancel: cancel}
 		b.links = b.array[:]
-		b.links[0].source, b.links[0].keep = (*Breaker)(view), true
-		b.state = wordOf(kindView, flags|flagOwnErr|flagPoll)
-		b.poll()
+		l := &b.links[0]
+		l.source, l.keep = (*Breaker)(view), true
+		flags |= flagOwnErr | flagPoll
+		if l.source.state.Load()&flagPollOnly == 0 {
+			b.state = wordOf(kindView, flags)
+			b.poll()
+		} else {
+			b.state = wordOf(kindView, flags|flagPollOnly|flagBusy)
+			b.listen(l)
+			b.attached()
+		}
 		return &b.Breaker
 	}
 	b := &contextBreaker{ctx: ctx, cancel: cancel}

@@ -234,6 +234,21 @@ func TestAContextExpires(t *testing.T) {
 	}
 }
 
+func TestAContextThatEndedSinceTheConstructor(t *testing.T) {
+	// promise 2, promise 9: as for a channel
+	for name, tripped := range waits {
+		t.Run(name, func(t *testing.T) {
+			requireGoroutines(t, 0)
+			ctx, cancel := context.WithCancelCause(context.Background())
+			br := breaker.BreakByContext(ctx, nil)
+			cause := errors.New("over")
+			cancel(cause)
+			require.True(t, tripped(br))
+			require.Same(t, cause, br.Cause())
+		})
+	}
+}
+
 func TestABackgroundContextNeverTrips(t *testing.T) {
 	// promise 5, promise 11
 	for name, ctx := range map[string]context.Context{

@@ -19,30 +19,27 @@ func newTripped(cause error) *Breaker {
 }
 
 // watch makes sure that the source of a breaker is watched: somebody is going to wait for the trip. It does something
-// once, and only for a breaker over a channel or a context.
+// only for a breaker over a channel or a context, and attaches once.
 func (b *Breaker) watch() {
+	if b.state.Load()&(phase|flagPoll) != flagPoll {
+		return
+	}
+	b.poll() // what has ended before shall not trip the breaker later (promise 9)
 	for {
 		s := b.state.Load()
-		if s&(phase|flagPoll) != flagPoll {
+		if s&(phase|flagPoll|flagPollOnly) != flagPoll {
 			return
-		}
-		kind := s >> kindShift
-		if kind == kindNode || kind == kindView && nodeOf(b).links[0].node != nil {
-			return // the source can only be asked, see signal.go
 		}
 		if !b.state.CompareAndSwap(s, s&^flagPoll|flagBusy) {
 			continue
 		}
-		switch kind {
+		switch s >> kindShift {
 		case kindChannel:
 			channelOf(b).attach()
 		case kindContext:
 			contextOf(b).attach()
 		case kindView:
-			l := &nodeOf(b).links[0]
-			if nodeOf(b).listen(l) && l.source.state.Load()&flagPoll != 0 {
-				b.move(0, flagPoll)
-			}
+			nodeOf(b).listen(&nodeOf(b).links[0])
 		default:
 			panic("breaker: a breaker without a source can't be polled")
 		}

@@ -35,22 +35,16 @@ func Multiplex(breakers ...Interface) *Breaker {
 			// A type that embeds a breaker may have a Close that does more.
 			n.onTrip(br.Close)
 		}
-		has := l.source.state.Load() & (flagTimed | flagValues)
+		has := l.source.state.Load() & (flagTimed | flagValues | flagPollOnly)
 		l.keep = has != 0
 		flags |= has
 	}
 	if flags != 0 {
-		n.move(0, flags)
+		n.move(0, inherited(flags))
 	}
 	for i := range n.links {
-		l := &n.links[i]
-		if !n.listen(l) {
+		if !n.listen(&n.links[i]) {
 			break
-		}
-		if l.source.state.Load()&flagPoll != 0 {
-			// It can't be watched, only asked (see signal.go): so must we.
-			l.keep = true
-			n.move(0, flagPoll)
 		}
 	}
 	n.attached()

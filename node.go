@@ -77,6 +77,14 @@ func (n *node) listen(l *link) bool {
 	return false
 }
 
+// inherited returns the flags of a node whose sources have the given ones: if one can only be asked, so must the node be.
+func inherited(flags uint32) uint32 {
+	if flags&flagPollOnly != 0 {
+		flags |= flagPoll
+	}
+	return flags
+}
+
 // poll trips a node whose sources are only asked.
 func (n *node) poll() {
 	for i := range n.links {

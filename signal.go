@@ -42,7 +42,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 		}
 	}
 	if bubble {
-		n.move(0, flagPoll)
+		n.move(0, flagPoll|flagPollOnly)
 	}
 	n.attached()
 	return &n.Breaker

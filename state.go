@@ -63,7 +63,7 @@ const (
 	// flagHeld: there may be registrations to sweep or sources to release. Set by the first registration, or
 	// at construction. Without it, open → closed is one step.
 	flagHeld
-	// flagPoll: the source isn't watched, so every observation asks it. Cleared by the first who waits.
+	// flagPoll: the source isn't watched, so every observation asks it. Cleared by the first who waits, unless flagPollOnly.
 	flagPoll
 	// flagBusy: sources are being attached, by a constructor or by the first who waits.
 	flagBusy
@@ -81,6 +81,8 @@ const (
 	flagTimed
 	// flagValues: there is a context among the sources, direct or not.
 	flagValues
+	// flagPollOnly: the source can't be watched (see signal.go), so flagPoll stays.
+	flagPollOnly
 	// flagBubble: made inside a testing/synctest bubble: its timer is never pooled.
 	flagBubble
 
