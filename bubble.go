@@ -33,7 +33,7 @@ func clock() (now time.Duration, bubble bool) {
 }
 
 // realTick is when the time was last known to be real, in units of 131 µs.
-var realTick seam.Uint32
+var realTick seam.Hint
 
 func inBubble() bool {
 	_, bubble := clock()

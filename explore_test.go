@@ -15,6 +15,46 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
+// TestExploreSeam shows that what the package starts, locks, closes and waits for goes through the seam. What doesn't would
+// make TestExplore miss schedules, or hang.
+func TestExploreSeam(t *testing.T) {
+	if _, ok := any(&(&hub{}).mu).(*atomic.Mutex); !ok {
+		t.Error("hub.go: the mutex isn't one of internal/atomic")
+	}
+	if _, ok := any(&(&hub{}).watches).(*atomic.Map); !ok {
+		t.Error("hub.go: the map isn't one of internal/atomic")
+	}
+	if _, ok := any(&realTick).(*atomic.Hint); !ok {
+		t.Error("bubble.go: realTick follows the clock, so it has to be an atomic.Hint")
+	}
+	started := explore.Explore(func(r *explore.Run) {
+		b := New()
+		b.Close()
+		view := ToContext(b).(interface{ AfterFunc(func()) func() bool })
+		r.Go(func() { view.AfterFunc(func() {}) })
+	}, explore.Options{})
+	if started.Threads != 2 {
+		t.Error("context.go: AfterFunc starts a goroutine by itself, not by atomic.Go")
+	}
+	closed := explore.Replay(func(r *explore.Run) {
+		b := New()
+		b.relayTo()
+		r.Name("Done", b.done.get())
+		r.Go(b.Close)
+	}, "")
+	if !slices.ContainsFunc(closed.Trace, func(line string) bool { return strings.HasSuffix(line, "write of Done") }) {
+		t.Error("once_close.go: the relay closes Done without atomic.CloseBy")
+	}
+	spins := explore.Explore(func(r *explore.Run) {
+		b := BreakByChannel(make(chan struct{}))
+		r.Go(func() { b.Err() })
+		r.Go(func() { b.Err() })
+	}, explore.Options{Steps: 200})
+	if spins.Failure != nil {
+		t.Error("channel.go: poll spins by itself, not by atomic.AwaitZero")
+	}
+}
+
 // TestExplore runs small concurrent programs on every schedule of their accesses to shared memory, with the real
 // code of this package behind the seam in internal/atomic:
 //
@@ -35,21 +75,17 @@ func TestExplore(t *testing.T) {
 		}
 		e.want = want
 	}
+	e.group(t, "views", false, viewPairs())
+	e.group(t, "hub", false, hubPairs())
 	e.group(t, "pairs", false, pairs())
 	e.group(t, "callbacks", false, callbacks())
 	e.group(t, "multiplex", false, multiplexed())
 	e.group(t, "sources", false, sources())
-	whole := len(holes()) == 0 // else TestExploreSeam fails
-	if whole {
-		e.group(t, "views", false, viewPairs())
-		e.group(t, "hub", false, hubPairs())
-	}
+	e.group(t, "channels", false, slices.Concat(polled(), watchedChannels()))
 	e.group(t, "sequences", false, sequences(e.want > quickRun))
-	all := slices.Concat(sourceTriples(), multiplexTriples(), triples())
-	if whole {
-		all = slices.Concat(hubTriples(), viewTriples(), all)
-	}
-	e.group(t, "triples", true, all)
+	e.group(t, "directory", false, directories())
+	e.group(t, "triples", true, slices.Concat(
+		hubTriples(), viewTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), triples()))
 
 	t.Logf("%d programs, %d of them complete; %d schedules, and %d begun that were equivalent to one of them; %.0f a second",
 		e.programs, e.complete, e.schedules, e.redundant, float64(e.schedules+e.redundant)/time.Since(e.begun).Seconds())
@@ -60,43 +96,6 @@ func TestExplore(t *testing.T) {
 
 // quickRun is how many schedules a run has that isn't told.
 const quickRun = 5_000_000
-
-// TestExploreSeam shows that what the package starts, locks and closes goes through the seam. What doesn't would make the
-// search miss schedules, or hang.
-func TestExploreSeam(t *testing.T) {
-	for _, hole := range holes() {
-		t.Error(hole)
-	}
-}
-
-// holes returns what goes around the seam.
-func holes() (found []string) {
-	if _, ok := any(&(&hub{}).mu).(*atomic.Mutex); !ok {
-		found = append(found, "hub.go: the mutex isn't one of internal/atomic")
-	}
-	if _, ok := any(&(&hub{}).watches).(*atomic.Map); !ok {
-		found = append(found, "hub.go: the map isn't one of internal/atomic")
-	}
-	started := explore.Explore(func(r *explore.Run) {
-		b := New()
-		b.Close()
-		view := ToContext(b).(interface{ AfterFunc(func()) func() bool })
-		r.Go(func() { view.AfterFunc(func() {}) })
-	}, explore.Options{})
-	if started.Threads != 2 {
-		found = append(found, "context.go: AfterFunc starts a goroutine by itself, not by atomic.Go")
-	}
-	closed := explore.Replay(func(r *explore.Run) {
-		b := New()
-		b.relayTo()
-		r.Name("Done", b.done.get())
-		r.Go(b.Close)
-	}, "")
-	if !slices.ContainsFunc(closed.Trace, func(line string) bool { return strings.HasSuffix(line, "write of Done") }) {
-		found = append(found, "once_close.go: the relay closes Done without atomic.CloseBy")
-	}
-	return found
-}
 
 // program is something to explore. Its setup runs before each schedule.
 type program struct {
@@ -145,8 +144,9 @@ func (e *exploration) explore(t *testing.T, p program, limit int) {
 	}
 	begun := time.Now()
 	got := explore.Explore(p.setup, explore.Options{Schedules: limit})
-	if got.Threads <= 2 && !got.Complete && got.Failure == nil {
-		got = explore.Explore(p.setup, explore.Options{})
+	for got.Threads <= 2 && !got.Complete && got.Failure == nil {
+		limit *= 10
+		got = explore.Explore(p.setup, explore.Options{Schedules: limit})
 	}
 	e.programs++
 	e.schedules += got.Schedules

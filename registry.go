@@ -171,7 +171,9 @@ func (b *Breaker) unregister(r *registration) bool {
 		return true
 	}
 	if r.where.number >= 0 && r.where.live.Dec() == 0 {
-		b.registry.base.Load().directory.Load().emptied(r.where)
+		if dir := b.registry.base.Load().directory.Load(); dir != nil {
+			dir.emptied(r.where)
+		}
 	}
 	return true
 }
@@ -195,6 +197,14 @@ func (h handle) stop() bool {
 // what it says holds for all registrations made before it.
 func (g *registry) isEmpty() bool {
 	return g.first[0].Load() == nil && g.base.Load() == nil
+}
+
+// forget drops the directory of a breaker that is about to be closed: whoever keeps the breaker shall not keep, with it, the room
+// for its callbacks (promise 10). What is late finds its block by itself, and takes back what it has put there.
+func (g *registry) forget() {
+	if base := g.base.Load(); base != nil && base.directory.Load() != nil {
+		base.directory.Store(nil)
+	}
 }
 
 // claim finds a slot for r.
@@ -288,7 +298,10 @@ func (d *directory) claim(r *registration) {
 					return
 				}
 				if live > 0 {
-					b.live.Dec()
+					// By now all who were admitted may have left.
+					if b.live.Dec() == 0 {
+						d.emptied(&b.block)
+					}
 				} else {
 					// Given up since we looked. It may still stand in the directory: help to take it out.
 					d.at(number).CompareAndSwap(b, nil)
