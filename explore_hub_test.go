@@ -14,6 +14,8 @@ type arrivals struct {
 	r       *explore.Run
 	watches []*watch
 	stopped []int
+	// sudden says that there is an arrival as soon as a watch starts.
+	sudden bool
 }
 
 func newArrivals(r *explore.Run) *arrivals {
@@ -31,6 +33,9 @@ func (h *arrivals) start(w *watch) {
 	h.watches, h.stopped = append(h.watches, w), append(h.stopped, 0)
 	h.r.Name("watch", w)
 	w.stop = func() { h.stopped[i]++ }
+	if h.sudden {
+		h.r.Go(func() { h.fire(w) })
+	}
 }
 
 // listen returns a breaker that waits for an arrival, as BreakBySignal makes it.
@@ -40,6 +45,20 @@ func (h *arrivals) listen() *subject {
 	n.listen(&n.links[0])
 	n.attached()
 	return explored(h.r, "b", &n.Breaker)
+}
+
+// listenAfter makes another breaker if the arrival is seen to have tripped the first.
+func (h *arrivals) listenAfter(first *subject) {
+	if first.Cause() != error(arrival) {
+		return
+	}
+	h.sudden = false
+	second := h.listen()
+	h.r.AtEnd(func() {
+		if second.Err() != nil {
+			h.r.Failf("promise 12: an arrival tripped a breaker made after it had tripped another")
+		}
+	})
 }
 
 // fire is an arrival.
@@ -95,17 +114,16 @@ func hubs(all ...[]string) (programs []program) {
 					case "arrival":
 						h.fire(h.watches[0])
 					case "then make":
-						if first.Cause() != error(arrival) {
-							return
-						}
-						second := h.listen()
-						r.AtEnd(func() {
-							if second.Err() != nil {
-								r.Failf("promise 12: an arrival tripped a breaker made after it had tripped another")
-							}
-						})
+						h.listenAfter(first)
 					default:
 						panic("no thread " + thread)
+					}
+				})
+			}
+			if join(threads) == "make vs make" {
+				r.AtEnd(func() {
+					if len(h.watches) != 1 {
+						r.Failf("promise 11: %d goroutines for one signal", len(h.watches))
 					}
 				})
 			}
@@ -123,8 +141,20 @@ func hubs(all ...[]string) (programs []program) {
 	return programs
 }
 
+// suddenly returns the program in which a signal arrives while the first who waits for it is being made.
+func suddenly() program {
+	return program{"hub: make, then make vs sudden arrival", func(r *explore.Run) {
+		h := newArrivals(r)
+		h.sudden = true
+		r.Go(func() {
+			r.Label("make, then make")
+			h.listenAfter(h.listen())
+		})
+	}}
+}
+
 func hubPairs() []program {
-	return hubs(
+	return append(hubs(
 		[]string{"make", "make"},
 		[]string{"make.Close", "make"},
 		[]string{"make.Close", "make.Close"},
@@ -136,7 +166,7 @@ func hubPairs() []program {
 		[]string{"b.TripA", "arrival"},
 		[]string{"b.OnTrip", "arrival"},
 		[]string{"then make", "arrival"},
-	)
+	), suddenly())
 }
 
 func hubTriples() []program {

@@ -75,5 +75,10 @@ func (w *watch) fire(cause error) {
 	w.trip(cause, 0)
 }
 
-// remove takes the watch out of its hub, if it is still the one for its key.
-func (w *watch) remove() { w.hub.watches.CompareAndDelete(w.key, w) }
+// remove takes the watch out of its hub, if it is still the one for its key. It waits until the watch is in there: an arrival may be
+// faster than join.
+func (w *watch) remove() {
+	w.hub.mu.Lock()
+	w.hub.watches.CompareAndDelete(w.key, w)
+	w.hub.mu.Unlock()
+}
