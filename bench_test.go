@@ -6,14 +6,16 @@ import (
 	"os/signal"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/kamilsk/breaker"
 )
 
-// The jobs, each beside the standard library doing the same, and beside the floor: what the allocations, the channel
-// and the timer cost by themselves. To compare:
+// The jobs, each beside the standard library doing the same, and beside the floor: what the allocations, the channels, the
+// timers, the contexts of others and the memory gone through cost by themselves, in any implementation. P9 and P14 have none: nothing has to
+// stall, and nothing has to be kept. To compare:
 //
 //	go test -run '^$' -bench . -count 10 -cpu 1,2,4 | benchstat -col /impl -
 //
@@ -126,21 +128,36 @@ func BenchmarkP03Request(b *testing.B) {
 	b.Run("impl=floor", func(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
-			timer, start := time.AfterFunc(hour, func() {}), time.Now()
-			var last [3]any
+			f := newFloor()
 			for pb.Next() {
-				last[0] = new([8]*int)
-				last[1] = new([18]*int)
-				_ = time.Since(start)
-				timer.Reset(hour)
-				done := make(chan struct{})
-				last[2] = done
-				close(done)
-				timer.Stop()
+				f.keep(0, new([8]*int))  // the timeout
+				f.keep(1, new([18]*int)) // the Multiplex of two
+				f.timeoutAndDone()
 			}
-			runtime.KeepAlive(last)
 		})
 	})
+}
+
+// floor does by itself what one goroutine's breakers can't do without.
+type floor struct {
+	timer *time.Timer
+	start time.Time
+	last  [4]any
+}
+
+func newFloor() *floor { return &floor{timer: time.AfterFunc(hour, func() {}), start: time.Now()} }
+
+// keep makes an allocation escape.
+func (f *floor) keep(i int, allocation any) { f.last[i] = allocation }
+
+// timeoutAndDone reads the clock, arms a timer and stops it, makes a channel and closes it.
+func (f *floor) timeoutAndDone() {
+	sinkElapsed := time.Since(f.start)
+	f.timer.Reset(hour - min(sinkElapsed, 1))
+	done := make(chan struct{})
+	f.keep(3, done)
+	close(done)
+	f.timer.Stop()
 }
 
 // P4: merge a request's context, a parent of the whole process and a timeout; Done, close.
@@ -179,28 +196,49 @@ func BenchmarkP04Merge(b *testing.B) {
 			}
 		})
 	})
+	b.Run("impl=floor", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			f := newFloor()
+			callback := func() {}
+			for pb.Next() {
+				request, end := context.WithCancel(context.Background())
+				f.keep(0, new([8]*int))  // the timeout
+				f.keep(1, new([14]*int)) // the context
+				f.keep(2, new([22]*int)) // the Multiplex of three
+				stop := context.AfterFunc(request, callback)
+				f.timeoutAndDone()
+				stop()
+				end()
+			}
+		})
+	})
 }
 
 // P5: register a callback with one hot parent that all share, and stop it.
 func BenchmarkP05OnTrip(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) { benchmarkOnTrip(b, 0) })
 	b.Run("impl=context", func(b *testing.B) { benchmarkAfterFunc(b, 0) })
-	b.Run("impl=floor", func(b *testing.B) {
-		b.ReportAllocs()
-		b.RunParallel(func(pb *testing.PB) {
-			var last *[4]*int
-			for pb.Next() {
-				last = new([4]*int)
-			}
-			runtime.KeepAlive(last)
-		})
-	})
+	b.Run("impl=floor", benchmarkOnTripFloor)
 }
 
 // P6: the same with 1,000,000 live registrations.
 func BenchmarkP06OnTripAmongMillion(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) { benchmarkOnTrip(b, million) })
 	b.Run("impl=context", func(b *testing.B) { benchmarkAfterFunc(b, million) })
+	b.Run("impl=floor", benchmarkOnTripFloor)
+}
+
+// benchmarkOnTripFloor is a callback's allocation.
+func benchmarkOnTripFloor(b *testing.B) {
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		var last *[4]*int
+		for pb.Next() {
+			last = new([4]*int)
+		}
+		runtime.KeepAlive(last)
+	})
 }
 
 func benchmarkOnTrip(b *testing.B, others int) {
@@ -269,12 +307,25 @@ func BenchmarkP07Handler(b *testing.B) {
 			}
 		})
 	})
+	b.Run("impl=floor", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			f := newFloor()
+			for pb.Next() {
+				f.keep(0, new([8]*int))  // the timeout
+				f.keep(1, new([14]*int)) // the signal
+				f.keep(2, new([18]*int)) // the Multiplex of two
+				f.timeoutAndDone()
+			}
+		})
+	})
 }
 
 // P8: trip a parent of 1,000,000 children that have a Done. Reported for each child.
 func BenchmarkP08FanOut(b *testing.B) {
 	perChild := func(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/million, "ns/child")
+		b.ReportMetric(0, "ns/op")
 	}
 	b.Run("impl=breaker", func(b *testing.B) {
 		for range b.N {
@@ -309,10 +360,27 @@ func BenchmarkP08FanOut(b *testing.B) {
 		}
 		perChild(b)
 	})
+	b.Run("impl=floor", func(b *testing.B) {
+		for range b.N {
+			b.StopTimer()
+			children := make([]chan struct{}, million)
+			for i := range children {
+				children[i] = make(chan struct{})
+			}
+			runtime.GC()
+			b.StartTimer()
+			for _, done := range children {
+				close(done)
+			}
+			runtime.KeepAlive(children)
+		}
+		perChild(b)
+	})
 }
 
 // P9: the longest stall of one who derives from a parent of 1,000,000 children while it is tripped.
 func BenchmarkP09Stall(b *testing.B) {
+	var longest time.Duration // of all rounds
 	worst := func(b *testing.B, trip func(), derive func()) {
 		var wg sync.WaitGroup
 		started, ended := make(chan struct{}), make(chan struct{})
@@ -323,7 +391,6 @@ func BenchmarkP09Stall(b *testing.B) {
 		})
 		derive()
 		close(started)
-		var longest time.Duration
 		for last := false; !last; {
 			select {
 			case <-ended:
@@ -336,8 +403,10 @@ func BenchmarkP09Stall(b *testing.B) {
 		}
 		wg.Wait()
 		b.ReportMetric(float64(longest.Microseconds()), "µs-stall")
+		b.ReportMetric(0, "ns/op")
 	}
 	b.Run("impl=breaker", func(b *testing.B) {
+		longest = 0
 		for range b.N {
 			b.StopTimer()
 			parent, children := breaker.New(), make([]*breaker.Breaker, million)
@@ -352,6 +421,7 @@ func BenchmarkP09Stall(b *testing.B) {
 		}
 	})
 	b.Run("impl=context", func(b *testing.B) {
+		longest = 0
 		for range b.N {
 			b.StopTimer()
 			parent, cancel := context.WithCancel(context.Background())
@@ -380,6 +450,17 @@ func BenchmarkP10ErrOpen(b *testing.B) {
 		defer cancel()
 		benchmarkErr(b, ctx, false)
 	})
+	b.Run("impl=floor", func(b *testing.B) { benchmarkErr(b, new(load), false) })
+}
+
+// load answers with one atomic load, by way of an interface.
+type load struct{ word atomic.Uint32 }
+
+func (l *load) Err() error {
+	if l.word.Load() == 0 {
+		return nil
+	}
+	return breaker.Interrupted
 }
 
 // P11: Err, tripped.
@@ -395,6 +476,11 @@ func BenchmarkP11ErrTripped(b *testing.B) {
 		ctx.Done()
 		cancel()
 		benchmarkErr(b, ctx, true)
+	})
+	b.Run("impl=floor", func(b *testing.B) {
+		tripped := new(load)
+		tripped.word.Store(1)
+		benchmarkErr(b, tripped, true)
 	})
 }
 
@@ -443,6 +529,26 @@ func BenchmarkP12Chain(b *testing.B) {
 			runtime.KeepAlive(chain)
 		}
 	})
+	b.Run("impl=floor", func(b *testing.B) {
+		type link struct {
+			word atomic.Uint32
+			next *link
+			_    [96]byte
+		}
+		for range b.N {
+			b.StopTimer()
+			var top *link
+			for range million {
+				top = &link{next: top}
+			}
+			runtime.GC()
+			b.StartTimer()
+			for l := top; l != nil; l = l.next {
+				l.word.CompareAndSwap(0, 1)
+			}
+			runtime.KeepAlive(top)
+		}
+	})
 }
 
 // P13: heap for each live timeout, 100,000 of them.
@@ -471,6 +577,20 @@ func BenchmarkP13HeapOfTimeout(b *testing.B) {
 			}))/live, "B/live")
 			for _, cancel := range cancels {
 				cancel()
+			}
+			runtime.KeepAlive(all)
+		}
+	})
+	b.Run("impl=floor", func(b *testing.B) {
+		for range b.N {
+			all, timers := make([]*[8]*int, live), make([]*time.Timer, live)
+			b.ReportMetric(float64(heapGrowth(func() {
+				for i := range all {
+					all[i], timers[i] = new([8]*int), time.AfterFunc(hour, func() {})
+				}
+			}))/live, "B/live")
+			for _, timer := range timers {
+				timer.Stop()
 			}
 			runtime.KeepAlive(all)
 		}

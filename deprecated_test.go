@@ -2,56 +2,81 @@ package breaker_test
 
 import (
 	"context"
-	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/kamilsk/breaker"
 )
 
-func TestMultiplexTwoAndThree_AreMultiplex(t *testing.T) {
-	for name, join := range map[string]func(one, two breaker.Interface) *breaker.Breaker{
-		"two": breaker.MultiplexTwo,
-		"three": func(one, two breaker.Interface) *breaker.Breaker {
-			return breaker.MultiplexThree(one, two, breaker.New())
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			one, two := breaker.New(), breaker.New()
-			br := join(one, two)
-			assertOpen(t, br)
+// The older API, for whoever compiles against it.
 
-			cause := errors.New("cause")
-			two.Trip(cause)
-			assertClosed(t, br, cause)
-			assertClosed(t, one, breaker.ErrClosed)
-		})
+func TestMultiplexTwo(t *testing.T) {
+	one, two := breaker.New(), breaker.New()
+	br := breaker.MultiplexTwo(one, two)
+	assertOpen(t, br)
+	two.Trip(errA)
+	assertClosed(t, br, errA)
+	assertClosed(t, one, breaker.ErrClosed)
+
+	one, two = breaker.New(), breaker.New()
+	br = breaker.MultiplexTwo(breaker.NopCloser(one), two)
+	br.Close()
+	assertOpen(t, one)
+	assertClosed(t, two, breaker.ErrClosed)
+}
+
+func TestMultiplexThree(t *testing.T) {
+	for at := range 3 {
+		children := []*breaker.Breaker{breaker.New(), breaker.New(), breaker.New()}
+		br := breaker.MultiplexThree(children[0], children[1], children[2])
+		assertOpen(t, br)
+		children[at].Trip(errA)
+		assertClosed(t, br, errA)
+		for i, child := range children {
+			if i != at {
+				assertClosed(t, child, breaker.ErrClosed)
+			}
+		}
 	}
 }
 
-func TestWithContext_GivesTheContextOfTheBreaker(t *testing.T) {
-	type key struct{}
-	parent, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+func TestWithContext(t *testing.T) {
+	deadline := time.Now().Add(time.Hour)
+	parent, cancel := context.WithDeadline(context.WithValue(t.Context(), contextKey{}, "value"), deadline)
 	defer cancel()
-
 	br, ctx := breaker.WithContext(parent)
+	assert.NoError(t, br.Err())
 	assert.NoError(t, ctx.Err())
-	assert.Equal(t, "value", ctx.Value(key{}))
+	at, ok := ctx.Deadline()
+	assert.True(t, ok)
+	assert.True(t, at.Equal(deadline))
+	assert.Equal(t, "value", ctx.Value(contextKey{}))
+	assert.True(t, br.Done() == ctx.Done())
 
 	br.Close()
 	assert.Equal(t, context.Canceled, ctx.Err())
-	assert.NoError(t, parent.Err())
+	assert.ErrorIs(t, br.Err(), breaker.Interrupted)
+	assert.True(t, isShut(ctx.Done()))
+	assert.NoError(t, parent.Err(), "the parent is someone else's")
 
 	br, ctx = breaker.WithContext(parent)
 	cancel()
-	assert.Equal(t, context.Canceled, ctx.Err())
 	assert.ErrorIs(t, br.Err(), breaker.Interrupted)
+	assert.Equal(t, context.Canceled, ctx.Err())
 }
 
-func TestIsReleased_SaysWhatErrSays(t *testing.T) {
-	br := breaker.New()
-	assert.False(t, br.IsReleased())
-	br.Close()
-	assert.True(t, br.IsReleased())
+func TestIsReleased(t *testing.T) {
+	for name, construct := range sources {
+		t.Run(name, func(t *testing.T) {
+			br := construct()
+			assert.False(t, br.IsReleased())
+			br.OnTrip(func() { assert.True(t, br.IsReleased()) })
+			br.Close()
+			assert.True(t, br.IsReleased())
+		})
+	}
+	assert.True(t, breaker.Multiplex().IsReleased())
+	assert.True(t, breaker.BreakByTimeout(0).IsReleased())
 }

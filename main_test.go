@@ -103,3 +103,9 @@ func ownGoroutines() int {
 		}
 	}
 }
+
+// awaitQuiet waits for the goroutines of the library that earlier tests have ended, so that one can count from nothing.
+func awaitQuiet(t testing.TB) {
+	t.Helper()
+	awaitThat(t, func() bool { return ownGoroutines() == 0 }, "the end of the goroutines")
+}

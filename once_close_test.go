@@ -67,14 +67,14 @@ func TestDone_IsAlwaysTheSame(t *testing.T) {
 }
 
 func TestDone_IsNotSharedByBreakers(t *testing.T) {
-	one, two := breaker.New(), breaker.New()
-	one.Close()
-	two.Close()
-	assert.False(t, one.Done() == two.Done(), "who waits on the one takes a lock that the other's waiters take")
-	one, two = breaker.Multiplex(), breaker.Multiplex()
-	assert.False(t, one.Done() == two.Done())
-	one, two = breaker.BreakByTimeout(0), breaker.BreakByTimeout(0)
-	assert.False(t, one.Done() == two.Done())
+	for name, construct := range map[string]func() *breaker.Breaker{
+		"closed":  func() *breaker.Breaker { br := breaker.New(); br.Close(); return br },
+		"nothing": func() *breaker.Breaker { return breaker.Multiplex() },
+		"expired": func() *breaker.Breaker { return breaker.BreakByTimeout(0) },
+	} {
+		one, two := construct(), construct()
+		assert.False(t, one.Done() == two.Done(), "%s: who waits on the one takes a lock that the other's waiters take", name)
+	}
 }
 
 func TestDone_WakesEveryone(t *testing.T) {
