@@ -290,12 +290,15 @@ func (r *recorder) do(client int, c call) {
 // play lets each client run its calls, and returns the history. The clients wait for each other before each call: it
 // takes less time than it takes to wake another goroutine, so on their own one would be done before the next begins.
 func (r *recorder) play(clients [][]call) []porcupine.Operation {
-	var rounds [6]gate
+	var rounds []*gate
+	for range clients[0] {
+		rounds = append(rounds, newGate(len(clients)))
+	}
 	var wg sync.WaitGroup
 	for client, calls := range clients {
 		wg.Go(func() {
 			for round, c := range calls {
-				rounds[round].pass(len(clients))
+				rounds[round].pass()
 				r.do(client, c)
 			}
 		})
@@ -451,8 +454,12 @@ func follow(history []porcupine.Operation, owned bool) []porcupine.Operation {
 				limit.Return = max(limit.Return, other.Return)
 			}
 		}
-		if who := op.Input.(call).who; who != 0 {
-			add(op, callFollow, who)
+		if c := op.Input.(call); c.who != 0 {
+			first := op
+			if c.kind == callClose {
+				first = limit // it may have lost to one that is still at work, and doesn't say so
+			}
+			add(first, callFollow, c.who)
 		}
 		for _, child := range []int{1, 2} {
 			if owned {

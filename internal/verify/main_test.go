@@ -74,15 +74,27 @@ func TestMadeCauses(t *testing.T) {
 	assert.NotEqual(t, madeNothing, breaker.ErrClosed)
 }
 
-// gate lets goroutines through when so many have come. They spin, because waking one takes longer than what it is
-// then to do; but there may be fewer processors than goroutines.
-type gate struct{ arrived atomic.Int32 }
+// gate lets goroutines through when so many have come. At first they spin, because to wake one takes longer than what it
+// is then to do; but there may be fewer processors than goroutines.
+type gate struct {
+	all     int32
+	arrived atomic.Int32
+	open    chan struct{}
+}
 
-func (g *gate) pass(all int) {
-	g.arrived.Add(1)
-	for spins := 1; g.arrived.Load() < int32(all); spins++ {
+func newGate(all int) *gate { return &gate{all: int32(all), open: make(chan struct{})} }
+
+func (g *gate) pass() {
+	if g.arrived.Add(1) == g.all {
+		close(g.open)
+		return
+	}
+	for spins := 1; g.arrived.Load() < g.all; spins++ {
 		if spins%100 == 0 {
 			runtime.Gosched()
+		}
+		if spins == 1_000 {
+			<-g.open
 		}
 	}
 }

@@ -448,13 +448,13 @@ func TestDeriveDuringTrip(t *testing.T) {
 				if i%4 < 2 {
 					_ = view.Done() // which the trip then has to close
 				}
-				var start gate
+				start := newGate(2)
 				var derived [2]context.Context // two at a time, for what they may share
 				var open bool
 				var wg sync.WaitGroup
-				trip := func() { start.pass(2); br.Trip(numbered(i)) }
+				trip := func() { start.pass(); br.Trip(numbered(i)) }
 				derive := func() {
-					start.pass(2)
+					start.pass()
 					derived[0] = tt.derive(view)
 					open = view.Err() == nil
 					derived[1] = tt.derive(view)
@@ -507,12 +507,12 @@ func TestAgreementDuringTrip(t *testing.T) {
 					chain = []context.Context{view} // nothing waits for it
 				}
 				var wg sync.WaitGroup
-				var start gate
+				start := newGate(3)
 				var open atomic.Int32
 				failed := make(chan string, 2)
 				for range 2 {
 					wg.Go(func() {
-						start.pass(3)
+						start.pass()
 						for looks := 0; ; looks++ {
 							what, all := look(chain, tt.err, tt.cause)
 							if what != "" {
@@ -530,7 +530,7 @@ func TestAgreementDuringTrip(t *testing.T) {
 					})
 				}
 				wg.Go(func() {
-					start.pass(3)
+					start.pass()
 					runtime.Gosched() // so that, on one processor, the others have looked once
 					br.Trip(tt.cause)
 				})
