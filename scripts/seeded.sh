@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Shows that the explorer finds bugs: applies each patch of testdata/seeded, which puts one in, to a copy of the working
+# tree, and explores that. Says on which schedule the bug was found, and fails if one isn't.
+#
+#   scripts/seeded.sh            all of them
+#   scripts/seeded.sh NAME...    some
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+temp=$(mktemp -d)
+trap 'rm -rf "$temp"' EXIT
+
+# No tests but the explorer's: the others say nothing here, and needn't compile with the bug in.
+mkdir "$temp/clean"
+git ls-files -co --exclude-standard -- ':(glob)*.go' go.mod go.sum internal/atomic internal/explore |
+  awk '!/_test\.go$/ || /(^|\/)(explore|export)[a-z_]*_test\.go$/' |
+  while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
+  tar cf - -T - | tar xf - -C "$temp/clean"
+
+if [ $# -eq 0 ]; then
+  patches=("$root"/testdata/seeded/*.patch)
+else
+  patches=("${@/#/$root/testdata/seeded/}")
+  patches=("${patches[@]/%/.patch}")
+fi
+
+missed=0
+for patch in "${patches[@]}"; do
+  name=$(basename "$patch" .patch)
+  expected=$(sed -n 's/^Found as: //p' "$patch")
+  cp -r "$temp/clean" "$temp/$name"
+  cd "$temp/$name"
+  if ! git apply "$patch"; then
+    printf '%-28s DOES NOT APPLY\n' "$name"
+    missed=$((missed + 1))
+    continue
+  fi
+  go test -count=1 -tags breaker_explore -run '^TestExplore$' -failfast -v . >log 2>&1 || true
+  violation=$(grep -m 1 -o 'violation on schedule number .*' log || true)
+  program=$(grep -m 1 -o -- '--- FAIL: TestExplore/[^/]*/.*' log | sed -E 's/^--- FAIL: TestExplore.//; s/ \([0-9.]+s\)$//' || true)
+  if [ -z "$violation" ]; then
+    printf '%-28s NOT FOUND\n' "$name"
+    grep -m 5 -E '^(#|\./|FAIL|panic)' log || true
+    missed=$((missed + 1))
+  elif ! grep -qE "$expected" <<<"$violation"; then
+    printf '%-28s FOUND, BUT AS SOMETHING ELSE: %s\n' "$name" "$violation"
+    missed=$((missed + 1))
+  else
+    printf '%-28s schedule %s of %s\n' "$name" "${violation#violation on schedule number }" "$program"
+  fi
+  cd "$root"
+  rm -rf "${temp:?}/$name"
+done
+[ "$missed" -eq 0 ] || { echo "$missed of ${#patches[@]} not found"; exit 1; }
