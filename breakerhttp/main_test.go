@@ -1,6 +1,7 @@
 package breakerhttp_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -16,6 +17,10 @@ var children = map[string]func(){}
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(asChild); name != "" {
+		time.AfterFunc(patience, func() {
+			fmt.Println("hung")
+			os.Exit(1)
+		})
 		children[name]()
 		return
 	}

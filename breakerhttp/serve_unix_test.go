@@ -29,7 +29,7 @@ func init() {
 		p := newProgram()
 		r, from := p.request()
 		kill(syscall.SIGTERM)
-		p.await(p.draining)
+		<-p.draining
 		for range 100 { // the grace period is all theirs
 			p.check(r.Context().Err())
 		}
@@ -41,7 +41,7 @@ func init() {
 		p := newProgram()
 		r, from := p.request()
 		kill(syscall.SIGTERM)
-		p.await(p.draining)
+		<-p.draining
 		p.check(r.Context().Err())
 		kill(syscall.SIGINT) // not the one that began it, but one that means the same
 		fmt.Println("client:", <-from)
@@ -51,7 +51,7 @@ func init() {
 		p := newProgram(breakerhttp.WithSignals(syscall.SIGUSR1))
 		_, from := p.request()
 		kill(syscall.SIGTERM)
-		p.await(p.draining)
+		<-p.draining
 		kill(syscall.SIGUSR1)
 		fmt.Println("client:", <-from)
 		p.report(<-p.served)
@@ -60,7 +60,7 @@ func init() {
 		p := newProgram(breakerhttp.WithSignals())
 		p.request()
 		kill(syscall.SIGTERM)
-		p.await(p.draining)
+		<-p.draining
 		p.killed()
 	}
 	children["third signal"] = func() {
@@ -68,7 +68,7 @@ func init() {
 		p.stay = true
 		r, _ := p.request()
 		kill(syscall.SIGTERM)
-		p.await(p.draining)
+		<-p.draining
 		kill(syscall.SIGTERM)
 		<-r.Context().Done()
 		fmt.Println("cause:", context.Cause(r.Context()))
@@ -165,27 +165,18 @@ func (p *program) request() (*http.Request, <-chan string) {
 // killed sends a signal that is to have its default effect. The handler for the one before is taken down in its own time: if
 // that has swallowed it, there is another one. They don't come all at once, because a process that is dying of
 // one takes a second one badly.
-func (p *program) killed() {
-	for limit := breaker.BreakByTimeout(patience); limit.Err() == nil; {
+func (*program) killed() {
+	for {
 		kill(syscall.SIGTERM)
 		<-breaker.BreakByTimeout(100 * time.Millisecond).Done()
 	}
-	p.check(errors.New("alive"))
 }
 
 // settle returns when signals sent before have arrived, as far as that can be told: of those pending, SIGWINCH comes last.
-func (p *program) settle() {
+func (*program) settle() {
 	br := breaker.BreakBySignal(syscall.SIGWINCH)
 	kill(syscall.SIGWINCH)
-	p.await(br.Done())
-}
-
-func (p *program) await(done <-chan struct{}) {
-	select {
-	case <-done:
-	case <-time.After(patience):
-		p.check(errors.New("it never came"))
-	}
+	<-br.Done()
 }
 
 func (*program) check(err error) {
