@@ -205,7 +205,8 @@ proctype Attacher(byte n)
 		/* register */
 		if
 		:: fired[w] -> late = 1
-		:: d_step { !fired[w] -> slots[w] = slots[w] | bitOf(n) };
+		:: !fired[w] ->
+			slots[w] = slots[w] | bitOf(n);
 #ifndef BUG_NO_RECHECK
 			if
 			:: !fired[w]
