@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/live"
 )
 
 // Interface is what every breaker is, and what Multiplex, NopCloser and ToContext take.
@@ -46,7 +47,13 @@ type Breaker struct {
 }
 
 // New returns an open breaker that only Trip and Close trip. It costs one allocation and no goroutine.
-func New() *Breaker { return new(Breaker) }
+func New() *Breaker {
+	b := new(Breaker)
+	if live.On() {
+		b.enlist()
+	}
+	return b
+}
 
 // Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything it holds.
 //
@@ -132,6 +139,12 @@ func (b *Breaker) Cause() error {
 	if _, ok := b.observe(b.state.Load()); !ok {
 		return nil
 	}
+	return b.reason()
+}
+
+// Wait blocks until the breaker trips, and returns its Cause. It is Done and Cause in one.
+func (b *Breaker) Wait() error {
+	<-b.Done()
 	return b.reason()
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -308,4 +309,23 @@ func TestTrip_WithDeadlineAsCause(t *testing.T) {
 		assert.True(t, child.Cause() == cause)
 		assert.Equal(t, context.DeadlineExceeded, breaker.ToContext(child).Err())
 	}
+}
+
+func TestWait_ReturnsTheCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		br, waited := breaker.New(), make(chan error, 3)
+		for range cap(waited) {
+			go func() { waited <- br.Wait() }()
+		}
+		synctest.Wait()
+		assert.Empty(t, waited, "it hasn't tripped")
+		br.Trip(errA)
+		for range cap(waited) {
+			assert.Same(t, errA, <-waited)
+		}
+		assert.Same(t, errA, br.Wait())
+	})
+	br := breaker.New()
+	br.Close()
+	assert.Equal(t, breaker.ErrClosed, br.Wait())
 }

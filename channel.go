@@ -1,6 +1,9 @@
 package breaker
 
-import "github.com/kamilsk/breaker/internal/atomic"
+import (
+	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/live"
+)
 
 // BreakByChannel returns a breaker that trips when the channel is closed, or a value comes out of it. A nil channel
 // never trips it.
@@ -17,6 +20,9 @@ func BreakByChannel(signal <-chan struct{}) *Breaker {
 	b.links = b.array[:]
 	b.state = wordOf(kindChannel, flagHeld|flagPoll)
 	b.poll()
+	if live.On() {
+		b.enlist()
+	}
 	return &b.Breaker
 }
 

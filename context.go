@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/live"
 )
 
 // BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its cause. When it trips, for
@@ -19,6 +20,15 @@ func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	if ctx == nil {
 		panic("breaker: BreakByContext: ctx is nil")
 	}
+	b := newContext(ctx, cancel)
+	if live.On() {
+		b.enlist()
+	}
+	return b
+}
+
+// newContext returns the breaker of BreakByContext.
+func newContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	flags := flagHeld | flagTimed | flagValues
 	if cancel != nil {
 		flags |= flagOwnErr // a plain close cancels ctx, and Err has to match that

@@ -34,6 +34,27 @@ func ExampleNew() {
 	// because the budget is spent
 }
 
+// A command that runs until it is done, or until someone asks it to end.
+func ExampleTerminationSignals() {
+	interrupter := breaker.BreakBySignal(breaker.TerminationSignals()...)
+	defer interrupter.Close()
+
+	if interrupter.Err() == nil {
+		fmt.Println("working")
+	}
+	// Output: working
+}
+
+// Wait for the end, and say why it came.
+func ExampleBreaker_Wait() {
+	interrupter := breaker.Multiplex(
+		breaker.BreakByTimeout(time.Millisecond),
+		breaker.BreakBySignal(breaker.TerminationSignals()...),
+	)
+	fmt.Println(interrupter.Wait())
+	// Output: breaker deadline exceeded
+}
+
 // To reach everyone who waits, close the channel.
 func ExampleBreakByChannel() {
 	shutdown := make(chan struct{})

@@ -40,7 +40,7 @@ func (h *arrivals) start(w *watch) {
 
 // listen returns a breaker that waits for an arrival, as BreakBySignal makes it.
 func (h *arrivals) listen() *subject {
-	n := newNode(1)
+	n := newNode(kindSignal, 1)
 	n.links[0].source = &h.join("key", h.start).Breaker
 	n.listen(&n.links[0])
 	n.attached()

@@ -79,7 +79,7 @@ func (b *Breaker) poll() {
 		channelOf(b).poll()
 	case kindContext:
 		contextOf(b).poll()
-	case kindNode, kindView:
+	case kindNode, kindSignal, kindView:
 		nodeOf(b).poll()
 	default:
 		panic("breaker: a breaker without a source can't be polled")

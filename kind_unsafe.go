@@ -13,7 +13,8 @@ const (
 	kindTimeout                // timeoutBreaker, which begins with timed
 	kindDeadline               // deadlineBreaker, the same
 	kindContext                // contextBreaker
-	kindNode                   // node: Multiplex, BreakBySignal
+	kindNode                   // node: Multiplex
+	kindSignal                 // node
 	kindChannel                // channelBreaker, which begins with node
 	kindView                   // viewBreaker, the same
 )

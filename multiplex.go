@@ -1,6 +1,10 @@
 package breaker
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/kamilsk/breaker/internal/live"
+)
 
 // Multiplex returns a breaker that trips as soon as one of the given breakers trips, with its cause, or when it is
 // closed itself. Its Deadline is the earliest of theirs.
@@ -22,7 +26,7 @@ func Multiplex(breakers ...Interface) *Breaker {
 			panic("breaker: Multiplex: breaker " + strconv.Itoa(i) + " is nil")
 		}
 	}
-	n := newNode(len(breakers))
+	n := newNode(kindNode, len(breakers))
 	flags := uint32(0)
 	for i, br := range breakers {
 		l := &n.links[i]
@@ -48,6 +52,9 @@ func Multiplex(breakers ...Interface) *Breaker {
 		}
 	}
 	n.attached()
+	if live.On() {
+		n.enlist()
+	}
 	return &n.Breaker
 }
 

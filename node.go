@@ -39,8 +39,8 @@ type (
 	}
 )
 
-// newNode returns a node with room for so many links, under construction: it is flagBusy, and attached ends that.
-func newNode(links int) *node {
+// newNode returns a node of the kind with room for so many links, under construction: it is flagBusy, and attached ends that.
+func newNode(kind uint32, links int) *node {
 	var n *node
 	switch links {
 	case 1:
@@ -58,7 +58,7 @@ func newNode(links int) *node {
 	default:
 		n = &node{links: make([]link, links)}
 	}
-	n.state = wordOf(kindNode, flagHeld|flagBusy)
+	n.state = wordOf(kind, flagHeld|flagBusy)
 	return n
 }
 

@@ -113,7 +113,9 @@ func (w *settlement) release(b *Breaker) {
 // closed ends the settlement of one breaker. The function, if any, is the user's.
 func (w *settlement) closed(b *Breaker, cancel func()) {
 	b.registry.forget()
-	b.move(phase, closed)
+	if b.move(phase, closed)&flagLive != 0 {
+		b.delist()
+	}
 	if cancel != nil {
 		w.call(cancel)
 	}

@@ -4,6 +4,9 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
+
+	"github.com/kamilsk/breaker/internal/live"
 )
 
 // BreakBySignal returns a breaker that trips when the process receives one of the signals. Its cause is then a
@@ -30,7 +33,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	if bubble {
 		start = notifyOutside
 	}
-	n := newNode(len(sig))
+	n := newNode(kindSignal, len(sig))
 	open := true
 	for i := 0; i < len(sig) && open; i++ {
 		s, l := sig[i], &n.links[i]
@@ -45,8 +48,17 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 		n.move(0, flagPoll|flagPollOnly)
 	}
 	n.attached()
+	if live.On() {
+		n.enlist()
+	}
 	return &n.Breaker
 }
+
+// TerminationSignals returns the signals by which a process is asked to end, for BreakBySignal: os.Interrupt, which is Ctrl-C in a
+// terminal, and syscall.SIGTERM, which is what service managers and orchestrators send, and on Windows the closing of the console.
+// SIGHUP and SIGQUIT aren't among them: to many a daemon the one means to read its configuration again, and the
+// other is how one asks a Go program for its stacks. The slice is the caller's.
+func TerminationSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
 // signals has a watch for each signal that someone waits for.
 var signals hub

@@ -71,6 +71,17 @@ func TestASignalTrips(t *testing.T) {
 	}
 }
 
+func TestTerminationSignals(t *testing.T) {
+	// They are what a terminal and a service manager send; the slice is the caller's.
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		br := breaker.BreakBySignal(breaker.TerminationSignals()...)
+		send(sig)
+		requireSignal(t, sig, br)
+	}
+	breaker.TerminationSignals()[0] = syscall.SIGUSR1
+	require.NotContains(t, breaker.TerminationSignals(), os.Signal(syscall.SIGUSR1))
+}
+
 func TestOtherSignalsDoNothing(t *testing.T) {
 	br := breaker.BreakBySignal(syscall.SIGUSR1)
 	sendAll(t)

@@ -86,6 +86,9 @@ const (
 	// flagBubble: made inside a testing/synctest bubble: its timer is never pooled.
 	flagBubble
 
+	// flagLive: made while someone kept a list of live breakers, who is to be told when it is closed. Set by the constructor.
+	flagLive
+
 	kindShift = 24 // the kind takes the highest byte
 )
 

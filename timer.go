@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/kamilsk/breaker/internal/live"
 )
 
 // BreakByTimeout returns a breaker that trips when the timeout has passed. Its cause then matches
@@ -24,6 +26,9 @@ func BreakByTimeout(timeout time.Duration) *Breaker {
 	}
 	b := &timeoutBreaker{at: at}
 	b.arm(kindTimeout, timeout, flags)
+	if live.On() {
+		b.enlist()
+	}
 	return &b.Breaker
 }
 
@@ -39,6 +44,9 @@ func BreakByDeadline(deadline time.Time) *Breaker {
 	}
 	b := &deadlineBreaker{at: deadline}
 	b.arm(kindDeadline, deadline.Sub(now), flags)
+	if live.On() {
+		b.enlist()
+	}
 	return &b.Breaker
 }
 

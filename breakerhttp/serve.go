@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/kamilsk/breaker"
@@ -281,7 +280,7 @@ func sameOrUsual(cause error) []os.Signal {
 	if !errors.As(cause, &first) || first.Signal == nil {
 		return nil
 	}
-	return []os.Signal{first.Signal, os.Interrupt, syscall.SIGTERM}
+	return append(breaker.TerminationSignals(), first.Signal)
 }
 
 // shutDown drains the server as long as the patience lasts, then cuts, then closes.

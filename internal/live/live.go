@@ -1,0 +1,41 @@
+// Package live tells who keeps a list of live breakers, if anyone does, of those that are made and closed. With it package
+// breaker does without runtime/pprof, which would make each program that uses it larger.
+package live
+
+import "go.uber.org/atomic"
+
+// A Recorder hears of breakers. Its methods are called concurrently.
+type Recorder interface {
+	// Made says that br has been made, a *breaker.Breaker, and reports whether Closed shall be called for it. It is called by enlist,
+	// which the constructor calls.
+	Made(br any) bool
+	// Closed says that br is closed. It is called once for each br that Made returned true for.
+	Closed(br any)
+}
+
+var (
+	on       atomic.Uint32
+	recorder atomic.Pointer[Recorder]
+)
+
+// SetRecorder sets who hears of breakers, once and for all: Closed has to reach the one who was told by Made.
+func SetRecorder(r Recorder) {
+	if !recorder.CompareAndSwap(nil, &r) {
+		panic("live: there is a recorder already")
+	}
+}
+
+// Switch says whether the recorder is to hear of breakers made from now on.
+func Switch(to bool) {
+	if to {
+		on.Store(1)
+	} else {
+		on.Store(0)
+	}
+}
+
+// On reports what Switch said. It is one load.
+func On() bool { return on.Load() != 0 }
+
+// Get returns the recorder. There is one if On ever returned true.
+func Get() Recorder { return *recorder.Load() }
