@@ -224,7 +224,10 @@ func (g *registry) claim(r *registration) {
 		}
 		dir = newDirectory()
 		if !more.directory.CompareAndSwap(nil, dir) {
-			dir = more.directory.Load()
+			// None, if the breaker has closed since: then r will be taken back, wherever it is.
+			if theirs := more.directory.Load(); theirs != nil {
+				dir = theirs
+			}
 		}
 	}
 	dir.claim(r)

@@ -54,6 +54,8 @@ type Run struct {
 	fresh   int  // the first event that the schedule before didn't have
 	asleep  bool // this schedule is redundant
 	replay  []uint8
+	led     bool
+	lead    []byte // what is left of it
 
 	failure string
 	atEnd   []func()
@@ -123,6 +125,19 @@ func Replay(program func(*Run), schedule string) Failure {
 	defer r.stop()
 	r.once()
 	return Failure{Number: 1, Schedule: r.schedule(), Message: r.failure, Trace: r.trace}
+}
+
+// Lead runs the program on the one schedule that the bytes lead to: each decides, where several threads can go on, which one does. Any
+// bytes are a schedule, which is what a fuzzer needs. The message is empty if nothing goes wrong.
+func Lead(program func(*Run), lead []byte) Failure {
+	r := &Run{program: program, options: Options{Steps: 5000, Every: true}, replay: []uint8{}, led: true, lead: lead}
+	defer r.stop()
+	r.once()
+	failure := Failure{Number: 1, Schedule: r.schedule(), Message: r.failure}
+	if failure.Message != "" {
+		failure.Trace = Replay(program, failure.Schedule).Trace
+	}
+	return failure
 }
 
 // once runs one schedule.

@@ -476,3 +476,32 @@ func BenchmarkExplore(b *testing.B) {
 		})
 	}
 }
+
+// TestLead: each string of bytes is a schedule, the same whenever it is led by them, and a failure is found and can be replayed.
+func TestLead(t *testing.T) {
+	lost := func(r *explore.Run) {
+		v := new(variable)
+		for range 2 {
+			r.Go(func() { v.store(v.load() + 1) })
+		}
+		r.AtEnd(func() {
+			if v.value != 2 {
+				r.Failf("an increment was lost")
+			}
+		})
+	}
+	schedules := map[string]bool{}
+	for _, lead := range []string{"", "\x00\x00", "\x00\x01", "\x01\x00\x01", "\x01\x01\x01", "a long one"} {
+		got := explore.Lead(lost, []byte(lead))
+		if again := explore.Lead(lost, []byte(lead)); again.Schedule != got.Schedule || again.Message != got.Message {
+			t.Errorf("%q leads to %v, and then to %v", lead, got.Schedule, again.Schedule)
+		}
+		if replayed := explore.Replay(lost, got.Schedule); replayed.Message != got.Message {
+			t.Errorf("%q leads to %q, and its schedule %v to %q", lead, got.Message, got.Schedule, replayed.Message)
+		}
+		schedules[got.Message] = true
+	}
+	if !schedules[""] || !schedules["an increment was lost"] {
+		t.Errorf("not all outcomes were seen: %v", schedules)
+	}
+}

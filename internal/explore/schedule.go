@@ -112,6 +112,8 @@ func (r *Run) choose(enabled set) uint8 {
 		last = r.events[r.depth-1].thread
 	}
 	switch {
+	case r.led:
+		return r.follow(enabled, last)
 	case r.replay != nil:
 		if r.depth < len(r.replay) {
 			if id := r.replay[r.depth]; enabled.has(id) {
@@ -126,6 +128,22 @@ func (r *Run) choose(enabled set) uint8 {
 		return c.chosen
 	case !r.asleep:
 		return r.chooseNew(enabled, last)
+	}
+	if enabled.has(last) {
+		return last
+	}
+	return enabled.first()
+}
+
+// follow lets the next byte of the lead decide, if there is something to decide. Where it ends, threads go on in turn.
+func (r *Run) follow(enabled set, last uint8) uint8 {
+	if bits.OnesCount8(uint8(enabled)) > 1 && len(r.lead) > 0 {
+		skip := int(r.lead[0]) % bits.OnesCount8(uint8(enabled))
+		r.lead = r.lead[1:]
+		for ; skip > 0; skip-- {
+			enabled &^= 1 << enabled.first()
+		}
+		return enabled.first()
 	}
 	if enabled.has(last) {
 		return last
