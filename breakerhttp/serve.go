@@ -184,6 +184,7 @@ func (s *serving) takeOver() {
 		if ctx == nil {
 			return nil // for http.Server to complain
 		}
+		//lostclose:ignore s.life ends it, at the end of shutDown
 		return breaker.ToContext(breaker.Multiplex(breaker.BreakByContext(ctx, nil), breaker.NopCloser(s.life)))
 	}
 

@@ -1,0 +1,136 @@
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const stubPath = "github.com/kamilsk/breaker"
+
+var tool string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "lostclose")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	tool = filepath.Join(dir, "lostclose")
+	if out, err := exec.Command("go", "build", "-o", tool, ".").CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	return m.Run()
+}
+
+// Both ways to run it find what is seeded, and nothing else: go vet with its protocol, and the command by itself.
+func TestCommand_FindsWhatIsSeeded(t *testing.T) {
+	dir := module(t)
+	expected := seeded(t, filepath.Join(dir, "seeded", "seeded.go"))
+	require.Greater(t, len(expected), 30)
+
+	out, code := execute(t, dir, "go", "vet", "-vettool="+tool, "./...")
+	assert.Equal(t, 1, code, out)
+	assert.Equal(t, expected, findings(out))
+
+	out, code = execute(t, dir, tool, "./...")
+	assert.Equal(t, 3, code, out)
+	assert.Equal(t, expected, findings(out))
+}
+
+// The repository that this is part of is free of findings, and so is what it shows to users. Its own tests leave
+// breakers open on purpose, so they are left out where they are about nothing else.
+func TestCommand_FindsNothingHere(t *testing.T) {
+	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
+	require.NoError(t, err)
+	integrations := filepath.Join(root, "integrations")
+	for _, test := range []struct {
+		dir  string
+		args []string
+	}{
+		{root, []string{"-skiptests", "./..."}},
+		{root, []string{"./examples/...", "./breakerhttp/..."}},
+		{integrations, []string{"./..."}},
+	} {
+		out, _ := execute(t, test.dir, "go", append([]string{"vet", "-vettool=" + tool}, test.args...)...)
+		assert.Empty(t, out, "%s: %v", test.dir, test.args)
+	}
+}
+
+// module makes a module of the seeded package and the stand-in for the one with breakers.
+func module(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	data := filepath.Join("..", "..", "testdata", "src")
+	for from, to := range map[string]string{
+		filepath.Join(data, "seeded"):                     filepath.Join(dir, "seeded"),
+		filepath.Join(data, "fine"):                       filepath.Join(dir, "fine"),
+		filepath.Join(data, filepath.FromSlash(stubPath)): filepath.Join(dir, "breaker"),
+	} {
+		require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+	}
+	write := func(path, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, path), []byte(text), 0o600))
+	}
+	write("go.mod", "module seeded\n\ngo 1.26\n\nrequire "+stubPath+" v0.0.0\n\nreplace "+stubPath+" => ./breaker\n")
+	write(filepath.Join("breaker", "go.mod"), "module "+stubPath+"\n\ngo 1.26\n")
+	return dir
+}
+
+// seeded returns the lines with an expectation.
+func seeded(t *testing.T, path string) map[int]bool {
+	t.Helper()
+	source, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := map[int]bool{}
+	for i, text := range strings.Split(string(source), "\n") {
+		if strings.Contains(text, "// want ") {
+			lines[i+1] = true
+		}
+	}
+	return lines
+}
+
+var finding = regexp.MustCompile(`(?m)^\S*?(\w+)\.go:(\d+):\d+: (.*)$`)
+
+// findings returns the lines that are reported.
+func findings(out string) map[int]bool {
+	lines := map[int]bool{}
+	for _, match := range finding.FindAllStringSubmatch(out, -1) {
+		if strings.HasPrefix(match[3], "\there ") {
+			continue
+		}
+		number, err := strconv.Atoi(match[2])
+		if err != nil || match[1] != "seeded" {
+			number = -1
+		}
+		lines[number] = true
+	}
+	return lines
+}
+
+func execute(t *testing.T, dir, name string, args ...string) (out string, code int) {
+	t.Helper()
+	var both bytes.Buffer
+	command := exec.Command(name, args...)
+	command.Dir = dir
+	command.Env = append(os.Environ(), "GOWORK=off")
+	command.Stdout, command.Stderr = &both, &both
+	err := command.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return both.String(), command.ProcessState.ExitCode()
+}
