@@ -32,6 +32,22 @@ lint: ## check formatting, vet and staticcheck
 explore: ## go through every interleaving of small programs
 	go test -tags breaker_explore -run Explore -v . ./internal/explore
 
+.PHONY: prove-quick
+prove-quick: ## run all layers of RELIABILITY.md, small: 5 minutes at most
+	scripts/prove.sh quick
+
+.PHONY: prove
+prove: ## run all layers of RELIABILITY.md in full: an hour at most
+	scripts/prove.sh full
+
+.PHONY: mutants
+mutants: ## show that the tests fail when the code is broken
+	scripts/mutants.sh
+
+.PHONY: models
+models: ## check the models in spec with Spin
+	spec/check.sh
+
 .PHONY: server
 server: ## run the example
 	go run ./examples/server

@@ -356,7 +356,7 @@ func TestOnTrip_CallbackIsCollected(t *testing.T) {
 // its runs and the stops that returned true are one.
 func TestLedger_ExactlyOnce(t *testing.T) {
 	const clerks = 4
-	entries := scaled(50_000)
+	entries := soaked(50_000)
 	type entry struct {
 		runs    atomic.Int32
 		stopped int32 // times that stop returned true

@@ -181,7 +181,7 @@ func TestSignalsUnderChurn(t *testing.T) {
 // A signal arrives while one of two is closed: that one trips by either, the other by the signal.
 func TestASignalAgainstClose(t *testing.T) {
 	// promise 1, promise 12
-	const rounds = 300
+	rounds := min(soaked(300), 3_000)
 	var byClose, bySignal int
 	for i := 0; i < rounds || byClose == 0 || bySignal == 0; i++ {
 		require.Less(t, i, 100*rounds, "an outcome never came: by close %d, by signal %d", byClose, bySignal)
@@ -538,7 +538,7 @@ func childOverlap() int {
 		}
 		<-arrived // at least one of them
 	}
-	if arrivals.Load() < rounds {
+	if arrivals.Load() < int64(rounds) {
 		return 1
 	}
 	fmt.Println("alive")
