@@ -1,0 +1,291 @@
+package breakernats
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// hubs are those of the process, one for each bucket and prefix on a connection.
+var hubs = struct {
+	sync.Mutex
+	byID map[hubID]*hub
+}{byID: make(map[hubID]*hub)}
+
+// hubID says what a hub watches, and by which way.
+type hubID struct {
+	nc                  *nats.Conn
+	api, bucket, prefix string
+}
+
+// hub is what all breakers on one bucket and prefix share: the watch, who keeps it up, and who proves that it
+// is up. It begins with the first breaker and ends with the last.
+//
+//	watch.go   reads the updates, and starts a new watch when this one may have missed something
+//	pulse.go   asks the leader for the newest revision: that it answers is the contact, and what the watch
+//	           should have seen
+//	queue.go   trips
+type hub struct {
+	id    hubID
+	store *store
+	// pattern matches the keys that are watched.
+	pattern string
+	queue   queue
+
+	// begun is closed when the first watch is up, or failed with err.
+	begun chan struct{}
+	err   error
+	// life is done when the hub has ended, or its connection is closed for good.
+	life context.Context
+	end  context.CancelFunc
+	// outdated asks for a new watch, quicken for a pulse at once. Both have room for one.
+	outdated, quicken chan struct{}
+
+	mu sync.Mutex
+	// users counts the registrations, and those about to register. At 0 the hub is ended, for good.
+	users    int
+	ended    bool
+	registry registry
+	// watch is the present one.
+	watch *watch
+	// contact is the last moment at which all that was in the bucket is known to have been seen.
+	contact time.Time
+	// alarm fires when somebody's silence may be over, due says when. Nil and zero as long as nobody minds.
+	alarm *time.Timer
+	due   time.Time
+}
+
+// join returns the hub for what the bucket watches, with a place in it, which has to be given back by leave, or
+// by the removal of a registration. It starts one if there is none.
+func join(ctx context.Context, b *Bucket) (*hub, error) {
+	for {
+		h, first := enter(b)
+		if first {
+			h.begin(ctx)
+		}
+		select {
+		case <-h.begun:
+		case <-ctx.Done():
+			h.leave()
+			return nil, ctx.Err()
+		}
+		if h.err == nil {
+			return h, nil
+		}
+		h.leave()
+		// Who started it has given up, which is no reason for the others to.
+		if first || !errors.Is(h.err, context.Canceled) && !errors.Is(h.err, context.DeadlineExceeded) {
+			return nil, h.err
+		}
+	}
+}
+
+// enter returns the hub with a place in it, and whether it has to be started.
+func enter(b *Bucket) (h *hub, first bool) {
+	id := hubID{b.store.nc, b.store.api, b.store.bucket, b.prefix}
+	hubs.Lock()
+	defer hubs.Unlock()
+	if h := hubs.byID[id]; h != nil && h.enter() {
+		return h, false
+	}
+	h = &hub{
+		id: id, store: b.store, pattern: b.prefix + ">", users: 1,
+		begun: make(chan struct{}), outdated: make(chan struct{}, 1), quicken: make(chan struct{}, 1),
+	}
+	h.life, h.end = context.WithCancel(context.Background())
+	hubs.byID[id] = h
+	return h, true
+}
+
+// running returns the hub if there is one, without a place in it.
+func running(b *Bucket) *hub {
+	hubs.Lock()
+	defer hubs.Unlock()
+	return hubs.byID[hubID{b.store.nc, b.store.api, b.store.bucket, b.prefix}]
+}
+
+func (h *hub) enter() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.ended {
+		return false
+	}
+	h.users++
+	return true
+}
+
+// begin starts the first watch and what goes with it.
+func (h *hub) begin(ctx context.Context) {
+	defer close(h.begun)
+	statuses := h.store.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	contact := time.Now()
+	var w *watch
+	h.err = h.store.retry(ctx, func(ctx context.Context) (err error) {
+		w, err = newWatch(ctx, h)
+		return err
+	})
+	if h.err != nil {
+		h.store.nc.RemoveStatusListener(statuses)
+		h.fail()
+		return
+	}
+	h.mu.Lock()
+	h.watch, h.contact = w, contact
+	h.mu.Unlock()
+	go h.keepWatch(statuses)
+	go h.pulse()
+}
+
+// fail keeps others from joining.
+func (h *hub) fail() {
+	h.mu.Lock()
+	h.ended = true
+	h.mu.Unlock()
+	h.forget()
+}
+
+// leave gives a place back.
+func (h *hub) leave() {
+	h.mu.Lock()
+	h.unlock()
+}
+
+// unlock gives a place back and unlocks. The last one ends the hub.
+//
+// It waits for nothing: it may run in a callback. What has been started ends on its own.
+func (h *hub) unlock() {
+	h.users--
+	last := h.users == 0
+	if last {
+		h.ended = true
+		if h.alarm != nil {
+			h.alarm.Stop()
+		}
+	}
+	h.mu.Unlock()
+	if last {
+		h.forget()
+		h.end()
+	}
+}
+
+func (h *hub) forget() {
+	hubs.Lock()
+	defer hubs.Unlock()
+	if hubs.byID[h.id] == h {
+		delete(hubs.byID, h.id)
+	}
+}
+
+// add registers, in the place that was taken by join.
+func (h *hub) add(r *registration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	shortest := h.registry.shortest()
+	h.registry.add(r)
+	if r.silence > 0 {
+		h.alert(r.since.Add(r.silence))
+	}
+	if h.registry.shortest() != shortest {
+		signal(h.quicken)
+	}
+}
+
+// remove takes a registration back, and its place.
+func (h *hub) remove(r *registration) {
+	h.mu.Lock()
+	if h.registry.remove(r) {
+		h.unlock()
+		return
+	}
+	h.mu.Unlock()
+}
+
+// settle tells a new registration what its key was when it was read, and returns what trips it, if anything does.
+func (h *hub) settle(r *registration, read entry, found bool) (entry, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r.settled, r.since = true, time.Now()
+	if found && !read.deleted {
+		return read, true
+	}
+	if found {
+		r.floor = &read
+	}
+	late := r.late
+	r.late = nil
+	if late == nil || !late.isAfter(r.floor) {
+		return entry{}, false
+	}
+	return *late, true
+}
+
+// meant returns the registrations that the entry trips. They stay where they are until they have tripped, so
+// that a Trip finds those that the watch was told of first. The lock is held.
+func (h *hub) meant(e entry) (rs []*registration) {
+	if e.deleted {
+		return nil // nothing is ever un-tripped, and who is open stays open
+	}
+	for r := h.registry.heads[e.key]; r != nil; r = r.next {
+		switch {
+		case r.settled && e.isAfter(r.floor):
+			rs = append(rs, r)
+		case !r.settled && e.isAfter(r.late):
+			r.late = &e
+		}
+	}
+	return rs
+}
+
+// deliver is what the watch does with an update.
+func (h *hub) deliver(e entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	rs := h.meant(e)
+	if len(rs) == 0 {
+		return
+	}
+	cause, _ := decode(h.store.bucket, e)
+	verdicts := make([]verdict, 0, len(rs))
+	for _, r := range rs {
+		if !r.judged {
+			r.judged = true
+			verdicts = append(verdicts, verdict{r, cause})
+		}
+	}
+	h.queue.push(verdicts...)
+}
+
+// tripHere trips what the entry trips on the calling goroutine, which is that of the one who decided so.
+func (h *hub) tripHere(e entry, cause TripError) {
+	h.mu.Lock()
+	rs := h.meant(e)
+	h.mu.Unlock()
+	tripAll(rs, cause)
+}
+
+// tripAll trips all of them, also if a callback panics.
+func tripAll(rs []*registration, cause error) {
+	i := 0
+	defer func() {
+		if i < len(rs) {
+			tripAll(rs[i:], cause)
+		}
+	}()
+	for i < len(rs) {
+		r := rs[i]
+		i++
+		r.Trip(cause)
+	}
+}
+
+// signal puts a token into a channel that has room for one, unless there is one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,80 @@
+package breakernats
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+// DefaultTTL is after what time a key expires in a bucket whose keys expire only one by one, unless WithTTL
+// says otherwise.
+const DefaultTTL = 24 * time.Hour
+
+// config is what the options set.
+type config struct {
+	prefix  string // with a dot at its end, or empty
+	name    string
+	ttl     time.Duration
+	silence time.Duration
+}
+
+// An Option changes what Open returns.
+type Option func(*config) error
+
+// WithPrefix confines the Bucket to the keys that begin with the prefix and a dot. The keys given to its
+// methods are what follows. Only those keys are watched. A prefix and no prefix are two watches.
+func WithPrefix(prefix string) Option {
+	return func(c *config) error {
+		c.prefix = prefix + "."
+		return checkKey("prefix", prefix)
+	}
+}
+
+// WithName sets who is said to have tripped, in TripError. By default it is the host and the process ID, as in
+// "api-1/4711".
+func WithName(name string) Option {
+	return func(c *config) error {
+		c.name = name
+		return nil
+	}
+}
+
+// WithTTL sets after what time a key that this Bucket sets expires, at least a second. The bucket has to allow
+// that (see LimitMarkerTTL of jetstream.KeyValueConfig). Without this option, the TTL of the bucket counts, or
+// DefaultTTL if it has none.
+func WithTTL(ttl time.Duration) Option {
+	return func(c *config) error {
+		c.ttl = ttl
+		if ttl < time.Second {
+			return fmt.Errorf("breakernats: TTL %v: less than a second", ttl)
+		}
+		return nil
+	}
+}
+
+// WithSilence makes the breakers of the Bucket trip, with a SilenceError, when the contact is lost for the
+// given time: a dead man's switch for what must not go on while it can't be told to stop. Without this option
+// they stay open, and trip when the contact returns and their key is set.
+//
+// There is contact when the leader of the bucket has told the newest revision and the watch has seen it. It is
+// asked every 2 s, and at least 4 times within the silence. An election in the cluster is a silence,
+// too: it takes 4 to 9 s as a rule. A leader that was cut off from the others notices that after 10 to 20 s,
+// and is believed until then.
+func WithSilence(silence time.Duration) Option {
+	return func(c *config) error {
+		c.silence = silence
+		if silence <= 0 {
+			return fmt.Errorf("breakernats: silence %v: it has to be more than 0", silence)
+		}
+		return nil
+	}
+}
+
+// defaultName returns the host and the process ID.
+func defaultName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}

@@ -1,0 +1,93 @@
+package breakernats
+
+import (
+	"time"
+
+	"github.com/kamilsk/breaker"
+)
+
+// registration is a breaker that waits for its key. The hub's lock guards everything but the breaker.
+type registration struct {
+	breaker.Breaker
+
+	hub *hub
+	key string
+	// silence is what may pass without contact, 0 if anything may.
+	silence time.Duration
+	// since is when the registration was made. The silence isn't counted from before that.
+	since time.Time
+	// next and prev are the others with this key.
+	next, prev *registration
+	// listed says that it has neither tripped nor been closed.
+	listed bool
+	// judged says that it is in the queue.
+	judged bool
+	// settled says that the key was read after the registration. Until then, what the watch delivers is kept in
+	// late: it may be older than the deletion of the key, which only the reading tells.
+	settled bool
+	late    *entry
+	// floor is what deleted the key before the registration was settled: what is older isn't meant for it.
+	floor *entry
+}
+
+// leave takes the registration back. It is the callback of the breaker, whatever has tripped it.
+func (r *registration) leave() { r.hub.remove(r) }
+
+// registry holds the registrations of a hub. The hub's lock guards it.
+type registry struct {
+	// heads has the first registration for each key.
+	heads map[string]*registration
+	// silences counts the registrations by what silence they allow, but those that allow any.
+	silences map[time.Duration]int
+}
+
+func (l *registry) add(r *registration) {
+	if l.heads == nil {
+		l.heads = make(map[string]*registration)
+		l.silences = make(map[time.Duration]int)
+	}
+	r.listed = true
+	if r.next = l.heads[r.key]; r.next != nil {
+		r.next.prev = r
+	}
+	l.heads[r.key] = r
+	if r.silence > 0 {
+		l.silences[r.silence]++
+	}
+}
+
+// remove takes the registration out, and reports whether it was in.
+func (l *registry) remove(r *registration) bool {
+	if !r.listed {
+		return false
+	}
+	r.listed = false
+	if r.next != nil {
+		r.next.prev = r.prev
+	}
+	switch {
+	case r.prev != nil:
+		r.prev.next = r.next
+	case r.next != nil:
+		l.heads[r.key] = r.next
+	default:
+		delete(l.heads, r.key)
+	}
+	r.next, r.prev = nil, nil
+	if r.silence > 0 {
+		if l.silences[r.silence]--; l.silences[r.silence] == 0 {
+			delete(l.silences, r.silence)
+		}
+	}
+	return true
+}
+
+// shortest returns the least silence that a registration allows, or 0 if none minds.
+func (l *registry) shortest() (least time.Duration) {
+	for d := range l.silences {
+		if least == 0 || d < least {
+			least = d
+		}
+	}
+	return least
+}
