@@ -1,0 +1,67 @@
+package breaker
+
+import (
+	"math/bits"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// Where registrations lie follows from the span of memory that the allocator gave to a P. So how often cores would meet in one
+// cache line can be counted on a machine that hasn't got them: with so many Ps, each with spans of its own. docs/scaling.md says
+// what follows.
+func TestScaling_CoresSeldomMeet(t *testing.T) {
+	defer func(span uint32, w bool) { minSpan, wide = span, w }(minSpan, wide)
+	for _, cores := range []int{64, 128} {
+		minSpan, wide = uint32(1)<<bits.Len(uint(4*cores-1)), true
+		meetings, registrations := meet(cores)
+		share := float64(meetings) / float64(registrations)
+		t.Logf("%d cores: %.1f %% of %d registrations in the same block as another core's; %d blocks",
+			cores, 100*share, registrations, minSpan)
+		if share > 0.4 {
+			t.Errorf("%d cores: %.0f %% of the registrations meet another core", cores, 100*share)
+		}
+	}
+}
+
+// meet has one goroutine on each of so many Ps register with one breaker and stop, again and again, and counts how often
+// two of them were in the same block in the same round.
+func meet(cores int) (meetings, all int) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	const rounds = 2_000
+	b := New()
+	for range 2 * baseSlots { // others live on it, so the base is left behind
+		b.OnTrip(func() {})
+	}
+	places := make([][]*block, cores)
+	var group, begin sync.WaitGroup
+	begin.Add(cores)
+	for core := range cores {
+		group.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			begin.Done()
+			begin.Wait()
+			for range rounds {
+				h := b.onTrip(func() {})
+				places[core] = append(places[core], h.c.where)
+				h.stop()
+			}
+		})
+	}
+	group.Wait()
+	b.Close()
+	for round := range rounds {
+		users := make(map[*block]int)
+		for core := range cores {
+			users[places[core][round]]++
+		}
+		for _, n := range users {
+			all += n
+			if n > 1 {
+				meetings += n
+			}
+		}
+	}
+	return meetings, all
+}
