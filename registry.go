@@ -201,9 +201,9 @@ func (g *registry) isEmpty() bool {
 
 // forget drops the directory of a breaker that is about to be closed: whoever keeps the breaker shall not keep, with it, the room
 // for its callbacks (promise 10). What is late finds its block by itself, and takes back what it has put there.
-func (g *registry) forget() {
-	if base := g.base.Load(); base != nil && base.directory.Load() != nil {
-		base.directory.Store(nil)
+func (b *base) forget() {
+	if b.directory.Load() != nil {
+		b.directory.Store(nil)
 	}
 }
 

@@ -112,7 +112,9 @@ func (w *settlement) release(b *Breaker) {
 
 // closed ends the settlement of one breaker. The function, if any, is the user's.
 func (w *settlement) closed(b *Breaker, cancel func()) {
-	b.registry.forget()
+	if base := b.registry.base.Load(); base != nil {
+		base.forget()
+	}
 	if b.move(phase, closed)&flagLive != 0 {
 		b.delist()
 	}

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Runs the layers that RELIABILITY.md describes, and ends with a line for each: what ran, how much, and the result.
+#
+#   scripts/prove.sh quick    what every change runs, 5 minutes at most
+#   scripts/prove.sh full     all of it, an hour at most
+#
+# Needs Go, gcc and, for the models, Spin, which spec/check.sh installs. Fails if a layer does.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+mode=${1:-}
+case $mode in
+quick | full) ;;
+*)
+  echo "usage: $0 quick|full" >&2
+  exit 2
+  ;;
+esac
+
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+lines=0
+
+# layer NAME FIGURES COMMAND...: runs the command, then has the function FIGURES say from its log how much that was. The line goes to
+# a file, in the order of the script, so that layers may run beside each other.
+layer() {
+  local name=$1 figures=$2 begun=$SECONDS result=passed log line
+  shift 2
+  log=$(mktemp -p "$logs")
+  line=$(printf '%s/line.%02d' "$logs" "${order:-$((++lines))}")
+  printf '%s: %s\n' "$name" "$*" >&2
+  if ! "$@" >"$log" 2>&1; then
+    result=FAILED
+    printf '%s FAILED\n' "$name" >&2
+    tail -50 "$log" >&2
+  fi
+  printf '%-32s %-76s %5ds  %s\n' "$name" "$($figures "$log")" $((SECONDS - begun)) "$result" >"$line"
+}
+
+# Figures.
+passed() { echo "$(grep -cE '^ *--- PASS|^    --- PASS' "$1") tests and subtests, $(grep -cE '^ *--- SKIP' "$1") skipped"; }
+packages() { echo "$(grep -c '^ok' "$1") packages, $(grep -c '^FAIL' "$1") failed"; }
+last() { tail -1 "$1"; }
+logged() { grep -oE '[a-z_]+_test\.go:[0-9]+: .*' "$1" | sed 's/^[^ ]* //' | tail -1; }
+explored() { grep -oE '[0-9]+ programs, .* schedules' "$1" | tail -1; }
+covered() { go tool cover -func "$logs/cover.out" | awk '/^total/ {print $3 " of the statements of the root package"}'; }
+# The last line of each target has its total.
+fuzzed() { sed -n 's/^fuzz: elapsed: .*, execs: \([0-9]*\) .*/\1/p' "$1" | awk '$1 < last {sum += last} {last = $1} END {print sum + last " executions"}'; }
+
+headers() {
+  local target
+  for target in FuzzXTimeout FuzzGRPCTimeout FuzzConnectTimeout FuzzFormat FuzzHandler; do
+    "$@" go test -run '^$' -fuzz "^$target\$" -fuzztime 48s -parallel 1 ./breakerhttp || return
+  done
+}
+verify() { (cd internal/verify && "$@"); }
+
+if [ "$mode" = quick ]; then
+  layer 'contract, examples, fake time' passed go test -count=1 -v ./...
+  layer 'statements covered' covered go test -count=1 -coverprofile "$logs/cover.out" .
+  layer 'barriered races' passed env BREAKER_TRIALS=20000 go test -count=1 -v -cpu 2 -run 'Pairs' .
+  layer 'race detector, 1, 2 and 4 CPUs' packages go test -count=1 -race -cpu 1,2,4 -shuffle=on ./...
+  layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 10m .
+  layer 'models' last spec/check.sh
+  layer 'random programs, histories, std' passed verify go test -count=1 -v ./...
+  layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
+else
+  # Beside everything else, with what the others leave of the processors: it is measured by its time.
+  (
+    export GOFLAGS=-p=1
+    order=90 layer 'fuzzing: programs' fuzzed verify nice -n 19 go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
+    order=91 layer 'fuzzing: schedules' fuzzed nice -n 19 go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
+    order=92 layer 'fuzzing: headers, requests' fuzzed headers nice -n 19
+  ) &
+  layer 'contract, examples, fake time' passed go test -count=1 -v ./...
+  layer 'statements covered' covered go test -count=1 -coverprofile "$logs/cover.out" .
+  layer 'explorer' explored env BREAKER_SCHEDULES=50000000 go test -count=1 -tags breaker_explore -run Explore -v -timeout 30m .
+  layer 'bugs seeded for the explorer' last scripts/seeded.sh
+  layer 'mutants' last scripts/mutants.sh
+  layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
+  layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
+  layer 'std demands, real programs' passed verify go test -count=1 -v ./...
+  layer 'soak' logged env BREAKER_SOAK=100 go test -count=1 -v -run 'Soak|Ledger|FallThrough' -timeout 30m .
+  layer 'barriered races' passed env BREAKER_TRIALS=300000 go test -count=1 -v -run 'Pairs' -timeout 30m .
+  layer 'barriered races, race detector' passed env BREAKER_TRIALS=30000 go test -count=1 -race -v -run 'Pairs' -timeout 30m .
+  layer 'race detector, 20 times' packages go test -count=20 -race -shuffle=on -timeout 30m ./...
+  layer 'race detector, 1, 2 and 4 CPUs' packages go test -count=1 -race -cpu 1,2,4 -shuffle=on ./...
+  layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
+  layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
+  layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
+  layer 'models' last spec/check.sh full
+  wait
+fi
+
+printf '\n'
+cat "$logs"/line.*
+failed=$(cat "$logs"/line.* | grep -c 'FAILED$' || true)
+printf 'prove: %s, %s, %d layers, %d failed, %ds\n' "$mode" "$(date -u +%F)" "$(cat "$logs"/line.* | wc -l)" "$failed" "$SECONDS"
+[ "$failed" = 0 ]
