@@ -34,6 +34,7 @@ func directories() []program {
 		r.Go(func() {
 			r.Label("shrink")
 			dir.span.Store(unwanted)
+			dir.giveUp(unwanted + 1) // which isn't there
 			for _, reg := range there {
 				b.unregister(reg)
 			}

@@ -32,7 +32,7 @@ type relay struct {
 // relayTo returns the relay of an open breaker, or nil if it can't have one.
 func (b *Breaker) relayTo() *relay {
 	if doneOffset < 0 {
-		return nil
+		return nil // not reached here: a Go release whose contexts have no such field
 	}
 	b.watch()
 	done := b.handOut()
@@ -62,7 +62,7 @@ func (r *relay) end() {
 
 // Deadline, Done, Err, Value and AfterFunc are what package context asks its parent for.
 
-func (*relay) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (*relay) Deadline() (time.Time, bool) { return time.Time{}, false } // not reached here: nobody asks
 
 func (*relay) Done() <-chan struct{} { return never }
 
@@ -77,7 +77,7 @@ func (r *relay) Value(key any) any {
 
 func (r *relay) AfterFunc(cancel func()) func() bool {
 	r.cancel = cancel
-	return func() bool { return false }
+	return func() bool { return false } // not reached here: nobody stops it
 }
 
 // never is a channel that is never closed.
@@ -89,11 +89,11 @@ var doneOffset = func() int {
 	defer cancel()
 	t := reflect.TypeOf(ctx)
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
-		return -1
+		return -1 // not reached here: another Go release
 	}
 	field, ok := t.Elem().FieldByName("done")
 	if !ok || field.Type != reflect.TypeFor[atomic.Value]() {
-		return -1
+		return -1 // not reached here: another Go release
 	}
 	return int(field.Offset)
 }()

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Says which statements of the root package no test reaches: neither those of the package and of breakerprof, nor the explorer, which
+# brings about what a race would need luck for. Fails if there is one that could be reached: what is left are panics that say that
+# the package has a bug, and what only another Go release or another machine can run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+temp=$(mktemp -d)
+trap 'rm -rf "$temp"' EXIT
+
+go test -count=1 -coverpkg . -coverprofile "$temp/tests" . ./breakerprof >/dev/null
+BREAKER_SCHEDULES=1 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$temp/explorer" \
+  -run 'Explore/(hub|pairs|callbacks|multiplex|sources|channels|views|directory)|FuzzExplore' . >/dev/null
+
+# A line of a profile: file:from,to statements times.
+cat "$temp/tests" "$temp/explorer" | awk '
+  /^mode:/ || /_explore\.go:/ || $2 == 0 {next}
+  {size[$1] = $2; if ($3 > 0) reached[$1] = 1}
+  END {
+    for (block in size) {
+      all += size[block]
+      if (!(block in reached)) {print block, size[block] > "'"$temp"'/missed"}
+    }
+    print all > "'"$temp"'/all"
+  }'
+touch "$temp/missed"
+
+reachable=0 missed=0
+while read -r block statements; do
+  missed=$((missed + statements))
+  place=${block#github.com/kamilsk/breaker/}
+  file=${place%%:*} from=${place#*:} from=${from%%.*} to=${place#*,} to=${to%%.*}
+  text=$(sed -n "${from},${to}p" "$file")
+  case $file:$text in
+  *'panic("breaker: '* | *'not reached here:'*) ;;
+  *)
+    reachable=$((reachable + 1))
+    printf '%s:%s: %s\n' "$file" "$from" "$(sed -n "$((from + 1))p" "$file")"
+    ;;
+  esac
+done <"$temp/missed"
+all=$(cat "$temp/all")
+echo "$((all - missed)) of $all statements of the root package are reached, $missed are not, $reachable blocks of them without a reason"
+[ "$reachable" = 0 ]
