@@ -120,9 +120,9 @@ seeded() {
 	rm -rf "$dir"
 }
 
-# job COMMAND...: two at a time
+# job COMMAND...: so many at a time as SPIN_JOBS says, or two
 job() {
-	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n || true; done
+	while [ "$(jobs -rp | wc -l)" -ge "${SPIN_JOBS:-2}" ]; do wait -n || true; done
 	{ "$@" || echo fails >>"$tmp/results"; } &
 }
 
