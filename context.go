@@ -10,7 +10,8 @@ import (
 )
 
 // BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its cause. When it trips, for
-// whatever reason, it calls cancel, if that isn't nil. A context that is done already gives a tripped breaker.
+// whatever reason, it calls cancel, if that isn't nil, on the goroutine that trips it, which may be one that asks Err; so cancel must
+// not block. A context that is done already gives a tripped breaker.
 //
 // It costs one allocation. While nobody waits for it, Err asks ctx and nothing is registered; the
 // first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc, which needs a goroutine only if ctx isn't of
@@ -170,7 +171,7 @@ type contextView Breaker
 //   - Its Deadline is the breaker's.
 //   - Its Value looks into the contexts among the breaker's sources.
 //
-// It costs nothing and starts no goroutine, nor does deriving from it, with values in between or without. ToContext
+// It costs nothing. Neither it nor deriving from it, with values in between or without, starts a goroutine. ToContext
 // panics if the breaker is nil.
 func ToContext(br Interface) context.Context { return (*contextView)(mustUnwrap(br, "ToContext")) }
 

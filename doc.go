@@ -49,14 +49,14 @@
 //  8. Callbacks may do anything but block. One that panics neither keeps others from running nor resources held.
 //  9. A Multiplex trips with the first of its breakers, and then closes all of them, but those behind NopCloser.
 //  10. A breaker that has tripped leaves nothing behind: no timer, registration, signal handler or goroutine.
-//  11. There is no goroutine for a breaker, but one for each distinct signal, and one for each distinct raw
-//     channel that someone waits for.
+//  11. There is no goroutine for a breaker, but one for each distinct signal, one for each distinct channel given to
+//     BreakByChannel that someone waits for, and the one that package context needs for a context that isn't of its kind.
 //  12. Signals are caught from the return of BreakBySignal on; one arrival never trips a breaker made after it.
 //  13. A context out of ToContext ends at the same instant, with the cause, the deadline and the values.
 //  14. The deadline of a Multiplex is the earliest of its breakers'.
 //  15. Bad input panics on the caller's goroutine, naming the argument, before anything has changed.
 //  16. All of it works inside testing/synctest bubbles, next to others and next to code outside.
-//  17. Registering, stopping, Err and Done are lock-free and cost the same with 0 or 1,000,000 others registered,
+//  17. Registering, stopping, Err and Done are lock-free, and do the same work with 0 or 1,000,000 others registered,
 //     also while the breaker trips; a chain of 1,000,000 breakers trips without recursion.
 //
 // # Concurrency
@@ -66,7 +66,8 @@
 // closed, or Err or Cause non-nil, and before the callbacks.
 //
 // Callbacks run on the goroutine that trips the breaker: the caller of Trip or Close, the timer's goroutine, the one that
-// waits for a signal or a channel, or the one that package context starts when a context ends.
+// waits for a signal or a channel, or the one that package context starts when a context ends. A breaker on which nobody
+// waits trips on the goroutine of who asks, and the cancel function of BreakByContext runs there.
 //
 // # When not to use it
 //

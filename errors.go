@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// Interrupted is what Err returns once a breaker has tripped, whatever tripped it.
+// Interrupted is what Err returns once a breaker has tripped, or what its error matches; see Breaker.Err.
 const Interrupted Error = "operation interrupted"
 
 // Error is the type of Interrupted.

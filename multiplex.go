@@ -13,7 +13,8 @@ import (
 // is to be passed as NopCloser(br): it is watched and never closed. If one has tripped already, the
 // result is tripped on return; without any, it is as well.
 //
-// It costs one allocation for up to four breakers and two for more, one registration with each, and no goroutine,
+// It costs one allocation for up to four breakers and two for more, another one for each that is of a type of yours, which is closed
+// by its own Close, one registration with each, and no goroutine,
 // and is linear in their number. The slice is neither kept nor written to. Multiplex panics if one of the
 // breakers is nil.
 func Multiplex(breakers ...Interface) *Breaker {

@@ -15,13 +15,13 @@
 // # What holds
 //
 //  1. The bucket holds the state, messages are only the fast way. A breaker for a key that is set is tripped on
-//     return. Who was away trips when he is back, if the key is still set.
+//     return. A process that was away trips when it is back, if the key is still set.
 //  2. The first trip wins: a key is created, never overwritten. Everyone reports the same cause, the one who came too
 //     late included.
 //  3. A key that is deleted or expires un-trips nothing. It only lets a new breaker with that key be open, and
 //     be tripped again.
-//  4. Keys expire: Open refuses a bucket where they can't. So nothing accumulates, and who is away for longer
-//     than that doesn't learn of the trip.
+//  4. Keys expire: Open refuses a bucket where they can't. So nothing accumulates, and a process that is away for
+//     longer than that doesn't learn of the trip.
 //  5. An error of BreakByKey means that nobody knows. It never returns an open breaker on mere hope.
 //  6. All breakers on a bucket and prefix share one watch in a process. It begins with the first and ends with
 //     the last.
@@ -109,6 +109,6 @@
 // # When not to use it
 //
 // In one process, use package breaker. It is no lock: two nodes may both work, and "stopped" doesn't mean that
-// everyone has. It doesn't start anything again. It isn't for values: who wants to distribute configuration
-// watches the bucket himself.
+// everyone has. It doesn't start anything again. It isn't for values: to distribute configuration,
+// watch the bucket directly.
 package breakernats

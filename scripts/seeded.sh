@@ -12,7 +12,7 @@ trap 'rm -rf "$temp"' EXIT
 
 # No tests but the explorer's: the others say nothing here, and needn't compile with the bug in.
 mkdir "$temp/clean"
-git ls-files -co --exclude-standard -- ':(glob)*.go' go.mod go.sum internal/atomic internal/explore |
+git ls-files -co --exclude-standard -- ':(glob)*.go' go.mod go.sum internal/atomic internal/explore internal/live |
   awk '!/_test\.go$/ || /(^|\/)(explore|export)[a-z_]*_test\.go$/' |
   while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
   tar cf - -T - | tar xf - -C "$temp/clean"
@@ -30,7 +30,7 @@ for patch in "${patches[@]}"; do
   expected=$(sed -n 's/^Found as: //p' "$patch")
   cp -r "$temp/clean" "$temp/$name"
   cd "$temp/$name"
-  if ! git apply "$patch"; then
+  if ! git apply "$patch" 2>log; then
     printf '%-28s DOES NOT APPLY\n' "$name"
     missed=$((missed + 1))
     continue

@@ -3,7 +3,7 @@
  * Models state.go, once_close.go, register/unregister/sweep of registry.go with the first slot and the base, and
  * settle.go for a breaker without sources of its own. README.md says which lines stand for which.
  *
- * Every step below is one atomic operation of Go, but for three merges that lose no behaviour:
+ * Every step below is one atomic operation of Go, but for three merges that lose no behavior:
  *
  *   - A loop of load and compare-and-swap is its one successful round: a failed round has only read.
  *   - On a slot, a load that finds another, and a swap that fails, both mean "go on": so load and swap are one.

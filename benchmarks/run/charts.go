@@ -18,7 +18,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// The colours differ in brightness, too, for those who don't see their hue.
+// The colors differ in brightness, too, for those who don't see their hue.
 var (
 	ours   = color.RGBA{0x1b, 0x5f, 0xae, 0xff}
 	theirs = color.RGBA{0xf0, 0x9a, 0x2e, 0xff}

@@ -130,7 +130,7 @@ func summarize(values []float64) summary {
 	return summary{len(values), quantile(values, 0.25), quantile(values, 0.5), quantile(values, 0.75)}
 }
 
-// quantile interpolates linearly between the neighbours; of nothing it is NaN.
+// quantile interpolates linearly between the neighbors; of nothing it is NaN.
 func quantile(sorted []float64, share float64) float64 {
 	if len(sorted) == 0 {
 		return math.NaN()

@@ -1,7 +1,7 @@
 // Package explore runs a concurrent program on every schedule.
 //
 // Go's atomic operations are sequentially consistent, so for code free of data races the interleavings of its accesses to
-// shared memory are all its behaviours: going through them exhaustively is exact.
+// shared memory are all its behaviors: going through them exhaustively is exact.
 //
 // A program is a function that sets up fresh state and starts a few threads. Each thread is a coroutine, which calls
 // Access before every access to shared memory. There the scheduler decides who goes on; what a thread does
@@ -15,7 +15,7 @@
 // # What is left out, and why nothing is lost
 //
 // Two steps of different threads are dependent if they access the same object and at least one of them writes it; a
-// compare-and-swap that fails only reads. Swapping two neighbouring independent steps changes neither what any thread sees nor the state in
+// compare-and-swap that fails only reads. Swapping two neighboring independent steps changes neither what any thread sees nor the state in
 // the end. Schedules that differ in such swaps only are equivalent, and it is enough to run one of each class. Two
 // techniques do that, as published by Abdulla, Aronsson, Jonsson and Sagonas (Optimal Dynamic Partial Order
 // Reduction, POPL 2014, the algorithm called Source-DPOR):
