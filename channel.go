@@ -36,13 +36,15 @@ type channelBreaker struct {
 }
 
 // poll trips the breaker if there is something to receive. One at a time does, so that the breaker takes no more than
-// one value; the others wait for it, as they would for the channel's own lock.
+// one value; the others wait for it, as they would for the channel's own lock. For the same reason nobody polls once somebody waits, and
+// a goroutine receives: who attaches clears flagPoll and then awaits the poll, who polls says so and then looks at flagPoll.
+// So there are no callbacks yet when a poll trips the breaker, and nobody waits for them here.
 func (b *channelBreaker) poll() {
 	if !b.polling.CompareAndSwap(0, 1) {
 		b.awaitPoll()
 		return
 	}
-	if b.state.Load()&phase == open {
+	if b.state.Load()&(phase|flagPoll) == flagPoll {
 		select {
 		case <-b.signal:
 			b.trip(errChannel, 0)
