@@ -61,7 +61,8 @@ func (h *hub) find(key any) *watch {
 	}
 }
 
-// leave undoes one join. The last one ends the watch.
+// leave undoes one join. The last one ends the watch. It takes no lock: the one that holds it may be waiting for the runtime's
+// cleanups (see outside), and a breaker may be closed by one.
 func (w *watch) leave() {
 	if w.refs.Dec() == 0 {
 		w.remove()
@@ -69,16 +70,14 @@ func (w *watch) leave() {
 	}
 }
 
-// fire trips the watch, and all that listen to it. It is out of the hub before, so whoever joins from now on gets another one.
+// fire trips the watch, and all that listen to it. It is out of the hub before, so whoever joins from now on gets another one. An
+// arrival may be faster than join: the lock makes it wait until the watch is in there.
 func (w *watch) fire(cause error) {
+	w.hub.mu.Lock()
 	w.remove()
+	w.hub.mu.Unlock()
 	w.trip(cause, 0)
 }
 
-// remove takes the watch out of its hub, if it is still the one for its key. It waits until the watch is in there: an arrival may be
-// faster than join.
-func (w *watch) remove() {
-	w.hub.mu.Lock()
-	w.hub.watches.CompareAndDelete(w.key, w)
-	w.hub.mu.Unlock()
-}
+// remove takes the watch out of its hub, if it is still the one for its key.
+func (w *watch) remove() { w.hub.watches.CompareAndDelete(w.key, w) }

@@ -289,6 +289,21 @@ func TestASignalInABubbleThroughAContext(t *testing.T) {
 	})
 }
 
+// Who makes the first breaker for a signal in a bubble waits for the runtime's cleanups, and one of those may close the last one for
+// another signal.
+func TestACleanupClosesWhileABubbleBegins(t *testing.T) {
+	// promise 16
+	if !alone(t) {
+		return
+	}
+	for range 100 {
+		br := breaker.BreakBySignal(syscall.SIGUSR1)
+		owner := new([64]byte)
+		runtime.AddCleanup(owner, (*breaker.Breaker).Close, br)
+		synctest.Test(t, func(*testing.T) { breaker.BreakBySignal(os.Interrupt).Close() })
+	}
+}
+
 // In a bubble, too, the constructor catches the signal, and in a process in which nothing was caught before.
 func TestASignalAfterTheConstructorInABubble(t *testing.T) {
 	// promise 12, promise 16, D2
