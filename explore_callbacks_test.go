@@ -39,7 +39,32 @@ func mayPanic(f func()) {
 	f()
 }
 
+// panicsWhileAttached returns the program in which a callback panics out of the first Done of a breaker over a view.
+func panicsWhileAttached() program {
+	return program{"callbacks panic while a view is attached: Done vs OnTrip.p.Close", func(r *explore.Run) {
+		p := explored(r, "p", New())
+		canceled := 0
+		s := explored(r, "b", BreakByContext(ToContext(p), func() { canceled++ }))
+		r.AtEnd(func() {
+			r.AtEnd(func() {
+				r.AtEnd(func() {
+					if canceled != 1 {
+						r.Failf("promise 10: cancel was called %d times", canceled)
+					}
+				})
+			})
+		})
+		r.Go(func() { mayPanic(func() { s.do([]op{"Done"}) }) })
+		r.Go(func() {
+			r.Label("OnTrip")
+			mayPanic(func() { s.onTripDo(inCallback["panic"]) })
+			mayPanic(func() { p.do([]op{"Close"}) })
+		})
+	}}
+}
+
 func callbacks() (programs []program) {
+	programs = append(programs, panicsWhileAttached())
 	for _, does := range []string{"panic", "register", "stop", "trip", "close"} {
 		for _, other := range []op{"TripA", "Close", "Done", "Err", "Cause", "State", "OnTrip", "stopShared"} {
 			for _, waited := range []string{"", "waited "} {

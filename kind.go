@@ -33,18 +33,23 @@ func (b *Breaker) watch() {
 		if !b.state.CompareAndSwap(s, s&^flagPoll|flagBusy) {
 			continue
 		}
-		switch s >> kindShift {
-		case kindChannel:
-			channelOf(b).attach()
-		case kindContext:
-			contextOf(b).attach()
-		case kindView:
-			nodeOf(b).listen(&nodeOf(b).links[0])
-		default:
-			panic("breaker: a breaker without a source can't be polled")
-		}
-		b.attached()
+		b.attach()
 		return
+	}
+}
+
+// attach has the source watched, under flagBusy, which it ends, also if a callback panics that this runs (promise 8).
+func (b *Breaker) attach() {
+	defer b.attached()
+	switch b.kind() {
+	case kindChannel:
+		channelOf(b).attach()
+	case kindContext:
+		contextOf(b).attach()
+	case kindView:
+		nodeOf(b).listen(&nodeOf(b).links[0])
+	default:
+		panic("breaker: a breaker without a source can't be polled")
 	}
 }
 

@@ -47,12 +47,7 @@ func Multiplex(breakers ...Interface) *Breaker {
 	if flags != 0 {
 		n.move(0, inherited(flags))
 	}
-	for i := range n.links {
-		if !n.listen(&n.links[i]) {
-			break
-		}
-	}
-	n.attached()
+	n.listenToAll()
 	if live.On() {
 		n.enlist()
 	}

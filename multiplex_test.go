@@ -451,6 +451,33 @@ func TestMultiplex_CloseOfTheUserDecides(t *testing.T) {
 	assert.Zero(t, registrations(it))
 }
 
+// promises 8 and 10: a panic out of Multiplex, for which nobody gets the result, leaves nothing behind either.
+func TestMultiplex_PanicsWhileBeingMade(t *testing.T) {
+	for name, culprit := range map[string]func() []breaker.Interface{
+		"a Close of the user's, when another has tripped": func() []breaker.Interface {
+			tripped := breaker.New()
+			tripped.Close()
+			return []breaker.Interface{panicking{breaker.New()}, tripped}
+		},
+		"the cancel function of a context that has ended": func() []breaker.Interface {
+			ctx, cancel := context.WithCancel(context.Background())
+			br := breaker.BreakByContext(ctx, func() { panic(errB) })
+			cancel()
+			return []breaker.Interface{br}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parent, owned, last := breaker.New(), breaker.BreakByTimeout(time.Hour), breaker.New()
+			given := append([]breaker.Interface{owned, breaker.NopCloser(parent)}, culprit()...)
+			assert.Equal(t, errB, catch(func() { breaker.Multiplex(append(given, last)...) }))
+			assert.Zero(t, registrations(parent))
+			assertOpen(t, parent)
+			assert.Equal(t, breaker.Closed, owned.State())
+			assert.Equal(t, breaker.Closed, last.State())
+		})
+	}
+}
+
 // promise 10: what trips by one source leaves the others at once, also when it is never closed.
 func TestMultiplex_LeavesAllItsParents(t *testing.T) {
 	for n := 1; n <= 6; n++ {

@@ -77,6 +77,26 @@ func (n *node) listen(l *link) bool {
 	return false
 }
 
+// listenToAll registers the node with the sources of all its links, and ends the construction. A callback that panics, of
+// a source that trips on this occasion or of the node's own, doesn't keep it from that (promise 8); but nobody gets the node then, so it
+// is closed, and leaves nothing behind.
+func (n *node) listenToAll() {
+	returned := false
+	defer func() {
+		if !returned {
+			n.attached()
+			n.Close()
+		}
+	}()
+	for i := range n.links {
+		if !n.listen(&n.links[i]) {
+			break
+		}
+	}
+	returned = true
+	n.attached()
+}
+
 // inherited returns the flags of a node whose sources have the given ones: if one can only be asked, so must the node be.
 func inherited(flags uint32) uint32 {
 	if flags&flagPollOnly != 0 {
