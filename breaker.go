@@ -58,7 +58,8 @@ func New() *Breaker {
 // Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything it holds.
 //
 // When it returns, Done is closed, whoever closed it. If this call tripped the breaker, the callbacks have run,
-// too, and nothing is left of it: no timer, registration, signal handler or goroutine. It is idempotent.
+// too, and nothing is left of it: no timer, registration, signal handler or goroutine. (Only if another goroutine is just beginning
+// to wait for a breaker over a channel or a context, it is that one which releases the source.) It is idempotent.
 func (b *Breaker) Close() { b.trip(nil, 0) }
 
 // Trip trips the breaker with the given cause and reports whether it did: true iff this call is the one that tripped it.

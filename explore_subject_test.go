@@ -211,6 +211,9 @@ func (s *subject) end() {
 		}
 	}
 	mustHold(s.r, s.Breaker, 0)
+	if base := s.registry.base.Load(); base != nil && base.directory.Load() != nil {
+		s.r.Failf("promise 10: a closed breaker has a directory")
+	}
 }
 
 // mustHold fails if so many registrations aren't what the breaker has.

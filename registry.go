@@ -153,8 +153,13 @@ func (b *Breaker) register(r *registration) bool {
 	if b.state.Load()&phase == open {
 		return true // a trip from here on sees the slot
 	}
-	// Dekker: the sweep may have seen the slot, or not. If r is still there, it is ours to take back.
-	return !b.unregister(r)
+	// Dekker: the sweep may have seen the slot, or not. If r is still there, it is ours to take back, and so is a directory that was
+	// made for it after the breaker had forgotten its own.
+	back := b.unregister(r)
+	if base := b.registry.base.Load(); base != nil && b.state.Load()&phase == closed {
+		base.forget()
+	}
+	return !back
 }
 
 // unregister takes r out and reports whether it was still there. It never waits.
@@ -199,7 +204,7 @@ func (g *registry) isEmpty() bool {
 	return g.first[0].Load() == nil && g.base.Load() == nil
 }
 
-// forget drops the directory of a breaker that is about to be closed: whoever keeps the breaker shall not keep, with it, the room
+// forget drops the directory of a breaker that is closed: whoever keeps the breaker shall not keep, with it, the room
 // for its callbacks (promise 10). What is late finds its block by itself, and takes back what it has put there.
 func (b *base) forget() {
 	if b.directory.Load() != nil {

@@ -112,11 +112,12 @@ func (w *settlement) release(b *Breaker) {
 
 // closed ends the settlement of one breaker. The function, if any, is the user's.
 func (w *settlement) closed(b *Breaker, cancel func()) {
-	if base := b.registry.base.Load(); base != nil {
-		base.forget()
-	}
 	if b.move(phase, closed)&flagLive != 0 {
 		b.delist()
+	}
+	// After the move: who makes a directory later than this sees that the breaker is closed (see register).
+	if base := b.registry.base.Load(); base != nil {
+		base.forget()
 	}
 	if cancel != nil {
 		w.call(cancel)

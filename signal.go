@@ -3,6 +3,7 @@ package breaker
 import (
 	"os"
 	"os/signal"
+	"reflect"
 	"strconv"
 	"syscall"
 
@@ -19,7 +20,7 @@ import (
 // It costs one allocation and one goroutine for each distinct signal, however many breakers wait for it. The
 // first breaker for a signal and the last one turn its delivery on and off, which takes a lock and some 100
 // µs; the others take no lock. Inside a testing/synctest bubble a signal is noticed only by asking Err, because
-// nothing outside of a bubble can wake what waits inside. BreakBySignal panics if one of the signals is nil.
+// nothing outside of a bubble can wake what waits inside. BreakBySignal panics if one of the signals is nil, or can't be compared.
 func BreakBySignal(sig ...os.Signal) *Breaker {
 	if len(sig) == 0 {
 		return newTripped(errNothing)
@@ -27,6 +28,9 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	for i, s := range sig {
 		if s == nil {
 			panic("breaker: BreakBySignal: signal " + strconv.Itoa(i) + " is nil")
+		}
+		if _, usual := s.(syscall.Signal); !usual && !reflect.ValueOf(s).Comparable() {
+			panic("breaker: BreakBySignal: signal " + strconv.Itoa(i) + " is not comparable")
 		}
 	}
 	start, bubble := notify, inBubble()

@@ -56,6 +56,20 @@ func TestANilSignal(t *testing.T) {
 }
 
 // A signal that can't be caught is accepted and never arrives.
+// unhashable is a signal that nothing can be found by.
+type unhashable []int
+
+func (unhashable) String() string { return "unhashable" }
+func (unhashable) Signal()        {}
+
+func TestAnIncomparableSignal(t *testing.T) {
+	// promise 15: before anything has changed
+	require.PanicsWithValue(t, "breaker: BreakBySignal: signal 1 is not comparable", func() {
+		breaker.BreakBySignal(os.Interrupt, unhashable{})
+	})
+	requireGoroutines(t, 0)
+}
+
 func TestASignalThatCannotBeCaught(t *testing.T) {
 	// promise 12
 	requireGoroutines(t, 0)

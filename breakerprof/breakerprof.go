@@ -71,7 +71,7 @@ func (r *recorder) Made(br any) bool {
 	b := br.(*breaker.Breaker)
 	k := weak.Make(b)
 	r.profile.Add(k, frames)
-	// Nobody forgot to close what is garbage: it held nothing.
+	// What is garbage isn't alive. (It held nothing but, perhaps, a cancel function.)
 	runtime.AddCleanup(b, func(k key) { r.profile.Remove(k) }, k)
 	return true
 }
