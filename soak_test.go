@@ -51,13 +51,13 @@ func levelOf(parent *breaker.Breaker) level {
 	return level{int(stats.HeapAlloc), runtime.NumGoroutine(), registrations(parent)}
 }
 
-// assertLevel compares with the level before.
-func assertLevel(t *testing.T, before, now level, when string) {
+// assertLevel compares with the level before; the heap may have grown by so many bytes.
+func assertLevel(t *testing.T, before, now level, growth int, when string) {
 	t.Helper()
 	t.Logf("%s: heap %+d bytes, goroutines %+d, registrations %+d",
 		when, now.heap-before.heap, now.goroutines-before.goroutines, now.registrations-before.registrations)
 	if !raceEnabled { // the race detector remembers
-		assert.Less(t, now.heap, before.heap+64<<10, "%s: the heap has grown", when)
+		assert.Less(t, now.heap, before.heap+growth, "%s: the heap has grown", when)
 	}
 	assert.LessOrEqual(t, now.goroutines, before.goroutines, when)
 	assert.Equal(t, before.registrations, now.registrations, when)
@@ -95,7 +95,7 @@ func TestSoak_ChurnOnOneParent(t *testing.T) {
 	before := levelOf(parent)
 	for turn := range turns {
 		churn(rounds / turns)
-		assertLevel(t, before, levelOf(parent), strconv.Itoa(rounds/turns*(turn+1))+" callbacks")
+		assertLevel(t, before, levelOf(parent), 64<<10, strconv.Itoa(rounds/turns*(turn+1))+" callbacks")
 	}
 	parent.Close()
 }
@@ -105,8 +105,6 @@ func TestSoak_EverySource(t *testing.T) {
 	rounds := soaked(100_000)
 	const players, turns = 4, 5
 	parent := breaker.New()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	channels := [4]chan struct{}{}
 	for i := range channels {
 		channels[i] = make(chan struct{})
@@ -122,8 +120,8 @@ func TestSoak_EverySource(t *testing.T) {
 			case 2:
 				return breaker.BreakByTimeout(time.Duration(random.IntN(100)) * time.Microsecond)
 			case 3:
-				own, cancel := context.WithCancel(ctx)
-				return breaker.BreakByContext(own, cancel)
+				// Of nobody\'s: a context keeps a map of its children, which doesn\'t shrink.
+				return breaker.BreakByContext(context.WithCancel(context.Background()))
 			case 4:
 				return breaker.BreakByChannel(channels[random.IntN(len(channels))])
 			default:
@@ -166,7 +164,9 @@ func TestSoak_EverySource(t *testing.T) {
 	before := levelOf(parent)
 	for turn := range turns {
 		churn(rounds / turns)
-		assertLevel(t, before, levelOf(parent), strconv.Itoa(rounds/turns*(turn+1))+" breakers")
+		// The runtime takes stopped timers out of its heaps when they have become many, and never makes those heaps
+		// smaller. A breaker takes some 200 bytes, so this is less than one in twenty of a quick run's.
+		assertLevel(t, before, levelOf(parent), 1<<20, strconv.Itoa(rounds/turns*(turn+1))+" breakers")
 	}
 	parent.Close()
 }
