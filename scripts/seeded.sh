@@ -51,4 +51,5 @@ for patch in "${patches[@]}"; do
   cd "$root"
   rm -rf "${temp:?}/$name"
 done
-[ "$missed" -eq 0 ] || { echo "$missed of ${#patches[@]} not found"; exit 1; }
+echo "seeded: $((${#patches[@]} - missed)) of ${#patches[@]} found"
+[ "$missed" -eq 0 ]
