@@ -37,7 +37,7 @@ prove-quick: ## run all layers of RELIABILITY.md, small: 5 minutes at most
 	scripts/prove.sh quick
 
 .PHONY: prove
-prove: ## run all layers of RELIABILITY.md in full: an hour at most
+prove: ## run all layers of RELIABILITY.md in full, meant for an hour
 	scripts/prove.sh full
 
 .PHONY: mutants

@@ -2,7 +2,7 @@
 # Runs the layers that RELIABILITY.md describes, and ends with a line for each: what ran, how much, and the result.
 #
 #   scripts/prove.sh quick    what every change runs, 5 minutes at most
-#   scripts/prove.sh full     all of it, an hour at most
+#   scripts/prove.sh full     all of it, meant for an hour
 #
 # Needs Go, gcc and, for the models, Spin, which spec/check.sh installs. Fails if a layer does.
 set -uo pipefail
