@@ -131,7 +131,7 @@ func BenchmarkP03Request(b *testing.B) {
 			f := newFloor()
 			for pb.Next() {
 				f.keep(0, new([8]*int))  // the timeout
-				f.keep(1, new([18]*int)) // the Multiplex of two
+				f.keep(1, new([16]*int)) // the Multiplex of two
 				f.timeoutAndDone()
 			}
 		})
@@ -204,8 +204,8 @@ func BenchmarkP04Merge(b *testing.B) {
 			for pb.Next() {
 				request, end := context.WithCancel(context.Background())
 				f.keep(0, new([8]*int))  // the timeout
-				f.keep(1, new([14]*int)) // the context
-				f.keep(2, new([22]*int)) // the Multiplex of three
+				f.keep(1, new([12]*int)) // the context
+				f.keep(2, new([20]*int)) // the Multiplex of three
 				stop := context.AfterFunc(request, callback)
 				f.timeoutAndDone()
 				stop()
@@ -219,26 +219,32 @@ func BenchmarkP04Merge(b *testing.B) {
 func BenchmarkP05OnTrip(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) { benchmarkOnTrip(b, 0) })
 	b.Run("impl=context", func(b *testing.B) { benchmarkAfterFunc(b, 0) })
-	b.Run("impl=floor", benchmarkOnTripFloor)
+	b.Run("impl=floor", func(b *testing.B) { benchmarkOnTripFloor(b, 0) })
 }
 
 // P6: the same with 1,000,000 live registrations.
 func BenchmarkP06OnTripAmongMillion(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) { benchmarkOnTrip(b, million) })
 	b.Run("impl=context", func(b *testing.B) { benchmarkAfterFunc(b, million) })
-	b.Run("impl=floor", benchmarkOnTripFloor)
+	b.Run("impl=floor", func(b *testing.B) { benchmarkOnTripFloor(b, million) })
 }
 
-// benchmarkOnTripFloor is a callback's allocation.
-func benchmarkOnTripFloor(b *testing.B) {
+// benchmarkOnTripFloor is a callback's allocation, while others live.
+func benchmarkOnTripFloor(b *testing.B, others int) {
 	b.ReportAllocs()
+	live := make([]*[3]*int, others)
+	for i := range live {
+		live[i] = new([3]*int)
+	}
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		var last *[4]*int
+		var last *[3]*int
 		for pb.Next() {
-			last = new([4]*int)
+			last = new([3]*int)
 		}
 		runtime.KeepAlive(last)
 	})
+	runtime.KeepAlive(live)
 }
 
 func benchmarkOnTrip(b *testing.B, others int) {
@@ -313,8 +319,8 @@ func BenchmarkP07Handler(b *testing.B) {
 			f := newFloor()
 			for pb.Next() {
 				f.keep(0, new([8]*int))  // the timeout
-				f.keep(1, new([14]*int)) // the signal
-				f.keep(2, new([18]*int)) // the Multiplex of two
+				f.keep(1, new([12]*int)) // the signal
+				f.keep(2, new([16]*int)) // the Multiplex of two
 				f.timeoutAndDone()
 			}
 		})
@@ -533,7 +539,7 @@ func BenchmarkP12Chain(b *testing.B) {
 		type link struct {
 			word atomic.Uint32
 			next *link
-			_    [96]byte
+			_    [80]byte
 		}
 		for range b.N {
 			b.StopTimer()
