@@ -17,7 +17,7 @@ func BreakByChannel(signal <-chan struct{}) *Breaker {
 		return New()
 	}
 	b := &channelBreaker{signal: signal}
-	b.links = b.array[:]
+	b.over(b.array[:])
 	b.state = wordOf(kindChannel, flagHeld|flagPoll)
 	b.poll()
 	if live.On() {
@@ -62,8 +62,8 @@ func (b *channelBreaker) attach() {
 	if b.state.Load()&phase != open {
 		return
 	}
-	b.links[0].source = &channels.join(keyOf(b.signal), b.watched).Breaker
-	b.listen(&b.links[0])
+	b.array[0].source = &channels.join(keyOf(b.signal), b.watched).Breaker
+	b.listen(&b.array[0])
 }
 
 // channels has a watch for each channel that someone waits for.

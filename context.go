@@ -36,8 +36,8 @@ func newContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	}
 	if view, ok := ctx.(*contextView); ok {
 		b := &viewBreaker{cancel: cancel}
-		b.links = b.array[:]
-		l := &b.links[0]
+		b.over(b.array[:])
+		l := &b.array[0]
 		l.source, l.keep = (*Breaker)(view), true
 		flags |= flagOwnErr | flagPoll
 		if l.source.state.Load()&flagPollOnly == 0 {
@@ -108,7 +108,7 @@ func (b *Breaker) ownMark() uint32 {
 	if b.kind() != kindView {
 		return 0
 	}
-	source := viewOf(b).links[0].source
+	source := viewOf(b).first.source
 	if !source.hasTripped(source.state.Load()) {
 		return 0
 	}

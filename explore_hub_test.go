@@ -40,9 +40,10 @@ func (h *arrivals) start(w *watch) {
 
 // listen returns a breaker that waits for an arrival, as BreakBySignal makes it.
 func (h *arrivals) listen() *subject {
-	n := newNode(kindSignal, 1)
-	n.links[0].source = &h.join("key", h.start).Breaker
-	n.listen(&n.links[0])
+	n := newNode(1)
+	n.begin(kindSignal, 0)
+	n.first.source = &h.join("key", h.start).Breaker
+	n.listen(n.first)
 	n.attached()
 	return explored(h.r, "b", &n.Breaker)
 }

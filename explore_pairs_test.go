@@ -23,12 +23,12 @@ var beginnings = []struct {
 		}
 	}},
 	{"block full", func(s *subject) {
-		for range 1 + baseSlots + blockLimit {
+		for range 1 + baseSlots + blockSlots {
 			s.shared = s.onTrip()
 		}
 	}},
 	{"second block begun", func(s *subject) { // by what stopShared stops
-		for range 1 + baseSlots + blockLimit + 1 {
+		for range 1 + baseSlots + blockSlots + 1 {
 			s.shared = s.onTrip()
 		}
 	}},

@@ -47,7 +47,7 @@ func (b *Breaker) attach() {
 	case kindContext:
 		contextOf(b).attach()
 	case kindView:
-		nodeOf(b).listen(&nodeOf(b).links[0])
+		nodeOf(b).listen(nodeOf(b).first)
 	default:
 		panic("breaker: a breaker without a source can't be polled")
 	}
@@ -106,8 +106,7 @@ func (b *Breaker) deadline() (earliest time.Time, ok bool) {
 		case kindContext:
 			at, found = contextOf(b).ctx.Deadline()
 		case kindNode, kindView:
-			for i := range nodeOf(b).links {
-				l := &nodeOf(b).links[i]
+			for l := nodeOf(b).first; l != nil; l = l.next() {
 				if !l.keep || l.source.state.Load()&flagTimed == 0 {
 					continue
 				}
@@ -141,8 +140,7 @@ func (b *Breaker) value(key any) any {
 			return contextOf(b).ctx.Value(key)
 		case kindNode, kindView:
 			last := (*Breaker)(nil)
-			for i := range nodeOf(b).links {
-				l := &nodeOf(b).links[i]
+			for l := nodeOf(b).first; l != nil; l = l.next() {
 				if !l.keep || l.source.state.Load()&flagValues == 0 {
 					continue
 				}

@@ -32,5 +32,16 @@ func nodeOf(b *Breaker) *node                { return (*node)(unsafe.Pointer(b))
 func channelOf(b *Breaker) *channelBreaker   { return (*channelBreaker)(unsafe.Pointer(b)) }
 func viewOf(b *Breaker) *viewBreaker         { return (*viewBreaker)(unsafe.Pointer(b)) }
 
-// callbackOf returns the callback that begins with r. Only for a registration without a node.
+// callbackOf returns the callback that begins with r. Only for a registration that isn't a link's.
 func callbackOf(r *registration) *callback { return (*callback)(unsafe.Pointer(r)) }
+
+// linkOf returns the link that begins with r. Only for a registration with isLink.
+func linkOf(r *registration) *link { return (*link)(unsafe.Pointer(r)) }
+
+// next returns the link behind l, or nil if l is the last of its node's.
+func (l *link) next() *link {
+	if l.isLast {
+		return nil
+	}
+	return (*link)(unsafe.Add(unsafe.Pointer(l), unsafe.Sizeof(*l)))
+}

@@ -21,32 +21,30 @@ func Multiplex(breakers ...Interface) *Breaker {
 	if len(breakers) == 0 {
 		return newTripped(errNothing)
 	}
-	// Everything is checked before anything is registered (promise 15).
+	n := newNode(len(breakers))
+	l, flags := n.first, uint32(0)
+	// Everything is checked before the node is registered with anything (promise 15).
 	for i, br := range breakers {
-		if unwrap(br) == nil {
-			panic("breaker: Multiplex: breaker " + strconv.Itoa(i) + " is nil")
-		}
-	}
-	n := newNode(kindNode, len(breakers))
-	flags := uint32(0)
-	for i, br := range breakers {
-		l := &n.links[i]
-		l.source = unwrap(br)
-		switch br.(type) {
+		switch br := br.(type) {
 		case *Breaker:
-			l.owned = true
+			l.source, l.owned = br, true
 		case *nopCloser:
+			l.source = (*Breaker)(br)
 		default:
-			// A type that embeds a breaker may have a Close that does more.
-			n.onTrip(br.Close)
+			if l.source = unwrap(br); l.source != nil {
+				// A type that embeds a breaker may have a Close that does more. That something is held is what begin says anyway.
+				n.onTrip(br.Close)
+			}
+		}
+		if l.source == nil {
+			panic("breaker: Multiplex: breaker " + strconv.Itoa(i) + " is nil")
 		}
 		has := l.source.state.Load() & (flagTimed | flagValues | flagPollOnly)
 		l.keep = has != 0
 		flags |= has
+		l = l.next()
 	}
-	if flags != 0 {
-		n.move(0, inherited(flags))
-	}
+	n.begin(kindNode, inherited(flags))
 	n.listenToAll()
 	if live.On() {
 		n.enlist()

@@ -8,18 +8,20 @@ type node struct {
 
 	// next threads the worklist of a settlement. Only the winner of this node's trip uses it.
 	next *node
-	// links is written by the constructor or by the first who waits, under flagBusy, then dropped by the winner.
-	links []link
+	// first is the first of its links, which lie behind one another, in the node itself or elsewhere. Written before the node is shared. The
+	// links are written by the constructor or by the first who waits, under flagBusy, then dropped by the winner.
+	first *link
 }
 
 // link is the registration of a node with one source.
 type link struct {
 	registration
+	node *node
 	// source is set to nil when the link is dropped, unless keep says that it is still looked at.
 	source *Breaker
 }
 
-// A node with a few links is one allocation, of a size class that fits it exactly: 112, 144, 176 or 208 bytes.
+// A node with a few links is one allocation, of a size class that fits it exactly: 96, 128, 160 or 192 bytes.
 type (
 	node1 struct {
 		node
@@ -39,33 +41,45 @@ type (
 	}
 )
 
-// newNode returns a node of the kind with room for so many links, under construction: it is flagBusy, and attached ends that.
-func newNode(kind uint32, links int) *node {
-	var n *node
+// newNode returns a node with room for so many links. Its state word is still to be given.
+func newNode(links int) *node {
 	switch links {
 	case 1:
-		m := new(node1)
-		n, m.links = &m.node, m.array[:]
+		n := new(node1)
+		return n.over(n.array[:])
 	case 2:
-		m := new(node2)
-		n, m.links = &m.node, m.array[:]
+		n := new(node2)
+		return n.over(n.array[:])
 	case 3:
-		m := new(node3)
-		n, m.links = &m.node, m.array[:]
+		n := new(node3)
+		return n.over(n.array[:])
 	case 4:
-		m := new(node4)
-		n, m.links = &m.node, m.array[:]
+		n := new(node4)
+		return n.over(n.array[:])
 	default:
-		n = &node{links: make([]link, links)}
+		return new(node).over(make([]link, links))
 	}
-	n.state = wordOf(kind, flagHeld|flagBusy)
+}
+
+// over gives the node its links. A slice of them in the node would take 16 bytes more.
+func (n *node) over(links []link) *node {
+	n.first = &links[0]
+	for i := range links {
+		links[i].node, links[i].isLink = n, true
+	}
+	links[len(links)-1].isLast = true
 	return n
+}
+
+// begin gives the node its state word, before it is registered with anything. It is flagBusy until attached, also if it has one link only: who
+// trips it by that may not release it while register still looks at the link.
+func (n *node) begin(kind, flags uint32) {
+	n.state = wordOf(kind, flags|flagHeld|flagBusy)
 }
 
 // listen registers the node with the source of a link that has been filled in, and reports whether the node is still
 // open. If the source has tripped, so has the node.
 func (n *node) listen(l *link) bool {
-	l.node = n
 	if l.source.register(&l.registration) {
 		return n.state.Load()&phase == open
 	}
@@ -88,10 +102,7 @@ func (n *node) listenToAll() {
 			n.Close()
 		}
 	}()
-	for i := range n.links {
-		if !n.listen(&n.links[i]) {
-			break
-		}
+	for l := n.first; l != nil && n.listen(l); l = l.next() {
 	}
 	returned = true
 	n.attached()
@@ -107,8 +118,8 @@ func inherited(flags uint32) uint32 {
 
 // poll trips a node whose sources are only asked.
 func (n *node) poll() {
-	for i := range n.links {
-		if l := &n.links[i]; l.keep {
+	for l := n.first; l != nil; l = l.next() {
+		if l.keep {
 			if cause := l.source.Cause(); cause != nil {
 				n.trip(cause, l.source.expiry())
 				return

@@ -40,37 +40,39 @@ type registry struct {
 
 type slot = atomic.Pointer[registration]
 
-// A registration is one entry in one breaker's registry. It is embedded in what is to hear of the trip.
+// A registration is one entry in one breaker's registry. It is the beginning of a callback, or of a link, whose node is to be
+// tripped.
 type registration struct {
 	// where and index tell the slot: first if where is nil. Written by register before the slot is
-	// claimed, and never again, so that anyone may stop at any time.
+	// claimed, and never again once it is, so that anyone may stop at any time. (A link's is written once more, by
+	// the winner of its node's trip, and not before flagBusy is cleared: who registers it still reads it.)
 	where *block
 	index int32
-
-	// The next two belong to a link; they fill what would be padding.
-	owned bool // the source is closed with the node
-	keep  bool // the source has a deadline or values, which outlive the trip
-
-	// node is the breaker to trip. If it is nil, the registration is a callback's.
-	node *node
+	// What follows is written before the registration is shared, and fills what would be padding. All but the first belong to a link.
+	isLink bool
+	isLast bool // of its node's links
+	owned  bool // the source is closed with the node
+	keep   bool // the source has a deadline or values, which outlive the trip
 }
 
-// callback is a registration of a function.
+// callback is a registration of a function. It is 24 bytes, a size class of Go's allocator.
 type callback struct {
 	registration
 	// f is set to nil by whoever takes the registration out of its slot, so that it can be collected.
 	f func()
 }
 
-// block is a run of slots. Base and directory have blocks of different lengths, each one allocation.
+// block is a run of slots. Base and directory have blocks of different lengths, each one allocation. A block of the directory
+// that is empty and no longer wanted is sealed, and forgotten. What decides about that needs no count of registrations, which
+// would cost each of them two locked instructions: see directory.left.
 type block struct {
 	slots []slot
-	// live counts the registrations of a block of the directory, those that look for a slot included. It is
-	// an admission: while it isn't above the limit, there is a free slot for everyone admitted. Far
-	// below zero the block is given up and admits nobody. The base doesn't count.
-	live atomic.Int32
-	// filled is 1 from when a quarter of the block is live until it is empty: then it counts as emptied.
-	filled atomic.Uint32
+	// crowded is 1 from when a search found the first slots that it looked at taken until a quarter of the block is free in a
+	// row. Whoever changes it counts that in the directory.
+	crowded atomic.Uint32
+	// sealed is 1 while someone looks whether the block can be forgotten, and for good once it is. A registration that
+	// was put into a sealed block is taken back.
+	sealed atomic.Uint32
 	// number is the block's place in the directory; -1 for the base.
 	number int32
 }
@@ -85,26 +87,23 @@ type base struct {
 
 type directoryBlock struct {
 	block
+	_     [16]byte // on 64 bits, the slots begin with a cache line
 	array [blockSlots]slot
 }
 
 // directory holds the blocks beyond the base: levels of 1, 1, 2, 4, 8 … of them, made on demand and never moved.
 //
-// New registrations go to the blocks below span, a power of two. It doubles when a search for a block with room has
-// failed often, and halves when filled blocks became empty often, in proportion to its size. (A block that was never filled doesn't count:
-// after a doubling, many are made and emptied by each registration that comes and goes.) Blocks from span on,
-// no longer wanted, are given up when they are empty. So a burst gives its memory back, as the
-// registrations of it end; what stays is 8 bytes for each block of the peak.
-//
-// Counting the live registrations costs two locked instructions for each registration. They are why the base,
-// which serves a breaker with few registrations at a time, doesn't count.
+// New registrations go to the blocks below span, a power of two. It doubles when searches for a free slot have
+// failed as often as there are blocks, which they do when two thirds of the slots are taken, and halves when few blocks are
+// crowded, in proportion to its size. Blocks from span on, no longer wanted, are forgotten when they are empty. So a burst gives
+// its memory back, as the registrations of it end; what stays is 8 bytes for each block of the peak.
 type directory struct {
 	span atomic.Uint32
-	// empties counts the times that a filled block became empty since span last changed, crowded those
-	// that a search among full blocks was given up.
-	empties atomic.Uint32
-	crowded atomic.Uint32
-	levels  [maxLevels]atomic.Pointer[level]
+	// crowded counts the blocks that are.
+	crowded atomic.Int32
+	// failed counts the searches that failed since span last changed.
+	failed atomic.Uint32
+	levels [maxLevels]atomic.Pointer[level]
 }
 
 type level struct {
@@ -114,19 +113,10 @@ type level struct {
 const (
 	lineSlots = 8 // slots in a cache line
 	maxLevels = 26
-	givenUp   = -1 << 30
-
-	// blockLimit leaves some slots free, so that whoever is admitted finds one within a few probes.
-	blockLimit = blockSlots - blockSlots/8
-	// blockTries is how many blocks a search tries: the one that the address says, then any. One full block says
+	// blockTries is how many blocks a search tries: the one that the address says, then any. One full neighbourhood says
 	// nothing, because addresses cluster, and one failed search little, because there are so many of them:
 	// with the first as the sign to grow, the directory doubles without end, with the second at 10 % occupancy.
-	blockTries  = 8
-	blockFilled = blockSlots / 4
-	// growAt and shrinkAt are the parts of span that failed searches, or emptied blocks, have to come to before it
-	// doubles, or halves.
-	growAt   = 4
-	shrinkAt = 8
+	blockTries = 8
 )
 
 // register enters r, and reports whether it did. If it did, r is swept if the breaker ever trips, unless
@@ -172,12 +162,9 @@ func (b *Breaker) unregister(r *registration) bool {
 	if s.Load() != r || !s.CompareAndSwap(r, nil) {
 		return false
 	}
-	if r.where == nil {
-		return true
-	}
-	if r.where.number >= 0 && r.where.live.Dec() == 0 {
+	if r.where != nil && r.where.number >= 0 {
 		if dir := b.registry.base.Load().directory.Load(); dir != nil {
-			dir.emptied(r.where)
+			dir.left(r.where, r.index)
 		}
 	}
 	return true
@@ -244,7 +231,7 @@ var wide = runtime.NumCPU()*lineSlots > baseSlots
 // claim tries to claim a slot for r among so many, from the given one on.
 func (b *block) claim(r *registration, from, probes int) bool {
 	r.where = b
-	for i := from; probes > 0; i, probes = i+1, probes-1 {
+	for i, left := from, probes; left > 0; i, left = i+1, left-1 {
 		if i >= len(b.slots) {
 			i = 0
 		}
@@ -261,6 +248,30 @@ func (b *block) claim(r *registration, from, probes int) bool {
 	}
 	return false
 }
+
+// distance returns how many slots from the given one on r had to pass.
+func (b *block) distance(from int, r *registration) int {
+	if d := int(r.index) - from; d >= 0 {
+		return d
+	}
+	return int(r.index) - from + len(b.slots)
+}
+
+// freeFrom returns how many slots are free in a run that begins with the given one, and goes round.
+func (b *block) freeFrom(index int32) (free int) {
+	for _, slots := range [2][]slot{b.slots[index:], b.slots[:index]} {
+		for i := range slots {
+			if slots[i].Load() != nil {
+				return free
+			}
+			free++
+		}
+	}
+	return free
+}
+
+// isEmpty reports whether all slots are free.
+func (b *block) isEmpty() bool { return b.freeFrom(0) == len(b.slots) }
 
 // more returns the base, making it if need be.
 func (g *registry) more() *base {
@@ -286,56 +297,63 @@ var minSpan = uint32(1) << bits.Len(uint(4*runtime.NumCPU()-1))
 
 // claim finds a slot for r in a block of the directory.
 func (d *directory) claim(r *registration) {
-	place := heapPlace(r)
+	place, from := heapPlace(r), heapSlot(r)
 	number := place
 	for {
 		span := d.span.Load()
 		for range blockTries {
 			number &= span - 1
 			b := d.block(number)
-			if b.live.Load() < blockLimit {
-				live := b.live.Inc()
-				if 0 < live && live <= blockLimit {
-					if live == blockFilled {
-						b.filled.Store(1)
-					}
-					from := int(heapHash(r) % blockSlots)
-					for !b.block.claim(r, from, blockSlots) {
-						// Admitted, so there is a free slot; others were faster at each that we saw.
-					}
-					return
+			if b.block.claim(r, from, blockProbes) {
+				if b.crowded.Load() == 0 && b.distance(from, r) >= crowdedAt && b.crowded.CompareAndSwap(0, 1) {
+					d.crowded.Inc()
 				}
-				if live > 0 {
-					// By now all who were admitted may have left.
-					if b.live.Dec() == 0 {
-						d.emptied(&b.block)
-					}
-				} else {
-					// Given up since we looked. It may still stand in the directory: help to take it out.
-					d.at(number).CompareAndSwap(b, nil)
+				if b.sealed.Load() == 0 || !d.takeBack(r) {
+					return
 				}
 			}
 			// Another block, anywhere, but the same for all registrations of this place: it is in the cache.
 			number = 5*number + 2*(place>>8) + 1
 		}
-		if d.crowded.Inc() > span/growAt && span < 1<<(maxLevels-1) {
+		if d.failed.Inc() > span && span < 1<<(maxLevels-1) {
 			d.resize(span, 2*span)
 		}
 	}
 }
 
-// emptied says that the last registration of b is gone.
-func (d *directory) emptied(b *block) {
+// takeBack takes r out of its block, which is sealed, and may be forgotten already, so that no sweep would see it. It reports whether r was still
+// there: if not, a sweep has found it.
+//
+// Dekker: we have written the slot, and read sealed; whoever seals the block writes that, and then reads the slots.
+func (d *directory) takeBack(r *registration) bool {
+	if !r.where.slots[r.index].CompareAndSwap(r, nil) {
+		return false
+	}
+	d.left(r.where, r.index)
+	return true
+}
+
+// left says that a registration is gone from that slot of the block. What follows from it depends on how many slots are free, from there on.
+// That is asked only if it matters, and found by looking. A look ends at the first slot that is taken: the last of
+// a block's registrations looks at all of it, but a block that drains costs each of them a few slots, on the average. Counting the
+// registrations instead takes two locked instructions for each.
+func (d *directory) left(b *block, index int32) {
+	number := uint32(b.number)
+	// Dekker: the slot is nil, then we read span; whoever makes it smaller writes that, and then looks at the slots.
 	span := d.span.Load()
-	if b.filled.CompareAndSwap(1, 0) && span > minSpan && d.empties.Inc() > span/shrinkAt && d.resize(span, span/2) {
-		// A block that empties from now on is given up by who empties it: it reads span after live, we read live
-		// after span is written, so one of the two sees the other.
+	if b.crowded.Load() == 0 && number < span {
+		return
+	}
+	free := b.freeFrom(index)
+	if number >= span && free == len(b.slots) {
+		d.giveUp(number)
+	}
+	// Not only if it is empty: a few of a burst may stay for long.
+	if free >= len(b.slots)/4 && b.crowded.CompareAndSwap(1, 0) &&
+		d.crowded.Dec() < int32(span/shrinkAt) && span > minSpan && d.resize(span, span/2) {
 		for n := span / 2; n < span; n++ {
 			d.giveUp(n)
 		}
-	}
-	if n := uint32(b.number); n >= d.span.Load() {
-		d.giveUp(n)
 	}
 }
 
@@ -344,19 +362,24 @@ func (d *directory) resize(from, to uint32) bool {
 	if !d.span.CompareAndSwap(from, to) {
 		return false
 	}
-	d.crowded.Store(0)
-	d.empties.Store(0)
+	d.failed.Store(0)
 	return true
 }
 
-// giveUp drops the block of that number if it is empty.
+// giveUp forgets the block of that number if it is empty. If someone else is about to, it is he who looks again. He goes on only as long as the
+// block isn't wanted: or he, and one who finds a slot there and takes back, keep each other going.
 func (d *directory) giveUp(number uint32) {
 	if d.levels[bits.Len32(number)].Load() == nil {
 		return
 	}
 	at := d.at(number)
-	if b := at.Load(); b != nil && b.live.CompareAndSwap(0, givenUp) {
-		at.CompareAndSwap(b, nil)
+	b := at.Load()
+	for b != nil && number >= d.span.Load() && b.isEmpty() && b.sealed.CompareAndSwap(0, 1) {
+		if b.isEmpty() {
+			at.CompareAndSwap(b, nil)
+			return
+		}
+		b.sealed.Store(0)
 	}
 }
 
@@ -424,8 +447,9 @@ func (w *sweep) next(g *registry) *registration {
 // its own. That halves the cost.
 func (w *sweep) touch() {
 	for i := w.at; i < min(w.at+touchAhead, len(w.slots)); i++ {
-		if r := w.slots[i].Load(); r != nil && r.node != nil {
-			w.touched += uintptr(r.node.state.Load()) + uintptr(cap(r.node.done.get()))
+		if r := w.slots[i].Load(); r != nil && r.isLink {
+			n := linkOf(r).node
+			w.touched += uintptr(n.state.Load()) + n.done.touch()
 		}
 	}
 }

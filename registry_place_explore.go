@@ -9,4 +9,4 @@ var placeOfAll uint32
 
 func heapPlace(*registration) uint32 { return placeOfAll }
 
-func heapHash(*registration) uint32 { return 0 }
+func heapSlot(*registration) int { return 0 }

@@ -4,7 +4,10 @@ package breaker
 
 // With sizes this small a few registrations reach every part of the registry.
 const (
-	baseSlots  = 2
-	blockSlots = 4
-	touchAhead = 2
+	baseSlots   = 2
+	blockSlots  = 4
+	blockProbes = 4
+	crowdedAt   = 2
+	shrinkAt    = 1
+	touchAhead  = 2
 )

@@ -489,9 +489,9 @@ func TestRegistry_MillionAtOnce(t *testing.T) {
 	})
 	slots, taken := breaker.Slots(br)
 	assert.Equal(t, n, taken)
-	// A registration is five words, packed into the next size class: 32 bytes, or 24 on 32 bits.
+	// A callback is a pointer, a number, four flags and a function: 24 bytes, or 16 on 32 bits.
 	const word = int64(unsafe.Sizeof(uintptr(0)))
-	own := int64(n) * (16 + 2*word)
+	own := int64(n) * (8 + 2*word)
 	perSlot := float64(grown-own) / float64(n)
 	t.Logf("%d slots for %d registrations, %.1f bytes for each", slots, n, perSlot)
 	if !raceEnabled {
@@ -557,6 +557,31 @@ func TestRegistry_MemoryAfterBurst(t *testing.T) {
 			assert.Less(t, grown, int64(1<<20))
 		})
 	}
+	br.Close()
+}
+
+// promise 17: a few of a burst that stay keep the blocks they are in, and not the size of the whole.
+func TestRegistry_MemoryAfterBurstButForAFew(t *testing.T) {
+	n, few := scaled(1_000_000), scaled(2_000)
+	br := breaker.New()
+	stops := make([]func() bool, n)
+	for i := range stops {
+		stops[i] = br.OnTrip(func() {})
+	}
+	rand.Shuffle(n, func(i, j int) { stops[i], stops[j] = stops[j], stops[i] })
+	for _, stop := range stops[few:] {
+		require.True(t, stop())
+	}
+	slots, taken := breaker.Slots(br)
+	t.Logf("%d slots for %d registrations", slots, few)
+	assert.Equal(t, few, taken)
+	assert.Less(t, slots, (few+64)*256, "more than a block for each")
+	for _, stop := range stops[:few] {
+		require.True(t, stop())
+	}
+	slots, taken = breaker.Slots(br)
+	assert.Zero(t, taken)
+	assert.Less(t, slots, 64*256)
 	br.Close()
 }
 

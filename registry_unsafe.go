@@ -9,6 +9,11 @@ import "unsafe"
 // 128 callbacks, or half a block, and a P's span is twice that at least.
 func heapPlace(r *registration) uint32 { return uint32(uintptr(unsafe.Pointer(r)) >> 12) }
 
-// heapHash returns a number that differs from one registration to the next, without order. Where to begin in a block must
-// not follow the address: those that live long fill a run of slots then, which every later one has to walk.
-func heapHash(r *registration) uint32 { return uint32(uintptr(unsafe.Pointer(r))>>4) * 0x9E3779B1 >> 8 }
+// heapSlot returns the slot of a block where to look first. Registrations next to each other in the heap, some 20 callbacks, look in
+// one cache line first, each at its own slot; which line that is has no order. Otherwise those that live long would fill a run of
+// lines, which every later one has to walk.
+func heapSlot(r *registration) int {
+	address := uint32(uintptr(unsafe.Pointer(r)) >> 4)
+	line := address >> 5 * 0x9E3779B1 >> 8 % (blockSlots / lineSlots)
+	return int(line*lineSlots + address%lineSlots)
+}

@@ -11,7 +11,7 @@ type settlement struct {
 	sweeping *Breaker // its callbacks are being run
 	sweep    sweep
 	node     *node // its links are being dropped
-	link     int
+	link     *link // the next of them
 	list     *node // claimed and published, nothing else done
 	listed   int   // nodes in the list since the last batch
 	depth    int   // batches that this is nested in
@@ -76,8 +76,8 @@ func (w *settlement) runCallbacks() {
 	if !b.registry.isEmpty() {
 		mark := b.expiry()
 		for r := w.sweep.next(&b.registry); r != nil; r = w.sweep.next(&b.registry) {
-			if n := r.node; n != nil {
-				w.trip(n, b.cause, mark)
+			if r.isLink {
+				w.trip(linkOf(r).node, b.cause, mark)
 				if w.listed >= batchSize && w.depth < maxDepth {
 					w.runBatch()
 				}
@@ -100,7 +100,7 @@ func (w *settlement) release(b *Breaker) {
 	var cancel func()
 	switch kind := b.kind(); {
 	case kind >= kindNode:
-		w.node, w.link = nodeOf(b), 0
+		w.node, w.link = nodeOf(b), nodeOf(b).first
 		return
 	case kind == kindContext:
 		cancel = contextOf(b).release()
@@ -134,9 +134,9 @@ func (w *settlement) runBatch() {
 // dropLinks goes on with releasing w.node. It returns when a breaker that was owned needs a sweep first, or at the end.
 func (w *settlement) dropLinks() {
 	n := w.node
-	for w.link < len(n.links) {
-		l := &n.links[w.link]
-		w.link++
+	for w.link != nil {
+		l := w.link
+		w.link = l.next()
 		source := l.source
 		if !l.keep {
 			// A closed breaker that someone retains shall not pin what it once listened to.

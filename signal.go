@@ -37,19 +37,22 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	if bubble {
 		start = notifyOutside
 	}
-	n := newNode(kindSignal, len(sig))
-	open := true
+	n := newNode(len(sig))
+	if bubble {
+		n.begin(kindSignal, flagPoll|flagPollOnly)
+	} else {
+		n.begin(kindSignal, 0)
+	}
+	l, open := n.first, true
 	for i := 0; i < len(sig) && open; i++ {
-		s, l := sig[i], &n.links[i]
+		s := sig[i]
 		l.source = &signals.join(s, func(w *watch) { start(w, s) }).Breaker
 		if bubble {
 			l.keep = true // to be polled
 		} else {
 			open = n.listen(l)
 		}
-	}
-	if bubble {
-		n.move(0, flagPoll|flagPollOnly)
+		l = l.next()
 	}
 	n.attached()
 	if live.On() {

@@ -63,7 +63,7 @@ report() {
 	! grep -qE 'search depth too small|out of memory|memory limit|time limit|Search not completed|aborting' "$4" || complete=no
 	[ "$errors" = 0 ] || result='FAILS'
 	[ "$complete" = yes ] || [ "$5" != whole ] || result='NOT COMPLETE'
-	printf '%-9s  %-32s  %-44s  %10s states  %10s transitions  depth %4s  complete %-3s  %s\n' \
+	printf '%-9s  %-36s  %-44s  %10s states  %10s transitions  depth %4s  complete %-3s  %s\n' \
 		"$1" "${2//-D/}" "$3" "${states:-?}" "${transitions:-?}" "${depth:-?}" "$complete" "$result"
 	[ "$result" = holds ] && echo holds >>"$tmp/results" || echo fails >>"$tmp/results"
 	[ "$result" = holds ]
@@ -111,10 +111,10 @@ seeded() {
 	(cd "$dir" && ./pan ${4:+-a -A -E -N $4} ${5:-} -n -m100000 >out 2>&1) || true
 	if grep -q 'errors: [1-9]' "$dir/out"; then
 		how=$(sed -n 's/^pan:1: \(assertion violated\|acceptance cycle\|invalid end state\).*/\1/p' "$dir/out" | head -1)
-		printf '%-9s  %-32s  seeded %-37s  found: %s\n' "$2" "${3//-D/}" "$1" "$how${4:+ of $4}"
+		printf '%-9s  %-36s  seeded %-37s  found: %s\n' "$2" "${3//-D/}" "$1" "$how${4:+ of $4}"
 		echo found >>"$tmp/results"
 	else
-		printf '%-9s  %-32s  seeded %-37s  NOT FOUND\n' "$2" "${3//-D/}" "$1"
+		printf '%-9s  %-36s  seeded %-37s  NOT FOUND\n' "$2" "${3//-D/}" "$1"
 		echo missed >>"$tmp/results"
 	fi
 	rm -rf "$dir"
@@ -132,10 +132,12 @@ if [ "$mode" = quick ]; then
 	job safety breaker '-DT=2 -DS=2 -DW=1' '... against Done'
 	job safety breaker '-DT=2 -DS=2 -DX=1' '... against a stop elsewhere'
 	job safety breaker '-DT=2 -DS=1 -DR=1' '... and a relay that is handed out ends'
-	job safety directory '-DS=3 -DTRIP=0' 'admission, giving up, nothing empty kept'
-	job safety directory '-DS=3 -DSLOTS=1 -DTRIP=0' '... without room for all'
-	job safety directory '-DS=2 -DSLOTS=1' '... against the sweep: promise 6'
-	job liveness directory '-DS=3 -DTRIP=0' -f ends
+	job safety directory '-DS=3 -DSLOTS=1 -DTRIP=0' 'nobody astray, nothing empty kept'
+	job safety directory '-DS=2 -DNUMBERS=4 -DSLOTS=1 -DROUNDS=2 -DTRIP=0' '... with four places'
+	job safety directory '-DS=2 -DSLOTS=1 -DROUNDS=2' '... against the sweep: promises 6 7'
+	job safety directory '-DS=2' '... with room for all'
+	job liveness directory '-DS=2 -DROUNDS=2 -DTRIP=0 -DEAGER=1' -f ends
+	job liveness directory '-DS=2 -DEAGER=1' -f ends
 	job safety attach '-DN=3 -DC=1' 'promises 10 12; released once'
 	job safety attach '-DN=2 -DC=2 -DCHANNEL' '... by the first who waits'
 	job liveness attach '-DN=2 -DC=2' '' trips closes
@@ -148,9 +150,11 @@ else
 	job safety breaker '-DT=2 -DS=2 -DO=2 -DW=1' '... and Err' -DCOLLAPSE
 	job safety breaker '-DT=2 -DS=3 -DX=1' '... against a stop elsewhere' -DCOLLAPSE
 	job safety breaker '-DT=2 -DS=2 -DR=2' '... and a relay that is handed out ends' -DCOLLAPSE
-	job safety directory '-DS=3 -DROUNDS=2 -DTRIP=0' 'admission, giving up, nothing empty kept' -DCOLLAPSE
-	job safety directory '-DS=3 -DSLOTS=1' '... against the sweep: promise 6' -DCOLLAPSE
-	job liveness directory '-DS=3 -DTRIP=0' -f ends
+	job safety directory '-DS=3 -DTRIP=0' 'nobody astray, nothing empty kept' -DCOLLAPSE
+	job safety directory '-DS=3 -DNUMBERS=4 -DSLOTS=1 -DTRIP=0' '... with four places' -DCOLLAPSE
+	job safety directory '-DS=3 -DSLOTS=1' '... against the sweep: promises 6 7' -DCOLLAPSE
+	job safety directory '-DS=2 -DROUNDS=2' '... with room for all' -DCOLLAPSE
+	job liveness directory '-DS=3 -DTRIP=0 -DEAGER=1' -f ends
 	job safety attach '-DN=3 -DC=2' 'promises 10 12; released once' -DCOLLAPSE
 	job safety attach '-DN=3 -DC=1 -DV=2' '... with two arrivals' -DCOLLAPSE
 	job safety attach '-DN=2 -DL=2 -DC=2' '... with two links' -DCOLLAPSE
@@ -169,11 +173,15 @@ job seeded NOT_CLOSED breaker "$breaker" returns
 job seeded NEVER_CLOSED breaker "$breaker" closes
 
 directory='-DS=2 -DSLOTS=1 -DROUNDS=2 -DTRIP=0'
-for error in ADMIT_ALL COUNT_FIRST GIVE_UP_BY_STORE GIVE_UP_UNMARKED REFUSED_LEAVES REFUSED_STAYS SHRINK_ORDER NO_LAST_LOOK; do
+for error in GIVE_UP_UNSEALED NO_LAST_LOOK NOT_LOOKED SEAL_UNSEEN SEAL_WITHOUT_LOOK SEALED_STAYS SHRINK_ORDER SPAN_EARLY \
+	TAKEN_BACK_STAYS; do
 	job seeded $error directory "$directory"
 done
-job seeded NO_RECHECK directory '-DS=2 -DSLOTS=1'
-job seeded REFUSED_STAYS directory '-DS=3 -DTRIP=0 -DSLOTS=1' ends -f
+job seeded SEAL_BY_STORE directory '-DS=3 -DSLOTS=1 -DTRIP=0'
+for error in NO_RECHECK TAKE_BACK_BY_STORE; do
+	job seeded $error directory '-DS=2 -DSLOTS=1'
+done
+job seeded SEALED_STAYS directory "$directory -DEAGER=1" ends -f
 
 attach='-DN=2 -DC=2'
 for error in NO_HANDSHAKE LEFT_UNSEEN REMOVE_UNLOCKED FIRE_BEFORE_REMOVE SHARED_BEFORE_ON REFS_UP NOT_REMOVED; do

@@ -1,10 +1,11 @@
 /*
- * The blocks of the directory: admission, giving up, making again, shrinking, and the sweep.
- * Models directory.claim, emptied, resize, giveUp and block, and the part of unregister that counts (registry.go).
- * README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
+ * The blocks of the directory: claiming a slot, sealing, giving up, making again, growing and shrinking, and the sweep.
+ * Models directory.claim, takeBack, left, resize, giveUp and block, and register and unregister as far as they come here
+ * (registry.go). README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
  *
- * When to grow or shrink is a matter of figures, which no promise depends on: here every search that fails tries to
- * grow the span, and every block that becomes empty may halve it or not.
+ * When to grow, which block is crowded, and when to shrink is a matter of figures, which no promise depends on: here a search
+ * that fails may double the span or not, whoever leaves may look at his block or not where only crowding decides, and if he
+ * looks he may halve the span or not.
  */
 
 #ifndef S
@@ -17,10 +18,13 @@
 #define NUMBERS 2 /* places in the directory: the largest span; the smallest is 1 */
 #endif
 #ifndef SLOTS
-#define SLOTS 2 /* in a block; this is the limit, too, which leaves less room than Go's */
+#define SLOTS 2 /* in a block, 1 or 2; there are no more than NUMBERS blocks, which leaves less room than Go's */
 #endif
 #ifndef TRIP
 #define TRIP 1 /* whether the breaker trips */
+#endif
+#ifndef EAGER
+#define EAGER 0 /* for liveness: a search misses no free slot, and doubles the span when it fails */
 #endif
 
 bit tripped;
@@ -36,49 +40,94 @@ byte span;
 #define NONE 255
 #define numberOf(b) ((b) % NUMBERS)
 byte at[NUMBERS]; /* which block stands in the directory, or NONE */
-
-/* Far below zero in Go: whoever counts up from it isn't admitted, and leaves it far below zero. */
-#define GIVENUP 99
-byte live[BLOCKS];
+bit sealed[BLOCKS];
 byte slot[BLOCKS * SLOTS];
 #define slotOf(b, k) slot[(b) * SLOTS + (k)]
 
-/* The blocks that a goroutine holds: the one it looks at, and the one that it is giving up. Local in Go. */
+/* The blocks that a goroutine holds: the one it looks at, or is registered in, and the one that it is giving up. Local in Go. */
 byte mine[S];
 byte other[S];
+byte sweeping; /* the one that the sweep is at */
 
 /* For the properties. */
-byte pending; /* those who are registered */
+byte inside;  /* those whose claim has returned, and who haven't been taken out */
+byte pending; /* those who are registered, and neither stopped nor called */
+byte over;    /* those who have been called, or have stopped */
 byte finished;
 byte begun;
 #define bitOf(i) (1 << (i))
 
-/* directory.giveUp */
+/* Whoever is inside is where a sweep will find him. This begins to be so, or ends, only where it is asserted. */
+#define isInside(b, k) (slotOf(b, k) != 0 && (inside & bitOf(slotOf(b, k) - 1)))
+#if SLOTS == 1
+#define nobodyInside(b) (!isInside(b, 0))
+#define isOccupied(b) (slotOf(b, 0) != 0)
+#define isFull(b) isOccupied(b)
+#else
+#define nobodyInside(b) (!isInside(b, 0) && !isInside(b, 1))
+#define isOccupied(b) (slotOf(b, 0) != 0 || slotOf(b, 1) != 0)
+#define isFull(b) (slotOf(b, 0) != 0 && slotOf(b, 1) != 0)
+#endif
+
+/* A callback runs, or a stop returns true: only one of them, and once (promises 6 and 7). */
+#define isOver(i) \
+	assert(!(over & bitOf(i))); \
+	over = over | bitOf(i); \
+	pending = pending & ~bitOf(i); \
+	inside = inside & ~bitOf(i)
+
+/* block.freeFrom, isEmpty: slot by slot, from the given one on, up to the first that is taken. What follows is told at once. */
+#define isEmpty(b, from, no, yes) \
+	do \
+	:: d_step { slotOf(b, (from + look) % SLOTS) != 0 -> look = 0; none = 0; no }; break \
+	:: d_step { slotOf(b, (from + look) % SLOTS) == 0 && look < SLOTS - 1 -> look++ } \
+	:: d_step { slotOf(b, (from + look) % SLOTS) == 0 && look == SLOTS - 1 -> look = 0; none = 1; yes }; break \
+	od
+
+/* directory.giveUp. The first look may find nothing to do; the second is at a block that nobody enters any more. */
 inline giveUp(n)
 {
-	other[i] = at[n];
 	if
-	:: other[i] != NONE ->
-#if defined(BUG_GIVE_UP_BY_STORE) /* a load and a store: somebody may have been admitted in between */
-		if
-		:: live[other[i]] == 0 ->
-			live[other[i]] = GIVENUP;
-#elif defined(BUG_GIVE_UP_UNMARKED) /* who has found the block before will still be admitted */
-		if
-		:: live[other[i]] == 0 ->
-#else
-		if
-		:: d_step { live[other[i]] == 0 -> live[other[i]] = GIVENUP };
-#endif
+	:: at[n] == NONE
+	:: d_step { at[n] != NONE -> other[i] = at[n] };
+		do
+		:: d_step { n < span -> other[i] = NONE; none = 0 }; break /* wanted again: or he who takes back and he who gives up keep each other going */
+		:: n >= span -> isEmpty(other[i], 0, other[i] = NONE, skip);
 			if
-			:: d_step { at[n] == other[i] -> at[n] = NONE }
-			:: at[n] != other[i]
+			:: !none -> break
+			:: none ->
+#ifndef BUG_GIVE_UP_UNSEALED /* who enters it meanwhile isn't told */
+				if
+#ifdef BUG_SEAL_BY_STORE /* two seal it, and when the first unseals it the second doesn't know */
+				:: sealed[other[i]] == 0 -> sealed[other[i]] = 1
+#else
+				:: d_step { sealed[other[i]] == 0 -> sealed[other[i]] = 1 }
+#endif
+				:: d_step { sealed[other[i]] == 1 -> other[i] = NONE; none = 0 }; break /* he who seals it looks again */
+				fi;
+#endif
+#ifndef BUG_SEAL_WITHOUT_LOOK /* who entered it before it was sealed, and after the first look, isn't seen */
+				isEmpty(other[i], 0, skip, skip);
+#endif
+				if
+				:: none ->
+					if /* it is there, as only one seals it for good; but then the algorithm doesn't have to know */
+					:: d_step { at[n] == other[i] -> assert(nobodyInside(other[i])); at[n] = NONE; other[i] = NONE; none = 0 }
+					:: d_step { at[n] != other[i] -> other[i] = NONE; none = 0 }
+					fi;
+					break
+				:: !none ->
+#if defined(BUG_SEALED_STAYS) /* nobody will ever give it up */
+					other[i] = NONE; break
+#elif defined(BUG_NO_LAST_LOOK) /* who left while it was sealed relies on this one */
+					d_step { sealed[other[i]] = 0; other[i] = NONE }; break
+#else
+					sealed[other[i]] = 0
+#endif
+				fi
 			fi
-		:: live[other[i]] != 0
-		fi
-	:: else
-	fi;
-	other[i] = NONE
+		od
+	fi
 }
 
 /* giveUp of all numbers that a smaller span has no use for */
@@ -91,84 +140,56 @@ inline giveUpRest(sp, n)
 	od
 }
 
-/* directory.emptied, for mine[i] */
-inline emptied(sp, n)
-{
-	sp = span;
-	if
-	:: sp > 1 ->
-#ifdef BUG_SHRINK_ORDER /* whoever leaves after the look at his block, and before span is written, sees the old span */
-		giveUpRest(sp, n);
+#ifdef BUG_SPAN_EARLY /* a span that is halved after that, and before he is out of the slot, isn't seen */
+#define spanSeen early
+#else
+#define spanSeen span
 #endif
+
+/*
+ * directory.left, for slot k of mine[i]. Once span is read, it needn't be read again: whoever has made it smaller since looks
+ * at the block.
+ */
+inline left(k)
+{
+	if
+	:: numberOf(mine[i]) < spanSeen /* wanted, and not crowded */
+#ifdef BUG_NOT_LOOKED /* a block that isn't wanted is left as it is, if it isn't crowded */
+	:: true
+#endif
+	:: sp = span;
+		isEmpty(mine[i], k, skip, skip);
 		if
-		:: d_step { span == sp -> span = sp / 2 }; /* resize */
+		:: none && numberOf(mine[i]) >= sp -> giveUp(numberOf(mine[i]))
+		:: !none || numberOf(mine[i]) < sp
+		fi;
+		if
+		:: sp > 1 ->
+#ifdef BUG_SHRINK_ORDER /* whoever leaves after the look at his block, and before span is written, sees the old span */
+			giveUpRest(sp, n);
+#endif
+			if
+			:: atomic { span == sp -> span = sp / 2 }; /* resize */
 #ifndef BUG_SHRINK_ORDER
-			giveUpRest(sp, n)
+				giveUpRest(sp, n)
 #endif
-		:: span != sp
-		fi
-	:: true /* as small as can be, or not yet to shrink, or the block was never filled */
-	fi;
-	atomic { n = 0; sp = 0 };
-#ifndef BUG_NO_LAST_LOOK
-	if
-	:: numberOf(mine[i]) >= span -> giveUp(numberOf(mine[i]))
-	:: numberOf(mine[i]) < span
+			:: span != sp
+			fi
+		:: true
+		fi;
+		atomic { none = 0; sp = 0; n = 0 }
 	fi
-#endif
-}
-
-/* A slot of the block, any that is free. Whoever has been admitted finds one whenever he looks. */
-inline claimSlot(k)
-{
-	atomic {
-		k = 0;
-		do
-		:: k < SLOTS && slotOf(mine[i], k) == 0 -> break
-		:: k < SLOTS && slotOf(mine[i], k) != 0 -> k++
-		:: k == SLOTS -> assert(false) /* admitted, and no free slot */
-		od;
-		slotOf(mine[i], k) = i + 1;
-		n = 0;
-		sp = 0;
-		tries = 0
-	}
-}
-
-/* One count less. If it was the last, the block is empty. */
-inline countDown(last, sp, n)
-{
-	atomic { live[mine[i]]--; last = (live[mine[i]] == 0) };
-	if
-	:: last -> last = 0; emptied(sp, n)
-	:: else
-	fi
-}
-
-/* Breaker.unregister, for a slot of the directory */
-inline unregister(k, last, sp, n)
-{
-#ifdef BUG_COUNT_FIRST /* somebody is admitted for a slot that isn't free yet */
-	countDown(last, sp, n);
-#endif
-	if
-	:: d_step { slotOf(mine[i], k) == i + 1 -> slotOf(mine[i], k) = 0; pending = pending & ~bitOf(i); k = 0 };
-#ifndef BUG_COUNT_FIRST
-		countDown(last, sp, n)
-#endif
-	:: d_step { slotOf(mine[i], k) != i + 1 -> k = 0 } /* the sweep was faster */
-	fi;
-	mine[i] = NONE
 }
 
 /* directory.block: load, or make and swap, in which the loser takes what the winner made */
-inline block(n, held, b)
+inline block(place, held, b)
 {
 	d_step {
-		n = n % sp;
+		place = place % searched;
+		mine[i] = NONE;
 		if
-		:: at[n] == NONE ->
-			b = n;
+		:: at[place] == NONE ->
+			b = place;
 			do
 			:: held = 0;
 				do
@@ -181,91 +202,113 @@ inline block(n, held, b)
 				:: else -> b = b + NUMBERS; assert(b < BLOCKS)
 				fi
 			od;
-			for (held : 0 .. SLOTS - 1) { assert(slotOf(b, held) == 0) } /* nothing is in what has been dropped */
-			live[b] = 0;
-			at[n] = b;
+			for (held : 0 .. SLOTS - 1) { assert(slotOf(b, held) == 0) } /* nothing is in what has been forgotten */
+			sealed[b] = 0;
+			at[place] = b;
 			held = 0;
 			b = 0
 		:: else
 		fi;
-		mine[i] = at[n]
+		mine[i] = at[place]
 	}
 }
-byte sweeping; /* the block that the sweep is at */
 
 proctype Subscriber(byte i)
 {
-	byte round, sp, n, k, m, tries;
-	bit last;
+	byte round;
+	byte searched, number, tries; /* directory.claim: span, number, and how many blocks it has tried */
+	byte k;                       /* index of the registration */
+	byte sp, n, look;             /* left, giveUpRest, isEmpty */
+	bit none;
+#ifdef BUG_SPAN_EARLY
+	byte early = 255;
+#endif
 
-	/* In the order of their numbers, as in breaker.pml. */
-	d_step { begun == i -> begun++ };
 again:
+	/* register. In the order of their numbers, as in breaker.pml. */
 	if
-	:: tripped -> goto done
-	:: !tripped
+	:: d_step { begun >= i && !tripped -> begun = (begun == i -> i + 1 : begun); over = over & ~bitOf(i) }
+	:: d_step { begun >= i && tripped -> begun = (begun == i -> i + 1 : begun); over = over | bitOf(i) }; goto done /* late */
 	fi;
 	/* directory.claim */
 	do
 	:: atomic {
-			sp == 0 ->
-			sp = span;
+			searched == 0 ->
+			searched = span;
 			do /* the address says where to begin: anywhere */
-			:: n < sp - 1 -> n++
+			:: number < searched - 1 -> number++
 			:: break
 			od
 		}
-	:: sp > 0 && tries < NUMBERS ->
-		block(n, k, m);
+	:: searched > 0 && tries < NUMBERS ->
+		block(number, k, n);
+		/*
+		 * block.claim. It begins anywhere: so whatever it finds free it may have found at once, and when it fails, it may have
+		 * seen nothing but one slot that is taken.
+		 */
 		if
-		:: live[mine[i]] < SLOTS || live[mine[i]] == GIVENUP ->
+		:: atomic {
+				!isFull(mine[i]) ->
+				do
+				:: slotOf(mine[i], k) == 0 -> slotOf(mine[i], k) = i + 1; break
+				:: k < SLOTS - 1 && slotOf(mine[i], SLOTS - 1) == 0 -> k++
+				od
+			};
+			/* Dekker against giveUp */
 			if
-#ifdef BUG_ADMIT_ALL
-			:: d_step { live[mine[i]] != GIVENUP -> live[mine[i]]++ }; claimSlot(k); break
+#ifdef BUG_SEAL_UNSEEN /* the block may be forgotten, so that no sweep comes by */
+			:: inside = inside | bitOf(i); break
 #else
-			:: d_step { live[mine[i]] < SLOTS -> live[mine[i]]++ }; claimSlot(k); break
-			:: d_step { live[mine[i]] >= SLOTS && live[mine[i]] != GIVENUP -> live[mine[i]]++ };
-#if defined(BUG_REFUSED_STAYS) /* the refused doesn't count down */
-				skip
-#elif defined(BUG_REFUSED_LEAVES) /* the refused counts down, and if it was the last, nobody looks at the block */
-				live[mine[i]]--
-#else
-				countDown(last, k, m)
-#endif
-#endif
-			:: live[mine[i]] == GIVENUP -> /* help to take it out */
+			:: d_step { sealed[mine[i]] == 0 -> inside = inside | bitOf(i); assert(at[numberOf(mine[i])] == mine[i]) }; break
+			:: sealed[mine[i]] == 1 ->
+				/* takeBack */
 				if
-				:: d_step { at[n] == mine[i] -> at[n] = NONE }
-				:: at[n] != mine[i]
+#ifdef BUG_TAKE_BACK_BY_STORE /* the sweep may have found it */
+				:: slotOf(mine[i], k) = 0; left(k)
+#elif defined(BUG_TAKEN_BACK_STAYS) /* who takes back may be the last to leave */
+				:: d_step { slotOf(mine[i], k) == i + 1 -> slotOf(mine[i], k) = 0 }
+#else
+				:: d_step { slotOf(mine[i], k) == i + 1 -> slotOf(mine[i], k) = 0 }; left(k)
+#endif
+				:: slotOf(mine[i], k) != i + 1 -> break /* the sweep has found it: it was registered */
 				fi
-			fi
-		:: live[mine[i]] >= SLOTS && live[mine[i]] != GIVENUP
-		fi;
-		atomic { tries++; n++; mine[i] = NONE }
-	:: sp > 0 && tries == NUMBERS ->
+#endif
+			fi;
+			atomic { tries++; number++; k = 0 }
+		:: d_step { (EAGER -> isFull(mine[i]) : isOccupied(mine[i])) -> tries++; number++ }
+		fi
+	:: searched > 0 && tries == NUMBERS ->
 		if
-		:: d_step { sp < NUMBERS && span == sp -> span = 2 * sp }
-		:: sp == NUMBERS || span != sp
-		fi;
-		atomic { sp = 0; n = 0; tries = 0 }
+		:: d_step { searched < NUMBERS && span == searched -> span = 2 * searched; searched = 0; number = 0; tries = 0 }
+		:: d_step { !EAGER || searched == NUMBERS || span != searched -> searched = 0; number = 0; tries = 0 }
+		fi
 	od;
 	/* register: Dekker against the trip */
 	if
 #ifdef BUG_NO_RECHECK
-	:: pending = pending | bitOf(i)
+	:: d_step { pending = pending | bitOf(i) & ~over; searched = 0; number = 0; tries = 0 };
 #else
-	:: d_step { !tripped -> pending = pending | bitOf(i) }
-	:: tripped -> unregister(k, last, sp, n); goto done
+	:: d_step { !tripped -> pending = pending | bitOf(i); searched = 0; number = 0; tries = 0 };
+#endif
+		if
+		:: goto done /* keeps it */
+		:: true /* stops */
+		fi
+#ifndef BUG_NO_RECHECK
+	:: d_step { tripped -> searched = 0; number = 0; tries = 0 } /* takes it back: late */
 #endif
 	fi;
+	/* unregister */
+#ifdef BUG_SPAN_EARLY
+	early = span;
+#endif
 	if
-	:: true -> goto done /* keeps it */
-	:: true -> unregister(k, last, sp, n)
+	:: d_step { slotOf(mine[i], k) == i + 1 -> slotOf(mine[i], k) = 0; isOver(i) }; left(k)
+	:: slotOf(mine[i], k) != i + 1 /* the sweep was faster */
 	fi;
-	round++;
 	if
-	:: round < ROUNDS -> goto again
-	:: else
+	:: d_step { round < ROUNDS - 1 -> round++; k = 0; mine[i] = NONE }; goto again
+	:: round == ROUNDS - 1
 	fi;
 done:
 	atomic { mine[i] = NONE; k = 0; round = 0; finished++ };
@@ -280,61 +323,47 @@ proctype Tripper()
 	tripped = 1;
 	do
 	:: n < NUMBERS ->
-		sweeping = at[n];
 		if
-		:: sweeping != NONE ->
+		:: d_step { at[n] == NONE -> n++ }
+		:: d_step { at[n] != NONE -> sweeping = at[n] };
 			do
-			:: k < SLOTS ->
-				d_step {
+			:: d_step {
+					k < SLOTS ->
 					r = slotOf(sweeping, k);
 					if
-					:: r != 0 -> slotOf(sweeping, k) = 0; pending = pending & ~bitOf(r - 1)
+					:: r != 0 -> slotOf(sweeping, k) = 0; isOver(r - 1)
 					:: else
 					fi;
 					r = 0;
 					k++
 				}
-			:: else -> break
+			:: d_step { k == SLOTS -> n++; k = 0; sweeping = NONE }; break
 			od
-		:: else
-		fi;
-		atomic { n++; k = 0; sweeping = NONE }
-	:: else -> break
+		fi
+	:: n == NUMBERS -> break
 	od;
 	atomic { n = 0; finished++ };
 end:	false
 }
 
-/* In every state: a block with a registration in it stands in the directory, where a sweep will find it. */
-#define astray(b, k) (slotOf(b, k) != 0 && at[numberOf(b)] != b)
-#if SLOTS == 1
-#define strayIn(b) astray(b, 0)
-#define occupied(b) (slotOf(b, 0) != 0)
-#else
-#define occupied(b) ((slotOf(b, 0) != 0) + (slotOf(b, 1) != 0))
-#define strayIn(b) (astray(b, 0) || astray(b, 1))
-#endif
-#define strayAmong(g) (strayIn((g) * NUMBERS) || strayIn((g) * NUMBERS + 1))
-proctype Watchdog()
-{
-end:	d_step { strayAmong(0) || strayAmong(1) || strayAmong(2) -> assert(false) }
-}
-
+/* When all have returned. */
 proctype Final()
 {
 	byte n;
 
-	atomic {
+	d_step {
 		finished == S + TRIP;
-		assert(!tripped || pending == 0); /* promise 6: none is lost */
+		assert(!tripped || pending == 0 && over == (1 << S) - 1); /* promise 6: none is lost */
 		do
 		:: n < NUMBERS ->
 			/*
-			 * The counts are right, and what is empty and not wanted any more has been given up. (After a trip, neither
-			 * matters: whoever is swept isn't counted down.)
+			 * Nobody is kept out for ever, and what is empty and not wanted any more has been given up. (After a trip, that
+			 * doesn't matter: who is swept doesn't look at his block.)
 			 */
 			if
-			:: !tripped && at[n] != NONE -> assert(live[at[n]] == occupied(at[n]) && (n < span || live[at[n]] != 0))
+			:: at[n] != NONE ->
+				assert(!sealed[at[n]]);
+				assert(tripped || n < span || isOccupied(at[n]))
 			:: else
 			fi;
 			n++
@@ -356,7 +385,7 @@ init
 		:: break
 		od;
 		for (i : 0 .. NUMBERS - 1) { at[i] = NONE }
-		for (i : 0 .. BLOCKS - 1) { live[i] = GIVENUP }
+		for (i : 0 .. BLOCKS - 1) { sealed[i] = 1 }
 		for (i : 0 .. S - 1) {
 			mine[i] = NONE;
 			other[i] = NONE;
@@ -366,7 +395,6 @@ init
 #if TRIP
 		run Tripper();
 #endif
-		run Watchdog();
 		run Final();
 		i = 0
 	};
