@@ -12,7 +12,11 @@ BREAKER_SCHEDULES=1 go test -count=1 -tags breaker_explore -coverpkg . -coverpro
   -run 'Explore/(hub|pairs|multiplex|sources|channels|views|directory)|FuzzExplore' . >/dev/null
 
 # A line of a profile: file:from,to statements times.
-cat "$temp/tests" "$temp/explorer" | awk '
+# What takes three threads: 300,000 schedules of each.
+BREAKER_SCHEDULES=1000000000 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$temp/triples" \
+  -run 'Explore/triples/directory:_[a-z]+_vs_shrink_vs_Close' . >/dev/null
+
+cat "$temp/tests" "$temp/explorer" "$temp/triples" | awk '
   /^mode:/ || /_explore\.go:/ || $2 == 0 {next}
   {size[$1] = $2; if ($3 > 0) reached[$1] = 1}
   END {
