@@ -38,7 +38,7 @@ func callbackOf(r *registration) *callback { return (*callback)(unsafe.Pointer(r
 // linkOf returns the link that begins with r. Only for a registration with isLink.
 func linkOf(r *registration) *link { return (*link)(unsafe.Pointer(r)) }
 
-// next returns the link behind l, or nil if l is the last of its node's.
+// next returns the link behind l, or nil if l is the last of its node's. The links of a node are one array (see node.over).
 func (l *link) next() *link {
 	if l.isLast {
 		return nil

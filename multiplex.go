@@ -32,7 +32,7 @@ func Multiplex(breakers ...Interface) *Breaker {
 			l.source = (*Breaker)(br)
 		default:
 			if l.source = unwrap(br); l.source != nil {
-				// A type that embeds a breaker may have a Close that does more. That something is held is what begin says anyway.
+				// A type that embeds a breaker may have a Close that does more. begin overwrites the flagHeld of this, and sets it itself.
 				n.onTrip(br.Close)
 			}
 		}

@@ -30,7 +30,7 @@ func (o *onceClose) isClosed() bool { return atomic.Closed(o.c.Load()) }
 // get returns the channel, or nil if there is none yet.
 func (o *onceClose) get() chan struct{} { return o.c.Load() }
 
-// touch brings the channel into the cache.
+// touch brings the channel into the cache. What it returns means nothing.
 func (o *onceClose) touch() uintptr { return o.c.Touch() }
 
 // open returns a channel that is in the field, making it if there is none.

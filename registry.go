@@ -12,7 +12,8 @@ import (
 // A slot is an atomic pointer to a registration. Registering claims a free slot (CAS nil → r), stopping gives it
 // back (CAS r → nil), the sweep at the trip takes what it finds (CAS r → nil) and runs it. Whoever wins the CAS on
 // the slot decides, so that stopping and running exclude each other without any other state (promises 6 and
-// 7). A registration is made for one registering only, so a slot never holds the same one twice (no ABA).
+// 7). A registration is made for one registering only. Until that is over it may be put into a slot, taken back and put there
+// again, which does no harm: whoever takes out what he saw there takes what is registered.
 //
 // Registering against the trip is Dekker's pattern: the one writes the slot, then reads the state; the other writes
 // the state, then reads the slots. Go's atomics are sequentially consistent, so at least one of the two
@@ -43,8 +44,8 @@ type slot = atomic.Pointer[registration]
 // A registration is one entry in one breaker's registry. It is the beginning of a callback, or of a link, whose node is to be
 // tripped.
 type registration struct {
-	// where and index tell the slot: first if where is nil. Written by register before the slot is
-	// claimed, and never again once it is, so that anyone may stop at any time. (A link's is written once more, by
+	// where and index tell the slot: first if where is nil. Written by register before it puts the registration there, and not after it
+	// has returned, so that anyone may stop at any time; the sweep doesn't read them. (A link's is written once more, by
 	// the winner of its node's trip, and not before flagBusy is cleared: who registers it still reads it.)
 	where *block
 	index int32
@@ -63,14 +64,14 @@ type callback struct {
 }
 
 // block is a run of slots. Base and directory have blocks of different lengths, each one allocation. A block of the directory
-// that is empty and no longer wanted is sealed, and forgotten. What decides about that needs no count of registrations, which
+// that is empty and no longer wanted is sealed, and given up. What decides about that needs no count of registrations, which
 // would cost each of them two locked instructions: see directory.left.
 type block struct {
 	slots []slot
-	// crowded is 1 from when a search found the first slots that it looked at taken until a quarter of the block is free in a
-	// row. Whoever changes it counts that in the directory.
+	// crowded is 1 from when a registration had to pass crowdedAt slots to get one, until one leaves and a quarter of the block is
+	// free from its slot on. Whoever changes it counts that in the directory.
 	crowded atomic.Uint32
-	// sealed is 1 while someone looks whether the block can be forgotten, and for good once it is. A registration that
+	// sealed is 1 while someone looks whether the block can be given up, and for good once it is. A registration that
 	// was put into a sealed block is taken back.
 	sealed atomic.Uint32
 	// number is the block's place in the directory; -1 for the base.
@@ -94,8 +95,8 @@ type directoryBlock struct {
 // directory holds the blocks beyond the base: levels of 1, 1, 2, 4, 8 … of them, made on demand and never moved.
 //
 // New registrations go to the blocks below span, a power of two. It doubles when searches for a free slot have
-// failed as often as there are blocks, which they do when two thirds of the slots are taken, and halves when few blocks are
-// crowded, in proportion to its size. Blocks from span on, no longer wanted, are forgotten when they are empty. So a burst gives
+// failed as often as there are blocks, which they do when some two thirds of the slots are taken, and halves when few blocks are
+// crowded, in proportion to its size. Blocks from span on, no longer wanted, are given up when they are empty. So a burst gives
 // its memory back, as the registrations of it end; what stays is 8 bytes for each block of the peak.
 type directory struct {
 	span atomic.Uint32
@@ -251,10 +252,11 @@ func (b *block) claim(r *registration, from, probes int) bool {
 
 // distance returns how many slots from the given one on r had to pass.
 func (b *block) distance(from int, r *registration) int {
-	if d := int(r.index) - from; d >= 0 {
-		return d
+	d := int(r.index) - from
+	if d < 0 {
+		d += len(b.slots)
 	}
-	return int(r.index) - from + len(b.slots)
+	return d
 }
 
 // freeFrom returns how many slots are free in a run that begins with the given one, and goes round.
@@ -321,7 +323,7 @@ func (d *directory) claim(r *registration) {
 	}
 }
 
-// takeBack takes r out of its block, which is sealed, and may be forgotten already, so that no sweep would see it. It reports whether r was still
+// takeBack takes r out of its block, which is sealed, and may be given up already, so that no sweep would see it. It reports whether r was still
 // there: if not, a sweep has found it.
 //
 // Dekker: we have written the slot, and read sealed; whoever seals the block writes that, and then reads the slots.
@@ -349,8 +351,10 @@ func (d *directory) left(b *block, index int32) {
 		d.giveUp(number)
 	}
 	// Not only if it is empty: a few of a burst may stay for long.
-	if free >= len(b.slots)/4 && b.crowded.CompareAndSwap(1, 0) &&
-		d.crowded.Dec() < int32(span/shrinkAt) && span > minSpan && d.resize(span, span/2) {
+	if free < len(b.slots)/4 || !b.crowded.CompareAndSwap(1, 0) {
+		return
+	}
+	if d.crowded.Dec() < int32(span/shrinkAt) && span > minSpan && d.resize(span, span/2) {
 		for n := span / 2; n < span; n++ {
 			d.giveUp(n)
 		}
@@ -366,7 +370,7 @@ func (d *directory) resize(from, to uint32) bool {
 	return true
 }
 
-// giveUp forgets the block of that number if it is empty. If someone else is about to, it is he who looks again. He goes on only as long as the
+// giveUp takes the block of that number out of the directory if it is empty. If someone else is about to, it is he who looks again. He goes on only as long as the
 // block isn't wanted: or he, and one who finds a slot there and takes back, keep each other going.
 func (d *directory) giveUp(number uint32) {
 	if d.levels[bits.Len32(number)].Load() == nil {

@@ -6,11 +6,11 @@ import "unsafe"
 
 // heapPlace returns a number that registrations next to each other in the heap share, and that those which
 // different Ps allocate at the same time don't: that of the 4 KiB which r lies in. So much is filled by
-// 128 callbacks, or half a block, and a P's span is twice that at least.
+// 170 callbacks, or two thirds of a block, and a P's span is twice that at least.
 func heapPlace(r *registration) uint32 { return uint32(uintptr(unsafe.Pointer(r)) >> 12) }
 
-// heapSlot returns the slot of a block where to look first. Registrations next to each other in the heap, some 20 callbacks, look in
-// one cache line first, each at its own slot; which line that is has no order. Otherwise those that live long would fill a run of
+// heapSlot returns the slot of a block where to look first. Callbacks in the same 512 bytes of the heap, some 20, look in one cache
+// line first, and neighbours at different slots of it; which line that is has no order. Otherwise those that live long would fill a run of
 // lines, which every later one has to walk.
 func heapSlot(r *registration) int {
 	address := uint32(uintptr(unsafe.Pointer(r)) >> 4)

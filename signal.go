@@ -33,16 +33,12 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 			panic("breaker: BreakBySignal: signal " + strconv.Itoa(i) + " is not comparable")
 		}
 	}
-	start, bubble := notify, inBubble()
+	start, flags, bubble := notify, uint32(0), inBubble()
 	if bubble {
-		start = notifyOutside
+		start, flags = notifyOutside, flagPoll|flagPollOnly
 	}
 	n := newNode(len(sig))
-	if bubble {
-		n.begin(kindSignal, flagPoll|flagPollOnly)
-	} else {
-		n.begin(kindSignal, 0)
-	}
+	n.begin(kindSignal, flags)
 	l, open := n.first, true
 	for i := 0; i < len(sig) && open; i++ {
 		s := sig[i]

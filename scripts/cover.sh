@@ -11,11 +11,12 @@ go test -count=1 -coverpkg . -coverprofile "$temp/tests" . ./breakerprof >/dev/n
 BREAKER_SCHEDULES=1 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$temp/explorer" \
   -run 'Explore/(hub|pairs|multiplex|sources|channels|views|directory)|FuzzExplore' . >/dev/null
 
-# A line of a profile: file:from,to statements times.
-# What takes three threads: 300,000 schedules of each.
+# Of the programs of three threads, those that reach what two can't. The number is shared among all of that group, run or not: so each of
+# these has some 300,000.
 BREAKER_SCHEDULES=1000000000 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$temp/triples" \
   -run 'Explore/triples/directory:_[a-z]+_vs_shrink_vs_Close' . >/dev/null
 
+# A line of a profile: file:from,to statements times.
 cat "$temp/tests" "$temp/explorer" "$temp/triples" | awk '
   /^mode:/ || /_explore\.go:/ || $2 == 0 {next}
   {size[$1] = $2; if ($3 > 0) reached[$1] = 1}

@@ -1,6 +1,6 @@
 /*
  * Who listens to what: attaching against the trip, and the hub with its watches.
- * Models listen and newNode in node.go, attached and leftToAttacher in kind.go, runCallbacks, trip, dropLinks and closed in
+ * Models begin and listen in node.go, attached and leftToAttacher in kind.go, runCallbacks, trip, dropLinks and closed in
  * settle.go, all of hub.go, and the watches of signal.go, or of channel.go with -DCHANNEL.
  * README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
  *

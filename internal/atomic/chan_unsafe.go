@@ -21,7 +21,8 @@ func (c *Chan) CompareAndSwap(old, next chan struct{}) bool {
 	return c.p.CompareAndSwap(*(*unsafe.Pointer)(unsafe.Pointer(&old)), *(*unsafe.Pointer)(unsafe.Pointer(&next)))
 }
 
-// Touch reads from both cache lines of the channel, so that they are there when it is closed. What it returns means nothing.
+// Touch reads from both cache lines of the channel, so that they are there when it is closed. What it returns means nothing: no field is
+// looked at, and others may be changing what it reads.
 func (c *Chan) Touch() uintptr {
 	p := c.p.Load()
 	if p == nil {
