@@ -715,3 +715,38 @@ func TestMultiplex_KeepsTheEarliestDeadline(t *testing.T) {
 		br.Close()
 	}
 }
+
+// watched is a context that says when it is asked.
+type watched struct {
+	context.Context
+	asked func()
+}
+
+func (w watched) Deadline() (time.Time, bool) {
+	w.asked()
+	return w.Context.Deadline()
+}
+
+func (w watched) Value(key any) any {
+	w.asked()
+	return w.Context.Value(key)
+}
+
+// promises 13, 14 and 17: the deadline and the values of a long chain are found without recursion.
+func TestMultiplex_LongChainIsLookedThroughWithoutRecursion(t *testing.T) {
+	calls, deepest := 0, 0
+	chain := breaker.BreakByContext(watched{context.Background(), func() {
+		calls++
+		deepest = max(deepest, depth())
+	}}, nil)
+	for range 10_000 {
+		chain = breaker.Multiplex(chain)
+	}
+	defer chain.Close()
+	calls = 0
+	_, timed := chain.Deadline()
+	assert.False(t, timed)
+	assert.Nil(t, breaker.ToContext(chain).Value(contextKey{}))
+	assert.Equal(t, 2, calls)
+	assert.Less(t, deepest, fewFrames)
+}
