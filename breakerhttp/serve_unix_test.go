@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -82,6 +83,7 @@ func init() {
 			_, from := p.request()
 			kill(syscall.SIGTERM)
 			for p.stop.Err() == nil {
+				runtime.Gosched() // without asynchronous preemption, the collector would wait for this loop, and all for the collector
 			}
 			for begun := time.Now(); time.Since(begun) < time.Duration(2*delay)*time.Microsecond; {
 			}
