@@ -66,10 +66,9 @@ if [ "$mode" = quick ]; then
   layer 'random programs, histories, std' passed verify go test -count=1 -v ./...
   layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
 else
-  # Beside everything else, with what the others leave of the processors: here nothing depends on speed.
+  # Beside everything else, with what the others leave of the processors: nothing depends on speed in these.
   (
-    export GOFLAGS=-p=1 SPIN_JOBS=1
-    order=89 layer 'models' last nice -n 5 spec/check.sh full
+    export GOFLAGS=-p=1
     order=90 layer 'fuzzing: programs' fuzzed verify nice -n 19 go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
     order=91 layer 'fuzzing: schedules' fuzzed nice -n 19 go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
     order=92 layer 'fuzzing: headers, requests' fuzzed headers nice -n 19
@@ -91,6 +90,7 @@ else
   layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
   layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
   layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
+  layer 'models' last spec/check.sh full
   wait
 fi
 
