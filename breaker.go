@@ -152,6 +152,7 @@ func (b *Breaker) Wait() error {
 
 // reason is Cause of a breaker that has tripped.
 func (b *Breaker) reason() error {
+	atomic.Reads(&b.cause)
 	if b.cause == nil {
 		return ErrClosed
 	}
@@ -199,7 +200,7 @@ func (b *Breaker) onTrip(f func()) handle {
 	}
 	c := &callback{f: f}
 	if !b.register(&c.registration) {
-		c.f = nil
+		c.drop()
 		b.awaitDone() // promise 6: with Done already closed
 		f()
 	}
@@ -224,6 +225,7 @@ func (b *Breaker) trip(cause error, mark uint32) bool {
 // finish is what the winner does after its claim.
 func (b *Breaker) finish(cause error) {
 	if cause != nil {
+		atomic.Writes(&b.cause)
 		b.cause = cause
 	}
 	b.publish()

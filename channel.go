@@ -62,6 +62,7 @@ func (b *channelBreaker) attach() {
 	if b.state.Load()&phase != open {
 		return
 	}
+	atomic.Writes(&b.array[0].source)
 	b.array[0].source = &channels.join(keyOf(b.signal), b.watched).Breaker
 	b.listen(&b.array[0])
 }

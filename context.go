@@ -85,6 +85,7 @@ type viewBreaker struct {
 // ownErr is Err of a breaker with flagOwnErr, the word being s: what its context said at the trip.
 func (b *Breaker) ownErr(s uint32) error {
 	if b.kind() == kindContext {
+		atomic.Reads(&contextOf(b).own)
 		if own := contextOf(b).own; own != nil {
 			return own
 		}
@@ -108,6 +109,7 @@ func (b *Breaker) ownMark() uint32 {
 	if b.kind() != kindView {
 		return 0
 	}
+	atomic.Reads(&viewOf(b).first.source)
 	source := viewOf(b).first.source
 	if !source.hasTripped(source.state.Load()) {
 		return 0
@@ -136,17 +138,24 @@ func (b *contextBreaker) claimDone() bool {
 	if !b.claim(mark, false) {
 		return false
 	}
+	atomic.Writes(&b.own)
 	b.own = contextErrorOf(err)
+	atomic.Writes(&b.cause)
 	b.cause = cause
 	b.publish()
 	return true
 }
 
 // attach registers with ctx.
-func (b *contextBreaker) attach() { b.stop = context.AfterFunc(b.ctx, b.poll) }
+func (b *contextBreaker) attach() {
+	stop := context.AfterFunc(b.ctx, b.poll)
+	atomic.Writes(&b.stop)
+	b.stop = stop
+}
 
 // release takes the registration back and returns the cancel function, which is the user's.
 func (b *contextBreaker) release() func() {
+	atomic.Writes(&b.stop)
 	if b.stop != nil {
 		b.stop()
 		b.stop = nil
@@ -156,6 +165,7 @@ func (b *contextBreaker) release() func() {
 
 // takeOut returns the function and forgets it, so that it can be collected.
 func takeOut(f *context.CancelFunc) func() {
+	atomic.Writes(f)
 	cancel := *f
 	*f = nil
 	return cancel
@@ -223,7 +233,7 @@ func (v *contextView) AfterFunc(f func()) func() bool {
 	b := (*Breaker)(v)
 	c := &callback{f: f}
 	if !b.register(&c.registration) {
-		c.f = nil
+		c.drop()
 		b.awaitDone()
 		atomic.Go(f)
 	}

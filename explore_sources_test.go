@@ -270,7 +270,21 @@ func sources() (programs []program) {
 	programs = append(programs, against("deadline, fires vs ", func(r *explore.Run) (*subject, func()) {
 		return timerSubject(r, BreakByDeadline(time.Now().Add(far)))
 	}, sourceOps...)...)
-	programs = append(programs, program{"timeout in a Multiplex, fires vs made", func(r *explore.Run) {
+	// Without a look at anything else in between, which would make too many schedules of it.
+	programs = append(programs, program{"view, Trip behind, Cause vs Done", func(r *explore.Run) {
+		s, behind := viewSubject(r)
+		behind.trips++
+		r.Go(func() { r.Label("Done"); s.Done() })
+		r.Go(func() {
+			r.Label("Trip behind, Cause")
+			if behind.Trip(errB) {
+				behind.wins = append(behind.wins, errB)
+			}
+			if cause := s.Cause(); cause != nil {
+				s.causes = append(s.causes, cause)
+			}
+		})
+	}}, program{"timeout in a Multiplex, fires vs made", func(r *explore.Run) {
 		s, fire := timerSubject(r, BreakByTimeout(far))
 		s.trips++ // the Multiplex may close it
 		r.Go(func() {

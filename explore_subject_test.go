@@ -101,7 +101,7 @@ func (s *subject) seeDone() {
 	}
 }
 
-// seeErr looks at Err, then at Done.
+// seeErr looks at Err, then at Done and Cause.
 func (s *subject) seeErr() {
 	err := s.Err()
 	if err == nil {
@@ -113,6 +113,11 @@ func (s *subject) seeErr() {
 	if !atomic.Closed(s.done1()) {
 		s.r.Failf("promise 2: Err is %v, and Done is open", err)
 	}
+	cause := s.Cause()
+	if cause == nil {
+		s.r.Failf("promise 4: Err is %v, and Cause is nil", err)
+	}
+	s.causes = append(s.causes, cause)
 }
 
 // seeCause looks at Cause, then at Err and Done.

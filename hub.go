@@ -66,6 +66,7 @@ func (h *hub) find(key any) *watch {
 func (w *watch) leave() {
 	if w.refs.Dec() == 0 {
 		w.remove()
+		atomic.Reads(&w.stop)
 		w.stop()
 	}
 }

@@ -1,5 +1,7 @@
 package breaker
 
+import "github.com/kamilsk/breaker/internal/atomic"
+
 // node is a breaker that listens to other breakers: a Multiplex, and what waits for signals, for a channel or for
 // another breaker's context. It is registered with each of its sources by a link that lies in the node itself,
 // so there is neither a goroutine nor an allocation for a source.
@@ -80,10 +82,12 @@ func (n *node) begin(kind, flags uint32) {
 // listen registers the node with the source of a link that has been filled in, and reports whether the node is still
 // open. If the source has tripped, so has the node.
 func (n *node) listen(l *link) bool {
+	atomic.Reads(&l.source)
 	if l.source.register(&l.registration) {
 		return n.state.Load()&phase == open
 	}
 	l.source.awaitDone()
+	atomic.Reads(&l.source.cause)
 	cause, mark := l.source.cause, l.source.expiry()
 	if n.claim(mark, cause == nil) {
 		n.finish(cause)
@@ -120,6 +124,7 @@ func inherited(flags uint32) uint32 {
 func (n *node) poll() {
 	for l := n.first; l != nil; l = l.next() {
 		if l.keep {
+			atomic.Reads(&l.source)
 			if cause := l.source.Cause(); cause != nil {
 				n.trip(cause, l.source.expiry())
 				return

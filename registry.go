@@ -63,6 +63,14 @@ type callback struct {
 	f func()
 }
 
+// drop returns the function and forgets it. Only for who has taken the registration out, or hasn't got it in.
+func (c *callback) drop() func() {
+	atomic.Writes(&c.f)
+	f := c.f
+	c.f = nil
+	return f
+}
+
 // block is a run of slots. Base and directory have blocks of different lengths, each one allocation. A block of the directory
 // that is empty and no longer wanted is sealed, and given up. What decides about that needs no count of registrations, which
 // would cost each of them two locked instructions: see directory.left.
@@ -156,6 +164,7 @@ func (b *Breaker) register(r *registration) bool {
 // unregister takes r out and reports whether it was still there. It never waits.
 func (b *Breaker) unregister(r *registration) bool {
 	s := &b.registry.first[0]
+	atomic.Reads(&r.where)
 	if r.where != nil {
 		s = &r.where.slots[r.index]
 	}
@@ -182,7 +191,7 @@ func (h handle) stop() bool {
 	if !h.b.unregister(&h.c.registration) {
 		return false
 	}
-	h.c.f = nil
+	h.c.f = nil // not by drop, which says more to the explorer: this would not be inlined any more
 	return true
 }
 
@@ -204,6 +213,7 @@ func (b *base) forget() {
 func (g *registry) claim(r *registration) {
 	more := g.base.Load()
 	if more == nil {
+		atomic.Writes(&r.where)
 		r.where, r.index = nil, 0
 		if g.first[0].CompareAndSwap(nil, r) {
 			return
@@ -231,6 +241,7 @@ var wide = runtime.NumCPU()*lineSlots > baseSlots
 
 // claim tries to claim a slot for r among so many, from the given one on.
 func (b *block) claim(r *registration, from, probes int) bool {
+	atomic.Writes(&r.where)
 	r.where = b
 	for i, left := from, probes; left > 0; i, left = i+1, left-1 {
 		if i >= len(b.slots) {
@@ -239,6 +250,7 @@ func (b *block) claim(r *registration, from, probes int) bool {
 		if b.slots[i].Load() != nil {
 			continue
 		}
+		atomic.Writes(&r.index)
 		r.index = int32(i)
 		if b.slots[i].CompareAndSwap(nil, r) {
 			return true

@@ -1,5 +1,7 @@
 package breaker
 
+import "github.com/kamilsk/breaker/internal/atomic"
+
 // settlement is what the winner of a trip does once Done is closed: run the callbacks, release the sources, and the
 // same for every breaker that this trips in turn.
 //
@@ -50,6 +52,7 @@ func (w *settlement) run() {
 			w.dropLinks()
 		case w.list != nil:
 			n := w.list
+			atomic.Writes(&n.next)
 			w.list, n.next = n.next, nil
 			w.sweeping = &n.Breaker
 			w.prepare()
@@ -77,16 +80,14 @@ func (w *settlement) runCallbacks() {
 		mark := b.expiry()
 		for r := w.sweep.next(&b.registry); r != nil; r = w.sweep.next(&b.registry) {
 			if r.isLink {
+				atomic.Reads(&b.cause)
 				w.trip(linkOf(r).node, b.cause, mark)
 				if w.listed >= batchSize && w.depth < maxDepth {
 					w.runBatch()
 				}
 				continue
 			}
-			c := callbackOf(r)
-			f := c.f
-			c.f = nil
-			w.call(f)
+			w.call(callbackOf(r).drop())
 		}
 	}
 	w.sweeping = nil
@@ -137,15 +138,18 @@ func (w *settlement) dropLinks() {
 	for w.link != nil {
 		l := w.link
 		w.link = l.next()
+		atomic.Reads(&l.source)
 		source := l.source
 		if !l.keep {
 			// A closed breaker that someone retains shall not pin what it once listened to.
+			atomic.Writes(&l.source)
 			l.source = nil
 		}
 		if source == nil { // the construction ended before this link
 			continue
 		}
 		source.unregister(&l.registration)
+		atomic.Writes(&l.where)
 		l.where = nil // or a closed breaker that someone retains pins a block of the source's, and its siblings in that
 		if source.kind() == kindWatch {
 			watchOf(source).leave()
@@ -170,6 +174,7 @@ func (w *settlement) trip(n *node, cause error, mark uint32) {
 		return
 	}
 	if cause != nil {
+		atomic.Writes(&n.cause)
 		n.cause = cause
 	}
 	n.publish()
@@ -199,6 +204,7 @@ func (w *settlement) close(b *Breaker) bool {
 }
 
 func (w *settlement) push(n *node) {
+	atomic.Writes(&n.next)
 	n.next, w.list = w.list, n
 	w.listed++
 }

@@ -3,6 +3,7 @@
 package atomic
 
 import (
+	"reflect"
 	"sync"
 	"unsafe"
 
@@ -119,6 +120,12 @@ func swapped(ok bool) bool {
 	}
 	return ok
 }
+
+// Reads says that what p points to is about to be read by a plain access, which others have to order.
+func Reads(p any) { explore.Plain(reflect.ValueOf(p).UnsafePointer(), explore.Read) }
+
+// Writes says that it is about to be written.
+func Writes(p any) { explore.Plain(reflect.ValueOf(p).UnsafePointer(), explore.Write) }
 
 // Uint32Of returns an atomic that holds v, not shared yet.
 func Uint32Of(v uint32) (x Uint32) {

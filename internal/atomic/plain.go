@@ -18,6 +18,12 @@ type (
 	unsafePointer  = atomic.UnsafePointer
 )
 
+// Reads says that what p points to is about to be read by a plain access, which others have to order. It does nothing.
+func Reads(p any) {}
+
+// Writes says that it is about to be written. It does nothing.
+func Writes(p any) {}
+
 // Uint32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared yet.
 func Uint32Of(v uint32) Uint32 { return *atomic.NewUint32(v) }
 

@@ -1,7 +1,8 @@
 // Package explore runs a concurrent program on every schedule.
 //
 // Go's atomic operations are sequentially consistent, so for code free of data races the interleavings of its accesses to
-// shared memory are all its behaviors: going through them exhaustively is exact.
+// shared memory are all its behaviors: going through them exhaustively is exact. Whether it is free of them is seen as well, where it says by
+// Plain what it reads and writes otherwise.
 //
 // A program is a function that sets up fresh state and starts a few threads. Each thread is a coroutine, which calls
 // Access before every access to shared memory. There the scheduler decides who goes on; what a thread does

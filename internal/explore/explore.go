@@ -57,6 +57,9 @@ type Run struct {
 	led     bool
 	lead    []byte // what is left of it
 
+	plains  []plain
+	settled int // so many of them have been looked at
+
 	failure string
 	atEnd   []func()
 	always  []func()
@@ -144,11 +147,13 @@ func Lead(program func(*Run), lead []byte) Failure {
 func (r *Run) once() {
 	r.phase, r.started, r.depth, r.asleep, r.failure = settingUp, 0, 0, false, ""
 	r.atEnd, r.always, r.names, r.trace = r.atEnd[:0], r.always[:0], r.names[:0], r.trace[:0]
+	r.plains, r.settled = r.plains[:0], 0
 	r.guard(func() { r.program(r) })
 
 	active, r.phase = r, starting
 	for i := 0; i < r.started; i++ {
 		r.resume(r.threads[i])
+		r.settlePlains(&r.threads[i].clock)
 	}
 	r.phase = running
 	for t := r.decide(); t != nil; t = r.next {

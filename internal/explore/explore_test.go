@@ -3,6 +3,7 @@ package explore_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -474,6 +475,116 @@ func BenchmarkExplore(b *testing.B) {
 			got := explore.Explore(program, explore.Options{Every: every, Schedules: b.N})
 			b.ReportMetric(float64(got.Schedules)/b.Elapsed().Seconds(), "schedules/s")
 		})
+	}
+}
+
+// plainly reads or writes a variable by other means than an access.
+func (v *variable) plainly(kind explore.Kind) int {
+	explore.Plain(unsafe.Pointer(v), kind)
+	if kind == explore.Write {
+		v.value++
+	}
+	return v.value
+}
+
+// TestRaces: plain accesses that nothing orders are a failure, also if no result shows it, and those that something orders aren't.
+func TestRaces(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		want    string
+		program func(r *explore.Run, v, w *variable)
+	}{
+		{"two writes", "data race: write of v.value by a first, and write by b second", func(r *explore.Run, v, _ *variable) {
+			r.Go(func() { r.Label("first"); v.plainly(explore.Write) })
+			r.Go(func() { r.Label("second"); v.plainly(explore.Write) })
+		}},
+		{"a read and a write", "data race: read of v.value by", func(r *explore.Run, v, w *variable) {
+			r.Go(func() { w.inc(); v.plainly(explore.Read) })
+			r.Go(func() { w.load(); v.plainly(explore.Write) })
+		}},
+		{"two reads", "", func(r *explore.Run, v, _ *variable) {
+			r.Go(func() { v.plainly(explore.Read) })
+			r.Go(func() { v.plainly(explore.Read) })
+		}},
+		{"published", "", func(r *explore.Run, v, w *variable) {
+			r.Go(func() { v.plainly(explore.Write); w.store(1) })
+			r.Go(func() {
+				if w.load() == 1 {
+					v.plainly(explore.Read)
+				}
+			})
+		}},
+		{"published too early", "data race: ", func(r *explore.Run, v, w *variable) {
+			r.Go(func() { w.store(1); v.plainly(explore.Write) })
+			r.Go(func() {
+				if w.load() == 1 {
+					v.plainly(explore.Read)
+				}
+			})
+		}},
+		{"published by a third", "", func(r *explore.Run, v, w *variable) {
+			r.Go(func() { v.plainly(explore.Write); w.swap(0, 1) })
+			r.Go(func() { w.swap(1, 2) })
+			r.Go(func() {
+				if w.load() == 2 {
+					v.plainly(explore.Write)
+				}
+			})
+		}},
+		{"under a mutex", "", func(r *explore.Run, v, _ *variable) {
+			var m mutex
+			for range 3 {
+				r.Go(func() { m.lock(); v.plainly(explore.Write); m.unlock() })
+			}
+		}},
+		{"after the mutex", "data race: ", func(r *explore.Run, v, _ *variable) {
+			var m mutex
+			for range 2 {
+				r.Go(func() { m.lock(); m.unlock(); v.plainly(explore.Write) })
+			}
+		}},
+		{"behind a gate", "", func(r *explore.Run, v, _ *variable) {
+			var g gate
+			r.Go(func() { v.plainly(explore.Write); g.lift() })
+			r.Go(func() { g.await(); v.plainly(explore.Read) })
+		}},
+		{"before a start", "", func(r *explore.Run, v, w *variable) {
+			r.Go(func() {
+				w.load()
+				v.plainly(explore.Write)
+				r.Go(func() { v.plainly(explore.Write) })
+			})
+		}},
+		{"after a start", "data race: ", func(r *explore.Run, v, w *variable) {
+			r.Go(func() {
+				r.Go(func() { v.plainly(explore.Write) })
+				v.plainly(explore.Write)
+			})
+		}},
+	} {
+		program := func(r *explore.Run) {
+			v, w := new(variable), new(variable)
+			r.Name("v", v)
+			test.program(r, v, w)
+		}
+		for _, every := range []bool{false, true} {
+			got := explore.Explore(program, explore.Options{Every: every})
+			switch {
+			case test.want == "":
+				if got.Failure != nil || !got.Complete {
+					t.Errorf("%s: %+v", test.name, got.Failure)
+				}
+			case got.Failure == nil || !strings.HasPrefix(got.Failure.Message, test.want):
+				t.Errorf("%s: %+v", test.name, got.Failure)
+			default:
+				again := explore.Replay(program, got.Failure.Schedule)
+				if again.Message != got.Failure.Message || !slices.ContainsFunc(again.Trace, func(line string) bool {
+					return strings.HasSuffix(line, "plain write of v.value")
+				}) {
+					t.Errorf("%s: replayed: %+v, first: %+v", test.name, again, got.Failure)
+				}
+			}
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ func (e *event) conflict(f *event, kind Kind) bool {
 func (r *Run) settle(n int) {
 	e := &r.events[n]
 	t := r.threads[e.thread]
-	if n >= r.fresh && r.reduces() {
+	if n >= r.fresh && !r.asleep {
 		e.clock = r.order(e, n, &t.clock)
 	}
 	t.clock = e.clock
@@ -29,6 +29,11 @@ func (r *Run) settle(n int) {
 	}
 	if r.traced {
 		r.traceEvent(e, r.labels[n])
+	}
+	if n >= r.fresh && !r.asleep {
+		r.settlePlains(&e.clock)
+	} else {
+		r.settled = len(r.plains)
 	}
 }
 
@@ -72,7 +77,7 @@ func (r *Run) order(e *event, n int, before *clock) clock {
 		}
 		if e.waits {
 			// Event f may have ended its waiting, so that it couldn't have come just before f, but perhaps before what made it wait.
-			if waiting && !r.choices[i].enabled.has(e.thread) {
+			if waiting && !f.enabled.has(e.thread) {
 				awaited.join(&f.clock)
 				continue
 			}
@@ -93,6 +98,9 @@ func (r *Run) order(e *event, n int, before *clock) clock {
 // race makes the search come back to the state before event i with a thread that begins the order in which the last event
 // comes first, unless that has been explored or is going to be. Before is what happens before it but for its access.
 func (r *Run) race(i int, last *event, before *clock) {
+	if !r.reduces() {
+		return
+	}
 	e := &r.events[i]
 
 	// v, notdep(e).p in the paper, is what follows event i without depending on it, then the last event. Its initials are

@@ -27,6 +27,8 @@ type event struct {
 	kind   Kind // what it was: a swap that failed is a read
 	waits  bool // it could not have been made at any time
 	starts set  // the threads that it started
+
+	enabled set // those that could go on before it
 }
 
 // choice is the decision before an event.
@@ -81,7 +83,7 @@ func (r *Run) decide() *thread {
 		return nil
 	}
 	e.object, e.thread, e.asked, e.kind, e.starts = t.next.object, id, t.next.kind, t.next.kind, 0
-	e.index, e.waits = t.clock[id]+1, t.next.ready != nil
+	e.index, e.waits, e.enabled = t.clock[id]+1, t.next.ready != nil, enabled
 	if r.traced {
 		r.labels = append(r.labels[:r.depth], t.label)
 	}

@@ -31,6 +31,11 @@ func (r *Run) traceEvent(e *event, label string) {
 	r.trace = append(r.trace, fmt.Sprintf("%c %-24s %s%s%s", 'a'+e.thread, label, e.asked, object, outcome))
 }
 
+// tracePlain does that for an access that isn't atomic.
+func (r *Run) tracePlain(p *plain) {
+	r.trace = append(r.trace, fmt.Sprintf("%c %-24s plain %s of %s", 'a'+p.thread, p.label, p.kind, r.name(p.object)))
+}
+
 // name returns what a program calls an object, or else a number.
 func (r *Run) name(object unsafe.Pointer) string {
 	for _, n := range r.names {
