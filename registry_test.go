@@ -355,14 +355,16 @@ func TestOnTrip_CallbackIsCollected(t *testing.T) {
 // promises 6 and 7, the ledger: goroutines register and stop while a trip comes at a random moment. For each callback,
 // its runs and the stops that returned true are one.
 func TestLedger_ExactlyOnce(t *testing.T) {
-	const clerks = 4
-	entries := soaked(50_000)
+	clerks, entries := 4, soaked(50_000)
+	if entries > 1_000_000 {
+		clerks = 8
+	}
 	type entry struct {
 		runs    atomic.Int32
 		stopped int32 // times that stop returned true
 		late    bool
 	}
-	var ledger [clerks][]entry
+	ledger := make([][]entry, clerks)
 	for i := range ledger {
 		ledger[i] = make([]entry, entries)
 	}
@@ -370,7 +372,8 @@ func TestLedger_ExactlyOnce(t *testing.T) {
 	var (
 		registered atomic.Int64
 		clerk      sync.WaitGroup
-		moment     = int64(entries) + rand.Int64N(2*int64(entries)) // of 4: neither at once nor never
+		all        = int64(clerks * entries)
+		moment     = all/4 + rand.Int64N(all/2) // neither at once nor never
 	)
 	for i := range clerks {
 		clerk.Go(func() {

@@ -22,13 +22,13 @@ trap 'rm -rf "$logs"' EXIT
 lines=0
 
 # layer NAME FIGURES COMMAND...: runs the command, then has the function FIGURES say from its log how much that was. The line goes to
-# a file, in the order of the script, so that layers may run beside each other.
+# a file, by lane and then in the order of the script, so that layers may run beside each other.
 layer() {
   local name=$1 figures=$2 begun=$SECONDS result=passed log line
   shift 2
   log=$(mktemp -p "$logs")
   lines=$((lines + 1))
-  line=$logs/line.$(printf '%02d' "${order:-$lines}")
+  line=$logs/line.${lane:-0}.$(printf '%02d' "$lines")
   printf '%s: %s\n' "$name" "$*" >&2
   if ! "$@" >"$log" 2>&1; then
     result=FAILED
@@ -66,32 +66,39 @@ if [ "$mode" = quick ]; then
   layer 'random programs, histories, std' passed verify go test -count=1 -v ./...
   layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
 else
-  # Beside everything else, with what the others leave of the processors: nothing depends on speed in these.
+  # First what keeps one processor busy, in two lanes.
   (
+    lane=1
     export GOFLAGS=-p=1
-    order=90 layer 'fuzzing: programs' fuzzed verify nice -n 19 go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
-    order=91 layer 'fuzzing: schedules' fuzzed nice -n 19 go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
-    order=92 layer 'fuzzing: headers, requests' fuzzed headers nice -n 19
+    layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -run Explore -v -timeout 30m .
+    layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
+    layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
+    layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
+    layer 'fuzzing: headers, requests' fuzzed headers
   ) &
+  (
+    lane=2
+    export GOFLAGS=-p=1
+    layer 'models' last env SPIN_JOBS=1 spec/check.sh full
+    layer 'bugs seeded for the explorer' last scripts/seeded.sh
+  ) &
+  wait
+  # Then, alone, what runs on both.
+  lane=3
   layer 'contract, examples, fake time' passed go test -count=1 -v ./...
   layer 'statements reached' last scripts/cover.sh
-  layer 'explorer' explored env BREAKER_SCHEDULES=50000000 go test -count=1 -tags breaker_explore -run Explore -v -timeout 30m .
-  layer 'bugs seeded for the explorer' last scripts/seeded.sh
   layer 'mutants' last scripts/mutants.sh
-  layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
   layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
   layer 'std demands, real programs' passed verify go test -count=1 -v ./...
   layer 'soak' logged env BREAKER_SOAK=100 go test -count=1 -v -run 'Soak|Ledger|FallThrough' -timeout 30m .
-  layer 'barriered races' passed env BREAKER_TRIALS=200000 go test -count=1 -v -run 'Pairs' -timeout 30m .
-  layer 'barriered races, race detector' passed env BREAKER_TRIALS=20000 go test -count=1 -race -v -run 'Pairs' -timeout 30m .
+  layer 'barriered races' passed env BREAKER_TRIALS=1000000 go test -count=1 -v -run 'Pairs' -timeout 30m .
+  layer 'barriered races, race detector' passed env BREAKER_TRIALS=100000 go test -count=1 -race -v -run 'Pairs' -timeout 30m .
   layer 'race detector, 5 times' packages go test -count=5 -race -shuffle=on -timeout 30m ./...
   layer 'race detector, 1, 2 and 4 CPUs' packages go test -count=1 -race -cpu 1,2,4 -shuffle=on ./...
   layer 'one CPU' packages go test -count=1 -cpu 1 ./...
   layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
   layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
   layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
-  layer 'models' last spec/check.sh full
-  wait
 fi
 
 printf '\n'

@@ -54,17 +54,18 @@ field() { sed -n "s/^.*$1.*/\1/p" "$2" | head -1; }
 
 # report MODEL SWITCHES PROPERTY FILE SEARCH: one line about a run, and its result as the status
 report() {
-	local states transitions depth errors complete=yes result=holds
+	local states transitions depth errors seconds complete=yes result=holds
 	states=$(field ' \([0-9.e+]*\) states, stored' "$4")
 	transitions=$(field ' \([0-9.e+]*\) transitions' "$4")
 	depth=$(field 'depth reached \([0-9]*\)' "$4")
 	errors=$(field 'errors: \([0-9]*\)' "$4")
+	seconds=$(field 'elapsed time \([0-9]*\)' "$4")
 	[ "$5" = whole ] || complete=no
 	! grep -qE 'search depth too small|out of memory|memory limit|time limit|Search not completed|aborting' "$4" || complete=no
 	[ "$errors" = 0 ] || result='FAILS'
 	[ "$complete" = yes ] || [ "$5" != whole ] || result='NOT COMPLETE'
-	printf '%-9s  %-36s  %-44s  %10s states  %10s transitions  depth %4s  complete %-3s  %s\n' \
-		"$1" "${2//-D/}" "$3" "${states:-?}" "${transitions:-?}" "${depth:-?}" "$complete" "$result"
+	printf '%-9s  %-36s  %-44s  %10s states  %10s transitions  depth %4s  %4ss  complete %-3s  %s\n' \
+		"$1" "${2//-D/}" "$3" "${states:-?}" "${transitions:-?}" "${depth:-?}" "${seconds:-?}" "$complete" "$result"
 	[ "$result" = holds ] && echo holds >>"$tmp/results" || echo fails >>"$tmp/results"
 	[ "$result" = holds ]
 }

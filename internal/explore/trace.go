@@ -57,6 +57,11 @@ func (r *Run) name(object unsafe.Pointer) string {
 			numbers[e.object] = len(numbers) + 1
 		}
 	}
+	for _, p := range r.plains {
+		if _, ok := numbers[p.object]; !ok {
+			numbers[p.object] = len(numbers) + 1
+		}
+	}
 	return fmt.Sprintf("#%d", numbers[object])
 }
 
