@@ -52,11 +52,14 @@ build() {
 # field REGEXP FILE: what the last pair of parentheses of a basic regular expression matches
 field() { sed -n "s/^.*$1.*/\1/p" "$2" | head -1; }
 
+# number WORDS FILE: the number before them; a long one begins the line
+number() { grep -oE "[0-9.e+]+ $1" "$2" | head -1 | cut -d' ' -f1; }
+
 # report MODEL SWITCHES PROPERTY FILE SEARCH: one line about a run, and its result as the status
 report() {
 	local states transitions depth errors seconds complete=yes result=holds
-	states=$(field ' \([0-9.e+]*\) states, stored' "$4")
-	transitions=$(field ' \([0-9.e+]*\) transitions' "$4")
+	states=$(number 'states, stored' "$4") || true
+	transitions=$(number transitions "$4") || true
 	depth=$(field 'depth reached \([0-9]*\)' "$4")
 	errors=$(field 'errors: \([0-9]*\)' "$4")
 	seconds=$(field 'elapsed time \([0-9]*\)' "$4")
