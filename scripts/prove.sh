@@ -70,6 +70,7 @@ else
     lane=1
     export GOFLAGS=-p=1
     layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -run Explore -v -timeout 30m .
+    layer 'bugs seeded for the explorer' last scripts/seeded.sh
     layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
     layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
     layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
@@ -79,7 +80,6 @@ else
     lane=2
     export GOFLAGS=-p=1
     layer 'models' last env SPIN_JOBS=1 spec/check.sh full
-    layer 'bugs seeded for the explorer' last scripts/seeded.sh
   ) &
   wait
   # Then, alone, what runs on both.
@@ -92,7 +92,7 @@ else
   layer 'soak' logged env BREAKER_SOAK=100 go test -count=1 -v -run 'Soak|Ledger|FallThrough' -timeout 30m .
   layer 'barriered races' passed env BREAKER_TRIALS=1000000 go test -count=1 -v -run 'Pairs' -timeout 30m .
   layer 'barriered races, race detector' passed env BREAKER_TRIALS=100000 go test -count=1 -race -v -run 'Pairs' -timeout 30m .
-  layer 'race detector, 5 times' packages go test -count=5 -race -shuffle=on -timeout 30m ./...
+  layer 'race detector, 3 times' packages go test -count=3 -race -shuffle=on -timeout 30m ./...
   layer 'race detector, 1, 2 and 4 CPUs' packages go test -count=1 -race -cpu 1,2,4 -shuffle=on ./...
   layer 'one CPU' packages go test -count=1 -cpu 1 ./...
   layer '32 bits' packages env GOARCH=386 go test -count=1 ./...

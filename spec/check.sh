@@ -162,7 +162,7 @@ else
 	job safety attach '-DN=3 -DC=2' 'promises 10 12; released once' -DCOLLAPSE
 	job safety attach '-DN=3 -DC=1 -DV=2' '... with two arrivals' -DCOLLAPSE
 	job safety attach '-DN=2 -DL=2 -DC=2' '... with two links' -DCOLLAPSE
-	job safety attach '-DN=3 -DC=1 -DCHANNEL' '... by the first who waits' -DCOLLAPSE
+	job safety attach '-DN=2 -DC=3 -DCHANNEL' '... by the first who waits' -DCOLLAPSE
 	job liveness attach '-DN=3 -DC=1' '' trips closes
 fi
 
