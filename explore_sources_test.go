@@ -284,6 +284,24 @@ func sources() (programs []program) {
 				s.causes = append(s.causes, cause)
 			}
 		})
+	}}, program{"timeout in a Multiplex, Deadline vs Close", func(r *explore.Run) {
+		m := explored(r, "m", Multiplex(BreakByTimeout(far), New()))
+		r.Go(func() {
+			r.Label("Deadline")
+			if _, ok := m.Deadline(); !ok {
+				r.Failf("promise 14: there is no deadline")
+			}
+		})
+		r.Go(func() { m.do([]op{"Close"}) })
+	}}, program{"context in a Multiplex, Value vs Close", func(r *explore.Run) {
+		m := explored(r, "m", Multiplex(BreakByContext(context.WithValue(context.Background(), far, far), nil), New()))
+		r.Go(func() {
+			r.Label("Value")
+			if ToContext(m.Breaker).Value(far) != far {
+				r.Failf("promise 13: the value is gone")
+			}
+		})
+		r.Go(func() { m.do([]op{"Close"}) })
 	}}, program{"timeout in a Multiplex, fires vs made", func(r *explore.Run) {
 		s, fire := timerSubject(r, BreakByTimeout(far))
 		s.trips++ // the Multiplex may close it

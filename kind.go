@@ -107,7 +107,11 @@ func (b *Breaker) deadline() (earliest time.Time, ok bool) {
 			at, found = contextOf(b).ctx.Deadline()
 		case kindNode, kindView:
 			for l := nodeOf(b).first; l != nil; l = l.next() {
-				if atomic.Reads(&l.source); !l.keep || l.source.state.Load()&flagTimed == 0 {
+				if !l.keep {
+					continue
+				}
+				atomic.Reads(&l.source)
+				if l.source.state.Load()&flagTimed == 0 {
 					continue
 				}
 				inner := l.source
@@ -141,7 +145,11 @@ func (b *Breaker) value(key any) any {
 		case kindNode, kindView:
 			last := (*Breaker)(nil)
 			for l := nodeOf(b).first; l != nil; l = l.next() {
-				if atomic.Reads(&l.source); !l.keep || l.source.state.Load()&flagValues == 0 {
+				if !l.keep {
+					continue
+				}
+				atomic.Reads(&l.source)
+				if l.source.state.Load()&flagValues == 0 {
 					continue
 				}
 				if last != nil {

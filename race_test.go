@@ -182,6 +182,7 @@ func (m *match) run(players int) (overlaps int) {
 				if asking { // it has ended the test: so it is over for the others, too
 					size = 0
 					pass()
+					wait.Wait()
 				}
 			}()
 		}
@@ -669,7 +670,7 @@ func TestPairs(t *testing.T) {
 }
 
 func testPair(t *testing.T, one, two operation) (overlaps int) {
-	// batch is so many trials that preparing and judging them, which the players do side by side, takes most of the time.
+	// batch is how many trials are prepared and judged together: enough for the gates around that to take little of the time.
 	const batch = 64
 	var (
 		operations = [2]operation{one, two}

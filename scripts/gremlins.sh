@@ -3,7 +3,7 @@
 # slowest. What lives is to be tried again with all of them and the explorer; RELIABILITY.md says what came of that. What gremlins calls
 # not covered is a case of a switch, of which coverage knows the body only.
 #
-#   scripts/gremlins.sh            all files, about half an hour
+#   scripts/gremlins.sh            all files
 #   scripts/gremlins.sh FILE...    some
 set -euo pipefail
 cd "$(dirname "$0")/.."

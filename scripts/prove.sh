@@ -50,7 +50,7 @@ fuzzed() { sed -n 's/^fuzz: elapsed: .*, execs: \([0-9]*\) .*/\1/p' "$1" | awk '
 headers() {
   local target
   for target in FuzzXTimeout FuzzGRPCTimeout FuzzConnectTimeout FuzzFormat FuzzHandler; do
-    "$@" go test -run '^$' -fuzz "^$target\$" -fuzztime 48s -parallel 1 ./breakerhttp || return
+    go test -run '^$' -fuzz "^$target\$" -fuzztime 48s -parallel 1 ./breakerhttp || return
   done
 }
 verify() { (cd internal/verify && "$@"); }

@@ -2,7 +2,7 @@
 # Checks the models of this directory with Spin: every property must hold, every seeded error must be found.
 #
 #   spec/check.sh          what every change runs, about a minute
-#   spec/check.sh full     larger models, about a quarter of an hour two at a time; searched on a machine with 24 GB of memory
+#   spec/check.sh full     larger models, half an hour with SPIN_JOBS=1, on a machine with 24 GB of memory
 #
 # Needs gcc, and Spin, which it installs where there is apt-get. Everything happens in a directory that is removed at the end.
 set -euo pipefail

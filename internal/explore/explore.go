@@ -58,8 +58,7 @@ type Run struct {
 	lead    []byte // what is left of it
 
 	plains  []plain
-	settled int  // so many of them have been looked at
-	plainly bool // without reduction: there have been some, so clocks are needed
+	settled int // so many of them have been looked at
 
 	failure string
 	atEnd   []func()
@@ -96,10 +95,6 @@ func Explore(program func(*Run), o Options) (result Result) {
 	defer r.stop()
 	for number := 1; ; number++ {
 		r.once()
-		if o.Every && !r.plainly && len(r.plains) > 0 {
-			r.plainly = true
-			r.once() // the same again, with clocks
-		}
 		result.Steps = max(result.Steps, r.depth)
 		result.Threads = max(result.Threads, r.started)
 		if r.failure != "" {

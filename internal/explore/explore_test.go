@@ -174,11 +174,8 @@ func TestReduced(t *testing.T) {
 // outcome that some schedule has must come with the reduction, too.
 func TestReducedFindsAll(t *testing.T) {
 	programs := 1000
-	switch {
-	case testing.Short():
+	if testing.Short() {
 		programs = 50
-	case raceEnabled: // threads are coroutines: it sees nothing new in the later ones, and takes ten times as long
-		programs = 200
 	}
 	every, reduced := 0, 0
 	for seed := range programs {

@@ -20,8 +20,7 @@ func (e *event) conflict(f *event, kind Kind) bool {
 func (r *Run) settle(n int) {
 	e := &r.events[n]
 	t := r.threads[e.thread]
-	tracked := r.tracks(n)
-	if tracked {
+	if n >= r.fresh && !r.asleep {
 		e.clock = r.order(e, n, &t.clock)
 	}
 	t.clock = e.clock
@@ -31,20 +30,11 @@ func (r *Run) settle(n int) {
 	if r.traced {
 		r.traceEvent(e, r.labels[n])
 	}
-	if tracked {
+	if n >= r.fresh && !r.asleep {
 		r.settlePlains(&e.clock)
 	} else {
 		r.settled = len(r.plains)
 	}
-}
-
-// tracks reports whether the clock of event n is to be found. Without reduction, only plain accesses need it, and so most programs
-// don't.
-func (r *Run) tracks(n int) bool {
-	if r.replay == nil && r.options.Every {
-		return r.plainly
-	}
-	return n >= r.fresh && !r.asleep
 }
 
 // settleBlocked does that for the threads that aren't enabled when the search goes no further: they might have been, had they

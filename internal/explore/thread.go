@@ -75,8 +75,8 @@ func (r *Run) Go(body func()) { r.start(body) }
 func (r *Run) Daemon(body func()) { r.start(body).daemon = true }
 
 func (r *Run) start(body func()) *thread {
-	if r.phase == starting || r.phase == running {
-		// A step of its own, so that what the thread did before is known to be before what the new one does.
+	if len(r.plains) > r.settled {
+		// The step under way has plain accesses: it ends here, so that they are known to be before what the new thread does.
 		r.step(access{})
 	}
 	if r.started == maxThreads {
