@@ -17,3 +17,9 @@ func Slots(br Interface) (all, taken int) {
 		}
 	}
 }
+
+// Span returns how many blocks of a breaker's directory new registrations go to.
+func Span(br Interface) int { return int(unwrap(br).registry.base.Load().directory.Load().span.Load()) }
+
+// MinSpan returns how many that is at the least, on this machine.
+func MinSpan() int { return int(minSpan) }

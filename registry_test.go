@@ -588,6 +588,38 @@ func TestRegistry_MemoryAfterBurstButForAFew(t *testing.T) {
 	br.Close()
 }
 
+// promise 17: whoever comes after half of a burst has gone, or all of it in some places, finds the room that was made for the whole: to
+// halve and double it by turns costs more than to keep it. When next to none is left it is given back, down to the least.
+func TestRegistry_KeepsItsRoomWhileItIsUsed(t *testing.T) {
+	n := 4_000 * breaker.MinSpan()
+	br := breaker.New()
+	stops := make([]func() bool, n)
+	for i := range stops {
+		stops[i] = br.OnTrip(func() {})
+	}
+	peak := breaker.Span(br)
+	require.Greater(t, peak, 8*breaker.MinSpan())
+	stop := func(i int) {
+		if stops[i] != nil {
+			require.True(t, stops[i]())
+			stops[i] = nil
+		}
+	}
+	for i := range n / 10 {
+		stop(i)
+	}
+	assert.Equal(t, peak, breaker.Span(br), "all have gone that came next to each other, in a tenth of it")
+	for i := 0; i < n; i += 2 {
+		stop(i)
+	}
+	assert.Equal(t, peak, breaker.Span(br), "every second has gone, everywhere")
+	for i := range n {
+		stop(i)
+	}
+	assert.Equal(t, breaker.MinSpan(), breaker.Span(br))
+	br.Close()
+}
+
 // promise 17: the same for breakers that watch a parent and close, and never all at the same time.
 func TestRegistry_MemoryAfterChurn(t *testing.T) {
 	n := scaled(500_000)
