@@ -25,16 +25,11 @@ func (b *Breaker) watch() {
 		return
 	}
 	b.poll() // what has ended before shall not trip the breaker later (promise 9)
-	for {
-		s := b.state.Load()
-		if s&(phase|flagPoll|flagPollOnly) != flagPoll {
-			return
-		}
-		if !b.state.CompareAndSwap(s, s&^flagPoll|flagBusy) {
-			continue
-		}
+	// The swap fails only if the breaker has tripped meanwhile, or somebody else watches the source: as long as nobody waits, nothing
+	// else changes the word.
+	s := b.state.Load()
+	if s&(phase|flagPoll|flagPollOnly) == flagPoll && b.state.CompareAndSwap(s, s&^flagPoll|flagBusy) {
 		b.attach()
-		return
 	}
 }
 

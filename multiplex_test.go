@@ -2,10 +2,12 @@ package breaker_test
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 	"weak"
 
@@ -706,14 +708,23 @@ func TestMultiplex_TrippedDuringConstruction(t *testing.T) {
 
 // promise 14 in short: a Multiplex is as timed as its children, also after the trip.
 func TestMultiplex_KeepsTheEarliestDeadline(t *testing.T) {
-	early, late := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
-	br := breaker.Multiplex(breaker.BreakByDeadline(late), breaker.New(), breaker.Multiplex(breaker.BreakByDeadline(early)))
-	for range 2 {
-		at, ok := br.Deadline()
-		assert.True(t, ok)
-		assert.True(t, at.Equal(early))
-		br.Close()
+	check := func(t *testing.T) {
+		early, late := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+		br := breaker.Multiplex(
+			breaker.BreakBySignal(os.Interrupt), // in a bubble it is looked at, too, and has none
+			breaker.BreakByDeadline(late),
+			breaker.New(),
+			breaker.Multiplex(breaker.BreakByDeadline(early)),
+		)
+		for range 2 {
+			at, ok := br.Deadline()
+			assert.True(t, ok)
+			assert.True(t, at.Equal(early))
+			br.Close()
+		}
 	}
+	t.Run("outside of bubbles", check)
+	t.Run("in a bubble", func(t *testing.T) { synctest.Test(t, check) })
 }
 
 // watched is a context that says when it is asked.
