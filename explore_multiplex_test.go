@@ -43,6 +43,7 @@ func (f *family) join() *subject {
 		all = append(all, s.Breaker)
 	}
 	f.parent = explored(f.r, f.name+"m", Multiplex(all...))
+	f.parent.owns = f.owned
 	return f.parent
 }
 

@@ -162,7 +162,7 @@ const far = 10 * time.Hour
 
 // channelSubject returns a breaker over a channel that nobody watches, and what closes the channel, or sends on it.
 func channelSubject(r *explore.Run, send bool) (s *subject, end func()) {
-	signal := make(chan struct{}, 1)
+	signal := make(chan struct{}, 2)
 	b := BreakByChannel(signal)
 	s = explored(r, "b", b)
 	over := false
@@ -173,6 +173,9 @@ func channelSubject(r *explore.Run, send bool) (s *subject, end func()) {
 		if s.Err() != nil && s.trips == 0 && s.Cause() != errChannel {
 			r.Failf("promise 4: Cause is %v", s.Cause())
 		}
+		if over && send && len(signal) == 0 {
+			r.Failf("promise 2: both values were taken")
+		}
 	})
 	return s, func() {
 		r.Label("end of the channel")
@@ -180,6 +183,7 @@ func channelSubject(r *explore.Run, send bool) (s *subject, end func()) {
 		touch(&b.state)
 		over = true
 		if send {
+			signal <- struct{}{}
 			signal <- struct{}{}
 		} else {
 			close(signal)

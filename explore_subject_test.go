@@ -24,6 +24,8 @@ type subject struct {
 	probes   []*probe
 	// shared is a callback registered in the setup.
 	shared *probe
+	// owns are those that trip with it.
+	owns []*subject
 }
 
 // probe is a callback and what came of it.
@@ -63,6 +65,11 @@ func (s *subject) trip(cause error) {
 		s.wins = append(s.wins, cause)
 		if s.state.Load()&(flagBusy|flagLeft) == 0 && s.State() != Closed {
 			s.r.Failf("promise 10: the winner returned, and the state is %v", s.State())
+		}
+		for _, child := range s.owns {
+			if child.Err() == nil {
+				s.r.Failf("promise 3: the winner returned, and Err of what it owns is nil")
+			}
 		}
 	}
 }

@@ -55,7 +55,6 @@ func TestANilSignal(t *testing.T) {
 	require.Zero(t, goroutinesOf(library))
 }
 
-// A signal that can't be caught is accepted and never arrives.
 // unhashable is a signal that nothing can be found by.
 type unhashable []int
 
@@ -70,6 +69,24 @@ func TestAnIncomparableSignal(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
+// ofOnesOwn is a signal that is none of the system's.
+type ofOnesOwn int
+
+func (ofOnesOwn) String() string { return "of one's own" }
+func (ofOnesOwn) Signal()        {}
+
+// A signal that the system doesn't know is accepted, as os/signal accepts it, and never arrives.
+func TestASignalOfAnotherType(t *testing.T) {
+	// promise 12
+	requireGoroutines(t, 0)
+	br := breaker.BreakBySignal(ofOnesOwn(1), os.Interrupt)
+	requireOpen(t, br)
+	br.Close()
+	require.Equal(t, breaker.ErrClosed, br.Cause())
+	requireGoroutines(t, 0)
+}
+
+// A signal that can't be caught is accepted and never arrives.
 func TestASignalThatCannotBeCaught(t *testing.T) {
 	// promise 12
 	requireGoroutines(t, 0)
