@@ -2,7 +2,7 @@
 # Shows that the tests can fail: applies each patch of testdata/mutants, which breaks one thing, to a copy of the working tree,
 # and runs the tests of the root package on that, then the explorer. Says what killed each mutant, and fails if one survives.
 #
-#   scripts/mutants.sh            all of them, two at a time, some minutes
+#   scripts/mutants.sh            all of them, two at a time, about ten minutes
 #   scripts/mutants.sh NAME...    some
 set -euo pipefail
 cd "$(dirname "$0")/.."

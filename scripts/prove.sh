@@ -73,13 +73,13 @@ else
     layer 'bugs seeded for the explorer' last scripts/seeded.sh
     layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
     layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
-    layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
     layer 'fuzzing: headers, requests' fuzzed headers
   ) &
   (
     lane=2
     export GOFLAGS=-p=1
     layer 'models' last env SPIN_JOBS=1 spec/check.sh full
+    layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
     layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
     layer 'one CPU' packages go test -count=1 -cpu 1 ./...
     layer '32 bits' packages env GOARCH=386 go test -count=1 ./...

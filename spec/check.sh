@@ -2,7 +2,7 @@
 # Checks the models of this directory with Spin: every property must hold, every seeded error must be found.
 #
 #   spec/check.sh          what every change runs, about a minute
-#   spec/check.sh full     larger models, half an hour with SPIN_JOBS=1, on a machine with 24 GB of memory
+#   spec/check.sh full     larger models, on a machine with 24 GB of memory
 #
 # Needs gcc, and Spin, which it installs where there is apt-get. Everything happens in a directory that is removed at the end.
 set -euo pipefail
@@ -160,8 +160,8 @@ else
 	job safety directory '-DS=2 -DROUNDS=2' '... with room for all' -DCOLLAPSE
 	job liveness directory '-DS=3 -DTRIP=0 -DEAGER=1' -f ends
 	job safety attach '-DN=3 -DC=2' 'promises 10 12; released once' -DCOLLAPSE
-	job safety attach '-DN=3 -DC=1 -DV=2' '... with two arrivals' -DCOLLAPSE
-	job safety attach '-DN=2 -DL=2 -DC=2' '... with two links' -DCOLLAPSE
+	job safety attach '-DN=2 -DC=2 -DV=2' '... with two arrivals' -DCOLLAPSE
+	job safety attach '-DN=2 -DL=2 -DC=1' '... with two links' -DCOLLAPSE
 	job safety attach '-DN=2 -DC=3 -DCHANNEL' '... by the first who waits' -DCOLLAPSE
 	job liveness attach '-DN=3 -DC=1' '' trips closes
 fi
