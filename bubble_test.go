@@ -23,14 +23,14 @@ import (
 // or the bubble never ends.
 
 // again returns the command that starts the test binary in a process of its own, with that added to the environment. It is
-// killed when the patience is over.
+// killed when the patience is over, and ends by itself if the calling process doesn't live to do that.
 func again(t *testing.T, variable string) *exec.Cmd {
 	t.Helper()
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, binary)
+	cmd := exec.CommandContext(ctx, binary, "-test.timeout="+(2*patience).String())
 	// The race detector sleeps a second at the end of a process, by default.
 	cmd.Env = append(os.Environ(), variable, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=10")
 	return cmd
