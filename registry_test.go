@@ -588,8 +588,8 @@ func TestRegistry_MemoryAfterBurstButForAFew(t *testing.T) {
 	br.Close()
 }
 
-// promise 17: whoever comes after half of a burst has gone, or all of it in some places, finds the room that was made for the whole: to
-// halve and double it by turns costs more than to keep it. When next to none is left it is given back, down to the least.
+// promise 17: when half of a burst has gone, or all of it in some places, whoever comes finds the room that was made for the whole, instead
+// of having it made again. When next to none is left it is given back, down to the least.
 func TestRegistry_KeepsItsRoomWhileItIsUsed(t *testing.T) {
 	n := 4_000 * breaker.MinSpan()
 	br := breaker.New()
