@@ -275,8 +275,9 @@ func TestOnTrip_AnyNumber(t *testing.T) {
 				left, stopped := n, make([]bool, n)
 				for _, i := range rand.Perm(n) {
 					if part > 0 && i%part == 0 {
-						stopped[i] = stops[i]()
-						require.True(t, stopped[i])
+						if stopped[i] = stops[i](); !stopped[i] {
+							require.FailNow(t, "not stopped", "callback %d", i)
+						}
 						left--
 					}
 				}
@@ -284,12 +285,9 @@ func TestOnTrip_AnyNumber(t *testing.T) {
 				br.Trip(errA)
 				assertClosed(t, br, errA)
 				for i := range n {
-					if stopped[i] {
-						require.Zero(t, runs[i])
-					} else {
-						require.Equal(t, 1, runs[i])
+					if ran := runs[i] == 1; ran == stopped[i] || runs[i] > 1 || stops[i]() {
+						require.FailNow(t, "it ran and was stopped, neither, or twice", "callback %d ran %d times", i, runs[i])
 					}
-					require.False(t, stops[i]())
 				}
 			})
 		}

@@ -515,10 +515,10 @@ func TestTree_IsTrippedWithoutRecursion(t *testing.T) {
 			root.Trip(errA)
 			assert.Less(t, deepest, fewFrames)
 			assert.Equal(t, len(all)-1, calls)
-			for _, br := range all {
-				require.Equal(t, breaker.Closed, br.State())
-				require.Equal(t, errA, br.Cause())
-				require.Zero(t, registrations(br))
+			for i, br := range all {
+				if br.State() != breaker.Closed || br.Cause() != errA || registrations(br) != 0 {
+					require.FailNow(t, "not closed, or something remains registered", "number %d, with the cause %v", i, br.Cause())
+				}
 			}
 		})
 	}
@@ -558,11 +558,14 @@ func TestMultiplex_OfSeventyThousand(t *testing.T) {
 			assert.Equal(t, n-watched, calls)
 			for i, child := range children {
 				if i%7 == 1 {
-					require.NoError(t, child.Err())
-					require.Equal(t, 1, registrations(child), "its callback, and nothing else")
+					if child.Err() != nil || registrations(child) != 1 {
+						require.FailNow(t, "not open, or more than its callback is registered", "child %d", i)
+					}
 					child.Close()
 				}
-				require.Equal(t, breaker.Closed, child.State())
+				if child.State() != breaker.Closed {
+					require.FailNow(t, "not closed", "child %d", i)
+				}
 			}
 			assert.Equal(t, n, calls)
 		})
