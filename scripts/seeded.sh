@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shows that the explorer finds bugs: applies each patch of testdata/seeded, which puts one in, to a copy of the working
-# tree, and explores that. Says on which schedule the bug was found, and fails if one isn't.
+# tree, and explores that. Says on which schedule the bug was found, and fails if one isn't. A patch may name the group of
+# programs that finds it, which saves going through those before.
 #
 #   scripts/seeded.sh            all of them
 #   scripts/seeded.sh NAME...    some
@@ -28,6 +29,7 @@ missed=0
 for patch in "${patches[@]}"; do
   name=$(basename "$patch" .patch)
   expected=$(sed -n 's/^Found as: //p' "$patch")
+  group=$(sed -n 's/^Found in: //p' "$patch")
   cp -r "$temp/clean" "$temp/$name"
   cd "$temp/$name"
   if ! git apply "$patch" 2>log; then
@@ -35,7 +37,7 @@ for patch in "${patches[@]}"; do
     missed=$((missed + 1))
     continue
   fi
-  go test -count=1 -tags breaker_explore -run '^TestExplore$' -failfast -v . >log 2>&1 || true
+  BREAKER_SCHEDULES=1 go test -count=1 -tags breaker_explore -run "^TestExplore$/^$group" -failfast -v . >log 2>&1 || true
   violation=$(grep -m 1 -o 'violation on schedule number .*' log || true)
   program=$(grep -m 1 -o -- '--- FAIL: TestExplore/[^/]*/.*' log | sed -E 's/^--- FAIL: TestExplore.//; s/ \([0-9.]+s\)$//' || true)
   if [ -z "$violation" ]; then
