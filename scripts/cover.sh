@@ -2,14 +2,21 @@
 # Says which statements of the root package no test reaches: neither those of the package and of breakerprof, nor the explorer, which
 # brings about what a race would need luck for. Fails if there is one that could be reached: what is left are panics that say that
 # the package has a bug, and what only another Go release or another machine can run.
+#
+#   scripts/cover.sh              runs all that it needs
+#   scripts/cover.sh PROFILE      has the coverage profile of a run of the explorer
 set -euo pipefail
 cd "$(dirname "$0")/.."
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 
 go test -count=1 -coverpkg . -coverprofile "$temp/tests" . ./breakerprof >/dev/null
-BREAKER_SCHEDULES=1 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$temp/explorer" \
-  -run 'Explore/(hub|pairs|multiplex|sources|channels|views|directory)|FuzzExplore' . >/dev/null
+explorer=${1:-}
+if [ -z "$explorer" ]; then
+  explorer=$temp/explorer
+  BREAKER_SCHEDULES=1 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$explorer" \
+    -run 'Explore/(hub|pairs|multiplex|sources|channels|views|directory)|FuzzExplore' . >/dev/null
+fi
 
 # Of the programs of three threads, those that reach what two can't. The number is shared among all of that group, run or not: so each of
 # these has some 300,000.
@@ -17,7 +24,7 @@ BREAKER_SCHEDULES=1000000000 go test -count=1 -tags breaker_explore -coverpkg . 
   -run 'Explore/triples/directory:_[a-z]+_vs_shrink_vs_Close' . >/dev/null
 
 # A line of a profile: file:from,to statements times.
-cat "$temp/tests" "$temp/explorer" "$temp/triples" | awk '
+cat "$temp/tests" "$explorer" "$temp/triples" | awk '
   /^mode:/ || /_explore\.go:/ || $2 == 0 {next}
   {size[$1] = $2; if ($3 > 0) reached[$1] = 1}
   END {

@@ -55,46 +55,60 @@ headers() {
 }
 verify() { (cd internal/verify && "$@"); }
 
+# What keeps one processor busy runs in two lanes, beside each other; then, alone, what runs on both.
 if [ "$mode" = quick ]; then
-  layer 'contract, examples, fake time' passed go test -count=1 -v ./...
-  layer 'statements reached' last scripts/cover.sh
-  layer 'barriered races, 1, 2 and 4 CPUs' passed env BREAKER_TRIALS=20000 go test -count=1 -v -cpu 1,2,4 -run 'Pairs' .
-  layer 'race detector, 1, 2 and 4 CPUs' packages go test -count=1 -race -cpu 1,2,4 -shuffle=on ./...
-  layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 10m .
-  layer 'models' last spec/check.sh
-  layer 'random programs, histories, std' passed verify go test -count=1 -v ./...
-  layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
-else
-  # First what keeps one processor busy, in two lanes.
   (
     lane=1
     export GOFLAGS=-p=1
-    layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -run Explore -v -timeout 30m .
+    layer 'explorer' explored go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$logs/explorer" \
+      -run Explore -v -timeout 10m .
+    layer 'statements reached' last scripts/cover.sh "$logs/explorer"
+    layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
+  ) &
+  (
+    lane=2
+    export GOFLAGS=-p=1
+    layer 'models' last env SPIN_JOBS=1 spec/check.sh
+    layer 'barriered races, 1 CPU' passed env BREAKER_TRIALS=20000 go test -count=1 -v -cpu 1 -run 'Pairs' .
+    layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on ./...
+  ) &
+  wait
+  lane=3
+  layer 'contract, examples, fake time' passed go test -count=1 -v ./...
+  layer 'random programs, histories, std' passed verify go test -count=1 -v ./...
+  layer 'barriered races, 2 and 4 CPUs' passed env BREAKER_TRIALS=20000 go test -count=1 -v -cpu 2,4 -run 'Pairs' .
+  layer 'race detector, 2 and 4 CPUs' packages go test -count=1 -race -cpu 2,4 -shuffle=on ./...
+else
+  (
+    lane=1
+    export GOFLAGS=-p=1
+    layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$logs/explorer" \
+      -run Explore -v -timeout 30m .
+    layer 'statements reached' last scripts/cover.sh "$logs/explorer"
     layer 'bugs seeded for the explorer' last scripts/seeded.sh
     layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
+    layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
     layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
     layer 'fuzzing: headers, requests' fuzzed headers
+    layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
+    layer 'one CPU' packages go test -count=1 -cpu 1 ./...
   ) &
   (
     lane=2
     export GOFLAGS=-p=1
     layer 'models' last env SPIN_JOBS=1 spec/check.sh full
     layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
-    layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
-    layer 'one CPU' packages go test -count=1 -cpu 1 ./...
-    layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
+    layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on ./...
   ) &
   wait
-  # Then, alone, what runs on both.
   lane=3
   layer 'contract, examples, fake time' passed go test -count=1 -v ./...
-  layer 'statements reached' last scripts/cover.sh
   layer 'mutants' last scripts/mutants.sh
   layer 'std demands, real programs' passed verify go test -count=1 -v ./...
   layer 'soak' logged env BREAKER_SOAK=100 go test -count=1 -v -run 'Soak|Ledger|FallThrough' -timeout 30m .
   layer 'barriered races' passed env BREAKER_TRIALS=1000000 go test -count=1 -v -run 'Pairs' -timeout 30m .
   layer 'barriered races, race detector' passed env BREAKER_TRIALS=100000 go test -count=1 -race -v -run 'Pairs' -timeout 30m .
-  layer 'race detector, 1, 2 and 4 CPUs' packages go test -count=1 -race -cpu 1,2,4 -shuffle=on ./...
+  layer 'race detector, 2 and 4 CPUs' packages go test -count=1 -race -cpu 2,4 -shuffle=on ./...
   layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
   layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
 fi
