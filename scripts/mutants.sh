@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Shows that the tests can fail: applies each patch of testdata/mutants, which breaks one thing, to a copy of the working tree,
-# and runs the tests of the root package on that, then the explorer. Says what killed each mutant, and fails if one survives.
+# and runs the tests of the root package on that, then the explorer. A patch may name the test that has killed it, which is then
+# tried before all others. Says what killed each mutant, and fails if one survives.
 #
-#   scripts/mutants.sh            all of them, two at a time, about ten minutes
+#   scripts/mutants.sh            all of them, two at a time
 #   scripts/mutants.sh NAME...    some
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,27 +26,42 @@ fi
 # tests TIMEOUT FLAGS...: those of the root package. A complaint of vet's would not be a test that failed.
 tests() { go test -vet=off -count=1 -failfast -timeout "$1" "${@:2}" . >log 2>&1; }
 
+# explorer TIMEOUT FLAGS...: the explorer.
+explorer() { go test -count=1 -tags breaker_explore -failfast -timeout "$1" "${@:2}" . >log 2>&1; }
+
+# known TEST: the one that killed it before
+known() {
+  case $1 in
+  TestExplore/*) BREAKER_SCHEDULES=1 explorer 30s -run "^${1/\//\$/^}" ;;
+  *) tests 15s -run "^$1\$" ;;
+  esac
+}
+
 # Most mutants are killed by the others of the tests, and soon.
 slow='Pairs|Soak|Memory|Million|Chain|FanOut|Tree|Churn|FallThrough|NoGoroutine|Inlining|Vet|LosersReturn|ReturnsWith|Spinning'
 
 # try PATCH: prints a line that says what killed the mutant, or that nothing did
 try() {
-  local name begun=$SECONDS by=
+  local name killer begun=$SECONDS by=
   name=$(basename "$1" .patch)
+  killer=$(sed -n 's/^Killed by: //p' "$1")
   cp -r "$temp/clean" "$temp/$name"
   cd "$temp/$name"
   if ! git apply "$1"; then
     by='DOES NOT APPLY'
   elif ! go build . >log 2>&1; then
     by='DOES NOT COMPILE'
+  elif [ -n "$killer" ] && ! known "$killer"; then
+    by=$killer
   elif ! tests 30s -skip "$slow" || ! tests 120s -run "$slow"; then
     by="tests: $(grep -m 1 -oE '^--- FAIL: [^ ]+|^(panic|fatal error): .*' log | sed 's/^--- FAIL: //' || true)"
     [ "$by" != 'tests: ' ] || by='tests: the process died'
-  elif ! go test -count=1 -tags breaker_explore -run Explore -failfast -timeout 300s . >log 2>&1; then
+  elif ! explorer 300s -run Explore; then
     by="explorer: $(grep -m 1 -oE 'violation on schedule .*|^panic: .*|Fuzz[^ ]*' log | cut -c1-90 || true)"
   fi
+  ! grep -q 'build failed' log || by='ITS TESTS DO NOT COMPILE'
   case $by in
-  tests:* | explorer:*) printf '%-28s killed, %3ds, %s\n' "$name" $((SECONDS - begun)) "$by" ;;
+  Test* | tests:* | explorer:*) printf '%-28s killed, %3ds, %s\n' "$name" $((SECONDS - begun)) "$by" ;;
   *)
     printf '%-28s %s\n' "$name" "${by:-SURVIVED}"
     head -5 log
