@@ -59,7 +59,7 @@ try() {
   elif ! explorer 300s -run Explore; then
     by="explorer: $(grep -m 1 -oE 'violation on schedule .*|^panic: .*|Fuzz[^ ]*' log | cut -c1-90 || true)"
   fi
-  ! grep -q 'build failed' log || by='ITS TESTS DO NOT COMPILE'
+  ! grep -qs 'build failed' log || by='ITS TESTS DO NOT COMPILE'
   case $by in
   Test* | tests:* | explorer:*) printf '%-28s killed, %3ds, %s\n' "$name" $((SECONDS - begun)) "$by" ;;
   *)
