@@ -91,7 +91,6 @@ else
     layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
     layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
     layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
-    layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on ./...
   ) &
   (
     lane=2
@@ -100,6 +99,9 @@ else
     layer 'fuzzing: headers, requests' fuzzed headers
     layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
     layer 'one CPU' packages go test -count=1 -cpu 1 ./...
+    layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on ./...
+    layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
+    layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
   ) &
   wait
   lane=3
@@ -110,8 +112,6 @@ else
   layer 'barriered races' passed env BREAKER_TRIALS=1000000 go test -count=1 -v -run 'Pairs' -timeout 30m .
   layer 'barriered races, race detector' passed env BREAKER_TRIALS=100000 go test -count=1 -race -v -run 'Pairs' -timeout 30m .
   layer 'race detector, 2 and 4 CPUs' packages go test -count=1 -race -cpu 2,4 -shuffle=on ./...
-  layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
-  layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
 fi
 
 printf '\n'
