@@ -32,6 +32,7 @@ explorer() { go test -count=1 -tags breaker_explore -failfast -timeout "$1" "${@
 # known TEST: the one that killed it before
 known() {
   case $1 in
+  # So few schedules leave each program of three threads a thousand.
   TestExplore/*) BREAKER_SCHEDULES=1 explorer 30s -run "^${1/\//\$/^}" ;;
   *) tests 15s -run "^$1\$" ;;
   esac

@@ -83,7 +83,7 @@ trail() {
 }
 
 # safety MODEL SWITCHES WHAT [CFLAGS [PANFLAGS]]: all assertions, and that nobody is left waiting. States aren't
-# compressed, which takes longer than memory is worth here.
+# compressed: that takes longer, and there is memory enough.
 safety() {
 	local dir="$tmp/$BASHPID" search=whole
 	case "${4:-}" in *BITSTATE*) search=part ;; esac
