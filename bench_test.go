@@ -160,6 +160,129 @@ func (f *floor) timeoutAndDone() {
 	f.timer.Stop()
 }
 
+// P3, P4 and P7 by one object, and P15: see the jobs of the same number.
+
+func BenchmarkP03RequestWithin(b *testing.B) {
+	b.Run("impl=breaker", func(b *testing.B) {
+		b.ReportAllocs()
+		server := breaker.New()
+		defer server.Close()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				br := breaker.Within(context.Background(), hour, server)
+				br.Done()
+				br.Close()
+			}
+		})
+	})
+	b.Run("impl=context", func(b *testing.B) {
+		b.ReportAllocs()
+		server, stop := context.WithCancel(context.Background())
+		defer stop()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				ctx, cancel := context.WithTimeout(server, hour)
+				ctx.Done()
+				cancel()
+			}
+		})
+	})
+}
+
+func BenchmarkP04MergeWithin(b *testing.B) {
+	b.Run("impl=breaker", func(b *testing.B) {
+		b.ReportAllocs()
+		process := breaker.New()
+		defer process.Close()
+		b.RunParallel(func(pb *testing.PB) {
+			request, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			for pb.Next() {
+				br := breaker.Within(request, hour, process)
+				br.Done()
+				br.Close()
+			}
+		})
+	})
+	b.Run("impl=context", func(b *testing.B) {
+		b.ReportAllocs()
+		process, stop := context.WithCancel(context.Background())
+		defer stop()
+		b.RunParallel(func(pb *testing.PB) {
+			request, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			for pb.Next() {
+				ctx, cancel := context.WithTimeout(request, hour)
+				stop := context.AfterFunc(process, cancel)
+				ctx.Done()
+				stop()
+				cancel()
+			}
+		})
+	})
+}
+
+func BenchmarkP07HandlerWithin(b *testing.B) {
+	b.Run("impl=breaker", func(b *testing.B) {
+		b.ReportAllocs()
+		process := breaker.BreakBySignal(os.Interrupt)
+		defer process.Close()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				br := breaker.Within(context.Background(), hour, process)
+				br.Done()
+				br.Close()
+			}
+		})
+	})
+	b.Run("impl=context", func(b *testing.B) {
+		b.ReportAllocs()
+		_, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		defer stop()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				caught, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+				ctx, cancel := context.WithTimeout(caught, hour)
+				ctx.Done()
+				cancel()
+				stop()
+			}
+		})
+	})
+}
+
+// P15: a timeout that moves, beside moving a timer, and cancelling and deriving anew.
+func BenchmarkP15Touch(b *testing.B) {
+	b.Run("impl=breaker", func(b *testing.B) {
+		br := breaker.BreakByIdle(hour)
+		defer br.Close()
+		for b.Loop() {
+			br.Touch()
+		}
+	})
+	b.Run("impl=timer", func(b *testing.B) {
+		timer := time.AfterFunc(hour, func() {})
+		defer timer.Stop()
+		for b.Loop() {
+			timer.Reset(hour)
+		}
+	})
+	b.Run("impl=context", func(b *testing.B) {
+		_, cancel := context.WithTimeout(context.Background(), hour)
+		for b.Loop() {
+			cancel()
+			_, cancel = context.WithTimeout(context.Background(), hour)
+		}
+		cancel()
+	})
+	b.Run("impl=floor", func(b *testing.B) {
+		begin := time.Now()
+		for b.Loop() {
+			sinkDuration = time.Since(begin)
+		}
+	})
+}
+
 // P4: merge a request's context, a parent of the whole process and a timeout; Done, close.
 func BenchmarkP04Merge(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) {

@@ -1,8 +1,6 @@
 package breaker
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
@@ -21,8 +19,15 @@ type Interface interface {
 	Done() <-chan struct{}
 	// Err returns nil as long as Done is open, and a non-nil error that matches Interrupted afterwards.
 	Err() error
+	// Cause returns nil as long as Done is open, and then why the breaker tripped, which never changes.
+	Cause() error
+	// Deadline returns the earliest known moment at which the breaker will trip by itself, and whether there is one.
+	Deadline() (time.Time, bool)
+	// OnTrip registers f to be called once if the breaker trips. The function stop takes it back, and reports whether it did.
+	OnTrip(f func()) (stop func() bool)
 
-	breaker() *Breaker
+	// inside returns the breaker that this is, or embeds, and whether closing this may close it.
+	inside() (b *Breaker, closes bool)
 }
 
 // A Breaker carries one bit, interrupted or not, and the reason, from any source to any number of waiters.
@@ -42,13 +47,16 @@ type Breaker struct {
 	// cause is written by the winner, before it publishes; read by those who have seen the breaker settled or
 	// Done closed. Nil stands for ErrClosed, so that a plain close has nothing to write.
 	cause error
-	// registry holds the callbacks.
+	// registry holds the callbacks and the links of what listens.
 	registry registry
+	// source is what differs from kind to kind. Written by the constructor; nil in a zero value.
+	source source
 }
 
 // New returns an open breaker that only Trip and Close trip. It costs one allocation and no goroutine.
 func New() *Breaker {
 	b := new(Breaker)
+	b.source = b
 	if live.On() {
 		b.enlist()
 	}
@@ -60,17 +68,31 @@ func New() *Breaker {
 // When it returns, Done is closed, whoever closed it. If this call tripped the breaker, the callbacks have run,
 // too, and nothing is left of it: no timer, registration, signal handler or goroutine. (Only if another goroutine is just beginning
 // to wait for a breaker over a channel or a context, it is that one which releases the source.) It is idempotent.
-func (b *Breaker) Close() { b.trip(nil, 0) }
+func (b *Breaker) Close() { b.end() }
+
+func (b *Breaker) end() {
+	b.checkCopy()
+	if b.state.Load()&(phase|flagAsk) == flagAsk {
+		b.ask()
+	}
+	b.trip(nil, 0)
+}
 
 // Trip trips the breaker with the given cause and reports whether it did: true iff this call is the one that tripped it.
 //
 // Cause then returns the very error given, or Interrupted if it is nil. When Trip returns, Done is closed, whoever
 // closed it. If it returns true, the callbacks have run on the calling goroutine and everything is released.
 func (b *Breaker) Trip(cause error) bool {
+	b.checkCopy()
+	if b.state.Load()&(phase|flagAsk) == flagAsk {
+		b.ask()
+	}
 	if cause == nil {
 		cause = Interrupted
 	}
-	return b.trip(cause, expiredMark(cause))
+	won := false
+	b.withExpiry(cause, func(mark uint32) { won = b.trip(cause, mark) })
+	return won
 }
 
 // Done returns the channel that is closed when the breaker trips. It is never nil, and always the same.
@@ -78,30 +100,18 @@ func (b *Breaker) Trip(cause error) bool {
 // The first call makes the channel and, for a breaker over a channel or a context, asks the source and starts watching it, which
 // may take a lock. Every other call is one or two atomic loads.
 func (b *Breaker) Done() <-chan struct{} {
-	if b.state.Load()&(flagDone|flagPoll) == flagDone {
+	if b.state.Load()&(flagDone|flagLazy) == flagDone && b.isOriginal() {
 		return b.done.get()
 	}
+	b.checkCopy()
 	b.watch()
 	return b.handOut()
 }
 
-// Err returns nil as long as Done is open, and a non-nil error afterwards. It is one atomic load, never blocks and
-// never allocates. A breaker over a channel or a context on which nobody waits yet asks its source as well. If that has
-// ended, it trips the breaker on the calling goroutine, the cancel function of BreakByContext included.
-//
-// The error is Interrupted. Only that of a breaker by BreakByContext may be another one, which matches both Interrupted and
-// the error of the context: if the context tripped it, if its trip calls cancel, or if the context is one of ToContext.
-// For the reason, see Cause.
-func (b *Breaker) Err() error {
+// err is Err when the breaker isn't simply open, or is a zero value. It is apart so that Err is inlined.
+func (b *Breaker) err() error {
+	b.checkCopy()
 	s := b.state.Load()
-	if s&(phase|flagPoll) == open {
-		return nil
-	}
-	return b.err(s)
-}
-
-// err is Err when the breaker isn't simply open. It is apart so that Err is inlined.
-func (b *Breaker) err(s uint32) error {
 	if s&(settled|flagOwnErr) == settled {
 		return Interrupted
 	}
@@ -110,17 +120,17 @@ func (b *Breaker) err(s uint32) error {
 	case !ok:
 		return nil
 	case s&flagOwnErr != 0:
-		return b.ownErr(s)
+		return b.source.ownErr()
 	default:
 		return Interrupted
 	}
 }
 
-// observe reports whether the breaker has tripped, asking a source that isn't watched. It takes the word just
+// observe reports whether the breaker has tripped, asking a source that is to be asked. It takes the word just
 // loaded and returns the one it decided on.
 func (b *Breaker) observe(s uint32) (uint32, bool) {
 	if s&(phase|flagPoll) == flagPoll {
-		b.poll()
+		b.source.poll()
 		s = b.state.Load()
 	}
 	return s, b.hasTripped(s)
@@ -138,6 +148,7 @@ func (b *Breaker) observe(s uint32) (uint32, bool) {
 // A Multiplex has the cause of the breaker that tripped it. The errors made by this package match
 // Interrupted, and what ToContext(b).Err() returns, as well.
 func (b *Breaker) Cause() error {
+	b.checkCopy()
 	if _, ok := b.observe(b.state.Load()); !ok {
 		return nil
 	}
@@ -162,6 +173,7 @@ func (b *Breaker) reason() error {
 // State returns Open, Tripped or Closed. In the state Tripped Done may be about to be closed; to know whether work
 // has to stop, ask Err.
 func (b *Breaker) State() State {
+	b.checkCopy()
 	s, _ := b.observe(b.state.Load())
 	return stateOf(s)
 }
@@ -170,10 +182,11 @@ func (b *Breaker) State() State {
 // what it was when the breaker trips. A timeout's moment is kept on the monotonic clock: two results compare by
 // Equal, and one may differ from another in the wall clock's reading if that was set meanwhile.
 func (b *Breaker) Deadline() (time.Time, bool) {
+	b.checkCopy()
 	if b.state.Load()&flagTimed == 0 {
 		return time.Time{}, false
 	}
-	return b.deadline()
+	return b.earliest()
 }
 
 // OnTrip registers f to be called once if the breaker trips, and returns a function that takes it back.
@@ -198,23 +211,19 @@ func (b *Breaker) onTrip(f func()) handle {
 	if f == nil {
 		panic("breaker: OnTrip: the callback is nil")
 	}
-	c := &callback{f: f}
-	if !b.register(&c.registration) {
-		c.drop()
+	b.checkCopy()
+	r := &registration{f: f}
+	if !b.register(r) {
+		r.drop()
 		b.awaitDone() // promise 6: with Done already closed
 		f()
 	}
-	return handle{b, c}
+	return handle{b, r}
 }
-
-func (b *Breaker) breaker() *Breaker { return b }
 
 // trip is what every source and every owner ends in.
 func (b *Breaker) trip(cause error, mark uint32) bool {
-	if b.kind() == kindContext {
-		contextOf(b).poll() // it may have ended before, unnoticed (promise 5)
-	}
-	if !b.claim(mark|b.ownMark(), cause == nil) {
+	if !b.claim(mark, cause == nil) {
 		b.awaitDone()
 		return false
 	}
@@ -232,13 +241,8 @@ func (b *Breaker) finish(cause error) {
 	b.settle()
 }
 
-// expiredMark returns flagExpired if the cause is a deadline's.
-func expiredMark(cause error) uint32 {
-	if errors.Is(cause, context.DeadlineExceeded) {
-		return flagExpired
-	}
-	return 0
-}
+// expiry returns the mark for what a breaker that has tripped trips.
+func (b *Breaker) expiry() uint32 { return b.state.Load() & flagExpired }
 
 // noCopy makes go vet report copies.
 type noCopy struct{}

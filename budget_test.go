@@ -1,3 +1,5 @@
+//go:build !breaker_pure
+
 package breaker_test
 
 import (
@@ -26,9 +28,9 @@ import (
 
 func TestBudget_Size(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 8 {
-		assert.Equal(t, uintptr(48), unsafe.Sizeof(breaker.Breaker{}))
+		assert.Equal(t, uintptr(64), unsafe.Sizeof(breaker.Breaker{}))
 	} else {
-		assert.LessOrEqual(t, unsafe.Sizeof(breaker.Breaker{}), uintptr(48))
+		assert.LessOrEqual(t, unsafe.Sizeof(breaker.Breaker{}), uintptr(64))
 	}
 }
 
@@ -319,7 +321,7 @@ func TestBudget_Inlining(t *testing.T) {
 	}
 	if strconv.IntSize == 64 {
 		// On 32 bits the compiler counts an atomic load as a call.
-		functions = append(functions, "./New", "./(*Breaker).Err")
+		functions = append(functions, "./(*Breaker).Err")
 	}
 	for _, function := range functions {
 		assert.True(t, can[function], "not inlined: %s", function)

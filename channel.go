@@ -17,8 +17,8 @@ func BreakByChannel(signal <-chan struct{}) *Breaker {
 		return New()
 	}
 	b := &channelBreaker{signal: signal}
-	b.over(b.array[:])
-	b.state = wordOf(kindChannel, flagHeld|flagPoll)
+	b.over(b, b.array[:])
+	b.state = wordOf(kindChannel, flagHeld|flagPoll|flagLazy|flagAsk)
 	b.poll()
 	if live.On() {
 		b.enlist()
@@ -35,35 +35,49 @@ type channelBreaker struct {
 	array   [1]link
 }
 
-// poll trips the breaker if there is something to receive. One at a time does, so that the breaker takes no more than
-// one value; the others wait for it, as they would for the channel's own lock. For the same reason nobody polls once somebody waits, and
-// a goroutine receives: who attaches clears flagPoll and then awaits the poll, who polls says so and then looks at flagPoll.
-// So there are no callbacks yet when a poll trips the breaker, and nobody waits for them here.
+func (b *channelBreaker) links() []link { return b.array[:] }
+
+// poll trips the breaker if there is something to receive, as long as nobody waits. One at a time asks, so that the breaker takes no
+// more than one value; the others wait for that, as they would for the channel's own lock, but not for the trip. Who attaches clears flagPoll and then
+// awaits the poll; who polls says so and then looks at flagPoll.
 func (b *channelBreaker) poll() {
 	if !b.polling.CompareAndSwap(0, 1) {
 		b.awaitPoll()
 		return
 	}
-	if b.state.Load()&(phase|flagPoll) == flagPoll {
-		select {
-		case <-b.signal:
-			b.trip(errChannel, 0)
-		default:
-		}
-	}
+	won := b.state.Load()&(phase|flagPoll) == flagPoll && atomic.Received(b.signal) && b.claim(0, false)
 	b.polling.Store(0)
+	if won {
+		b.finish(errChannel)
+	}
+}
+
+// ask is poll before a Close or Trip, also if a goroutine receives on behalf of all breakers on the channel, but hasn't come to it. What
+// is received here then trips all of them.
+func (b *channelBreaker) ask() {
+	b.poll()
+	if !b.isOpen() || !atomic.Received(b.signal) {
+		return
+	}
+	if w := channels.find(keyOf(b.signal)); w != nil {
+		w.fire(errChannel)
+		w.leave()
+	}
+	b.trip(errChannel, 0)
 }
 
 func (b *channelBreaker) awaitPoll() { atomic.AwaitZero(&b.polling) }
 
 // attach joins those who wait for the channel.
 func (b *channelBreaker) attach() {
+	b.move(flagPoll, 0)
 	b.awaitPoll()
 	if b.state.Load()&phase != open {
 		return
 	}
 	atomic.Writes(&b.array[0].source)
-	b.array[0].source = &channels.join(keyOf(b.signal), b.watched).Breaker
+	w, _ := channels.join(keyOf(b.signal), b.watched)
+	b.array[0].source = &w.Breaker
 	b.listen(&b.array[0])
 }
 

@@ -2,7 +2,6 @@ package breaker
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
@@ -30,32 +29,20 @@ func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 
 // newContext returns the breaker of BreakByContext.
 func newContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
-	flags := flagHeld | flagTimed | flagValues
+	flags := flagHeld | flagTimed | flagValues | flagAsk
 	if cancel != nil {
 		flags |= flagOwnErr // a plain close cancels ctx, and Err has to match that
 	}
 	if view, ok := ctx.(*contextView); ok {
-		b := &viewBreaker{cancel: cancel}
-		b.over(b.array[:])
-		l := &b.array[0]
-		l.source, l.keep = (*Breaker)(view), true
-		flags |= flagOwnErr | flagPoll
-		if l.source.state.Load()&flagPollOnly == 0 {
-			b.state = wordOf(kindView, flags)
-			b.poll()
-		} else {
-			b.state = wordOf(kindView, flags|flagPollOnly|flagBusy)
-			b.listen(l)
-			b.attached()
-		}
-		return &b.Breaker
+		return newView(view, cancel, flags|flagOwnErr)
 	}
 	b := &contextBreaker{ctx: ctx, cancel: cancel}
+	b.source = b
 	if ctx.Done() == nil {
-		b.state = wordOf(kindContext, flags) // it never ends
+		b.state = wordOf(kindContext, flags&^flagAsk) // it never ends
 		return &b.Breaker
 	}
-	b.state = wordOf(kindContext, flags|flagPoll)
+	b.state = wordOf(kindContext, flags|flagPoll|flagLazy)
 	b.poll()
 	return &b.Breaker
 }
@@ -70,8 +57,88 @@ type contextBreaker struct {
 	cancel context.CancelFunc
 	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
 	stop func() bool
-	// own is Err if ctx has tripped the breaker. Written by the winner before it publishes.
-	own *contextError
+}
+
+func (b *contextBreaker) ownErr() error               { return contextEnd{b} }
+func (b *contextBreaker) canceler() func()            { return takeOut(&b.cancel) }
+func (b *contextBreaker) deadline() (time.Time, bool) { return b.ctx.Deadline() }
+func (b *contextBreaker) value(key any) any           { return b.ctx.Value(key) }
+
+// poll trips the breaker if ctx is done.
+func (b *contextBreaker) poll() {
+	if b.ctx.Err() != nil && b.state.Load()&phase == open {
+		tripByContext(&b.Breaker, b.ctx, flagOwnErr)
+	}
+}
+
+// tripByContext trips b because its ctx, or one among what it watches, is done.
+func tripByContext(b *Breaker, ctx context.Context, mark uint32) {
+	cause := context.Cause(ctx)
+	if ctx.Err() == context.DeadlineExceeded {
+		b.trip(cause, mark|flagExpired) // the context's own cause may hide that
+		return
+	}
+	b.withExpiry(cause, func(expired uint32) { b.trip(cause, mark|expired) })
+}
+
+// claimEnded claims and publishes the trip of an owned breaker if ctx is done, and reports whether this call did. What foreign code says that
+// panics counts as no.
+func (b *contextBreaker) claimEnded() (claimed bool) {
+	var cause error
+	mark := flagOwnErr
+	ended := func() bool {
+		defer func() { _ = recover() }()
+		err := b.ctx.Err()
+		if err == nil {
+			return false
+		}
+		if err == context.DeadlineExceeded {
+			mark |= flagExpired
+		}
+		cause = context.Cause(b.ctx)
+		return true
+	}()
+	if !ended || cause == nil {
+		return false
+	}
+	if mark&flagExpired == 0 {
+		b.withExpiry(cause, func(expired uint32) { mark |= expired })
+	}
+	if !b.claim(mark, false) {
+		return false
+	}
+	atomic.Writes(&b.Breaker.cause)
+	b.Breaker.cause = cause
+	b.publish()
+	return true
+}
+
+// attach registers with ctx.
+func (b *contextBreaker) attach() { attach(b.ctx, b.poll, &b.stop) }
+
+func attach(ctx context.Context, poll func(), stop *func() bool) {
+	f := context.AfterFunc(ctx, poll)
+	atomic.Writes(stop)
+	*stop = f
+}
+
+func (b *contextBreaker) release() { unregister(&b.stop) }
+
+// unregister takes the registration with a context back.
+func unregister(stop *func() bool) {
+	atomic.Writes(stop)
+	if f := *stop; f != nil {
+		*stop = nil
+		f()
+	}
+}
+
+// takeOut returns the function and forgets it, so that it can be collected.
+func takeOut(f *context.CancelFunc) func() {
+	atomic.Writes(f)
+	cancel := *f
+	*f = nil
+	return cancel
 }
 
 // viewBreaker listens to a context out of ToContext: to the breaker behind it, as a Multiplex would.
@@ -82,93 +149,50 @@ type viewBreaker struct {
 	array  [1]link
 }
 
-// ownErr is Err of a breaker with flagOwnErr, the word being s: what its context said at the trip.
-func (b *Breaker) ownErr(s uint32) error {
-	if b.kind() == kindContext {
-		atomic.Reads(&contextOf(b).own)
-		if own := contextOf(b).own; own != nil {
-			return own
-		}
+func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breaker {
+	b := &viewBreaker{cancel: cancel}
+	b.over(b, b.array[:])
+	l := &b.array[0]
+	source := (*Breaker)(view)
+	l.source, l.role = source, keep
+	// One that is only asked asks its own source in turn. In a chain of them each asks all that come before it, so the one before is watched from
+	// here on (promise 25).
+	source.watchView()
+	flags |= flagPoll
+	if source.state.Load()&flagPollOnly == 0 {
+		b.state = wordOf(kindContext, flags|flagLazy)
+		b.poll()
+	} else {
+		b.state = wordOf(kindContext, flags|flagPollOnly|flagBusy)
+		b.listen(l)
+		b.attached(0)
 	}
-	if s&flagOwnExpired != 0 {
-		return errContextExpired
-	}
-	return errContextCanceled
+	return &b.Breaker
 }
 
-// expiry returns the mark for what a breaker that has tripped trips.
-func (b *Breaker) expiry() uint32 {
-	if b.state.Load()&flagExpired != 0 {
-		return flagExpired | flagOwnExpired
-	}
-	return 0
-}
-
-// ownMark returns the mark for a trip that doesn't come from the context: that may have ended before, unnoticed (promise 5).
-func (b *Breaker) ownMark() uint32 {
-	if b.kind() != kindView {
-		return 0
-	}
-	atomic.Reads(&viewOf(b).first.source)
-	source := viewOf(b).first.source
-	if !source.hasTripped(source.state.Load()) {
-		return 0
-	}
-	return source.expiry() & flagOwnExpired
-}
-
-// poll trips the breaker if ctx is done.
-func (b *contextBreaker) poll() {
-	if b.claimDone() {
-		b.settle()
+// watchView has a viewBreaker watched, and nothing else.
+func (b *Breaker) watchView() {
+	if _, ok := b.source.(*viewBreaker); ok {
+		b.watch()
 	}
 }
 
-// claimDone claims and publishes the trip if ctx is done, and reports whether this call did.
-func (b *contextBreaker) claimDone() bool {
-	err := b.ctx.Err()
-	if err == nil {
-		return false
+func (b *viewBreaker) links() []link    { return b.array[:] }
+func (b *viewBreaker) ownErr() error    { return viewEnd{b} }
+func (b *viewBreaker) canceler() func() { return takeOut(&b.cancel) }
+func (b *viewBreaker) poll() {
+	if b.state.Load()&phase == open {
+		b.pollLinks(b.array[:])
 	}
-	cause := context.Cause(b.ctx)
-	mark := flagOwnErr | expiredMark(cause)
-	if errors.Is(err, context.DeadlineExceeded) {
-		mark |= flagExpired // the context's own cause may hide that
-	}
-	if !b.claim(mark, false) {
-		return false
-	}
-	atomic.Writes(&b.own)
-	b.own = contextErrorOf(err)
-	atomic.Writes(&b.cause)
-	b.cause = cause
-	b.publish()
-	return true
 }
 
-// attach registers with ctx.
-func (b *contextBreaker) attach() {
-	stop := context.AfterFunc(b.ctx, b.poll)
-	atomic.Writes(&b.stop)
-	b.stop = stop
-}
-
-// release takes the registration back and returns the cancel function, which is the user's.
-func (b *contextBreaker) release() func() {
-	atomic.Writes(&b.stop)
-	if b.stop != nil {
-		b.stop()
-		b.stop = nil
+// attach registers with the breaker behind the view. It goes on to be asked until that is done, so that a callback of that breaker doesn't
+// find this one open in between (promise 18).
+func (b *viewBreaker) attach() {
+	b.listen(&b.array[0])
+	if b.state.Load()&flagPollOnly == 0 {
+		b.move(flagPoll, 0)
 	}
-	return takeOut(&b.cancel)
-}
-
-// takeOut returns the function and forgets it, so that it can be collected.
-func takeOut(f *context.CancelFunc) func() {
-	atomic.Writes(f)
-	cancel := *f
-	*f = nil
-	return cancel
 }
 
 // contextView is a Breaker seen through another method set, so that a view costs no allocation.
@@ -206,22 +230,6 @@ func contextErrOf(word uint32) error {
 	return context.Canceled
 }
 
-func (v *contextView) Value(key any) any {
-	b := (*Breaker)(v)
-	if key != causeKey {
-		return b.value(key)
-	}
-	// Package context looks for a context of its own: to ask its cause, if the breaker has tripped, or to
-	// derive from it. Those among the sources are never meant, because their Done is another one.
-	if cause := b.Cause(); cause != nil {
-		return causeContext(cause)
-	}
-	if r := b.relayTo(); r != nil {
-		return r.ctx.Value(causeKey)
-	}
-	return nil
-}
-
 // String names the view in the String of contexts derived from it.
 func (v *contextView) String() string { return "breaker.ToContext" }
 
@@ -231,39 +239,25 @@ func (v *contextView) String() string { return "breaker.ToContext" }
 // registration runs f in a goroutine of its own; and f must find Err non-nil, or it panics.
 func (v *contextView) AfterFunc(f func()) func() bool {
 	b := (*Breaker)(v)
-	c := &callback{f: f}
-	if !b.register(&c.registration) {
-		c.drop()
+	r := &registration{f: f}
+	if !b.register(r) {
+		r.drop()
 		b.awaitDone()
 		atomic.Go(f)
 	}
-	return handle{b, c}.stop
+	return handle{b, r}.stop
 }
 
-// causeContext returns a context of package context that ended with the cause. That is where context.Cause finds
-// one, and only there.
-func causeContext(cause error) any {
-	ctx, cancel := context.WithCancelCause(context.Background())
+// causeContext returns a context of package context that has ended with the cause, as context.Cause is to see it: as package context says it where
+// the breaker did what package context does, too, because code in the field compares with == (promise 22).
+func causeContext(parent context.Context, cause error) context.Context {
+	ctx, cancel := context.WithCancelCause(parent)
+	switch cause {
+	case errExpired:
+		cause = context.DeadlineExceeded
+	case ErrClosed:
+		cause = context.Canceled
+	}
 	cancel(cause)
-	return ctx.Value(causeKey)
-}
-
-// causeKey is the private key by which package context asks for a context of its own.
-var causeKey = func() any {
-	var k keyCatcher
-	context.Cause(&k)
-	return k.key
-}()
-
-// keyCatcher is a context that is done, and remembers what it was asked for.
-type keyCatcher struct {
-	context.Context
-	key any
-}
-
-func (*keyCatcher) Err() error { return context.Canceled }
-
-func (k *keyCatcher) Value(key any) any {
-	k.key = key
-	return nil
+	return ctx
 }

@@ -95,6 +95,9 @@ func (c *bareContext) Err() error {
 // requireContextGoroutines is requireGoroutines for those that package context has started.
 func requireContextGoroutines(t *testing.T, want int) {
 	t.Helper()
+	if pure {
+		return
+	}
 	spin(t, "package context has the expected number of goroutines", func() bool { return goroutinesOf("context") == want })
 }
 
@@ -828,8 +831,8 @@ func TestDerivedContextsEndWithTheBreaker(t *testing.T) {
 					synctest.Wait()
 					require.True(t, isShut(ctx.Done()))
 					require.Equal(t, view.Err(), ctx.Err())
-					require.Equal(t, requireTripped(t, br), context.Cause(ctx))
-					require.Equal(t, br.Cause(), context.Cause(view))
+					require.Equal(t, seenByContext(requireTripped(t, br)), context.Cause(ctx))
+					require.Equal(t, seenByContext(br.Cause()), context.Cause(view))
 				})
 			})
 		}
@@ -873,8 +876,7 @@ func TestCausesPassThroughContexts(t *testing.T) {
 			derived, cancel := context.WithCancel(view)
 			defer cancel()
 			for _, ctx := range []context.Context{view, derived} {
-				require.Equal(t, br.Cause(), context.Cause(ctx))
-				require.ErrorIs(t, context.Cause(ctx), breaker.Interrupted)
+				require.Equal(t, seenByContext(br.Cause()), context.Cause(ctx))
 				if name != "Trip(nil)" { // its cause is Interrupted itself
 					require.ErrorIs(t, context.Cause(ctx), ctx.Err())
 				}
@@ -964,9 +966,8 @@ func TestDeadlineOfAContext(t *testing.T) {
 		<-longer.Done()
 		require.Equal(t, time.Minute, time.Since(start))
 		require.Equal(t, context.DeadlineExceeded, longer.Err())
-		require.Equal(t, br.Cause(), context.Cause(longer))
-		require.Equal(t, context.DeadlineExceeded, context.Cause(shorter)) // as it was
-		require.NotEqual(t, br.Cause(), context.Cause(shorter))
+		require.Equal(t, context.DeadlineExceeded, context.Cause(longer))
+		require.Equal(t, context.DeadlineExceeded, context.Cause(shorter))
 	})
 	_, ok := breaker.ToContext(breaker.New()).Deadline()
 	require.False(t, ok)
@@ -1020,7 +1021,9 @@ func TestContextsNeedNoGoroutine(t *testing.T) {
 			breaker.BreakByContext(view, nil).OnTrip(func() { calls++ })
 		}
 	}
-	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+	if !pure {
+		require.LessOrEqual(t, runtime.NumGoroutine(), before)
+	}
 	require.Zero(t, goroutinesOf(library))
 	require.Zero(t, goroutinesOf("context"))
 	owner.Trip(nil)
@@ -1137,6 +1140,10 @@ func TestContextNames(t *testing.T) {
 	defer br.Close()
 	ctx, cancel := context.WithCancel(breaker.ToContext(br))
 	defer cancel()
+	if pure { // package context wraps what it only reaches by AfterFunc
+		require.Equal(t, "context.stopCtx.WithCancel", fmt.Sprint(ctx))
+		return
+	}
 	require.Equal(t, "breaker.ToContext.WithCancel", fmt.Sprint(ctx))
 }
 

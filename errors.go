@@ -16,12 +16,12 @@ func (e Error) Error() string { return string(e) }
 
 // ErrClosed is the cause of a breaker that was closed before anything tripped it. It matches Interrupted and
 // context.Canceled.
-var ErrClosed error = &endError{text: "breaker closed", as: context.Canceled}
+var ErrClosed error = &endError{text: "breaker: closed", as: context.Canceled}
 
 var (
-	errExpired error = &endError{text: "breaker deadline exceeded", as: context.DeadlineExceeded}
-	errChannel error = &endError{text: "breaker channel closed or received from", as: context.Canceled}
-	errNothing error = &endError{text: "breaker has nothing to wait for", as: context.Canceled}
+	errExpired error = &endError{text: "breaker: timed out", as: context.DeadlineExceeded}
+	errChannel error = &endError{text: "breaker: channel closed", as: context.Canceled}
+	errNothing error = &endError{text: "breaker: nothing to wait for", as: context.Canceled}
 )
 
 // endError is a cause made by this package. It matches Interrupted and the error that a context
@@ -58,30 +58,84 @@ func (e SignalError) Error() string {
 // Is reports whether the target is Interrupted or context.Canceled.
 func (SignalError) Is(target error) bool { return target == Interrupted || target == context.Canceled }
 
-// contextError is the Err of a breaker whose own context ended: it matches Interrupted and the context's error (promise 5).
-type contextError struct {
-	err error
+// endOf is the Err of a breaker whose own context has ended, or is about to be cancelled by the breaker: it matches Interrupted and what that
+// context's Err says at the time (promise 5). A context can still end by itself before its breaker comes to cancel it.
+func endOf(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return context.Canceled
 }
 
-func (e *contextError) Error() string { return string(Interrupted) + ": " + e.err.Error() }
+// contextEnd is the Err of a breaker over that context. It holds one pointer, so that Err doesn't allocate.
+type contextEnd struct{ b *contextBreaker }
 
-func (e *contextError) Is(target error) bool { return target == Interrupted }
+func (e contextEnd) Error() string      { return string(Interrupted) + ": " + e.Unwrap().Error() }
+func (contextEnd) Is(target error) bool { return target == Interrupted }
+func (e contextEnd) Unwrap() error      { return endOf(e.b.ctx) }
 
-func (e *contextError) Unwrap() error { return e.err }
+// viewEnd is contextEnd for a context of ToContext.
+type viewEnd struct{ b *viewBreaker }
 
-// The two errors that a context may have, made once, so that tripping on one doesn't allocate.
-var (
-	errContextCanceled = &contextError{context.Canceled}
-	errContextExpired  = &contextError{context.DeadlineExceeded}
-)
+func (e viewEnd) Error() string      { return string(Interrupted) + ": " + e.Unwrap().Error() }
+func (viewEnd) Is(target error) bool { return target == Interrupted }
+func (e viewEnd) Unwrap() error      { return endOf((*contextView)(e.b.array[0].source)) }
 
-func contextErrorOf(err error) *contextError {
-	switch err {
-	case context.Canceled:
-		return errContextCanceled
-	case context.DeadlineExceeded:
-		return errContextExpired
+// withExpiry calls then with flagExpired if the cause is a deadline's, else with 0. The cause's own methods are the user's: if one of them panics,
+// or ends the goroutine, then is called all the same, once, and the cause counts as any other (promise 21). So it does if one of them comes back to
+// trip the same breaker, or another goroutine with such a cause is about to.
+func (b *Breaker) withExpiry(cause error, then func(mark uint32)) {
+	mark := uint32(0)
+	switch {
+	case isTransparent(cause):
+		if cause == context.DeadlineExceeded {
+			mark = flagExpired
+		}
+		then(mark)
+	case b.move(0, flagWeighing)&flagWeighing != 0:
+		then(mark)
 	default:
-		return &contextError{err}
+		defer func() {
+			_ = recover()
+			then(mark)
+		}()
+		mark = opaqueExpiry(cause)
 	}
+}
+
+// isTransparent reports whether the cause has no methods that say what else it matches.
+func isTransparent(cause error) bool {
+	switch cause.(type) {
+	case interface{ Is(error) bool }, interface{ Unwrap() error }, interface{ Unwrap() []error }:
+		return false
+	}
+	return true
+}
+
+// manyCauses bounds how many errors a cause may wrap before it counts as one that never ends.
+const manyCauses = 1_000
+
+// opaqueExpiry is errors.Is(cause, context.DeadlineExceeded), but for a cause that wraps itself, on which that never returns.
+func opaqueExpiry(cause error) uint32 {
+	todo := []error{cause}
+	for n := 0; len(todo) > 0 && n < manyCauses; n++ {
+		err := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if err == nil {
+			continue
+		}
+		if err == context.DeadlineExceeded {
+			return flagExpired
+		}
+		if e, ok := err.(interface{ Is(error) bool }); ok && e.Is(context.DeadlineExceeded) {
+			return flagExpired
+		}
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			todo = append(todo, e.Unwrap())
+		case interface{ Unwrap() []error }:
+			todo = append(todo, e.Unwrap()...)
+		}
+	}
+	return 0
 }

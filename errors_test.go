@@ -234,6 +234,18 @@ func TestErrors_OfEverySource(t *testing.T) {
 	}
 }
 
+// seenByContext returns what context.Cause of a view says if the breaker's cause is that one (promise 22).
+func seenByContext(cause error) error {
+	switch {
+	case cause == breaker.ErrClosed:
+		return context.Canceled
+	case cause != nil && cause.Error() == "breaker: timed out":
+		return context.DeadlineExceeded
+	default:
+		return cause
+	}
+}
+
 func (e ending) check(t *testing.T, br *breaker.Breaker) {
 	t.Helper()
 	if br.Err() == nil {
@@ -256,7 +268,7 @@ func (e ending) check(t *testing.T, br *breaker.Breaker) {
 		assert.ErrorIs(t, cause, breaker.ToContext(br).Err())
 		assert.NotEmpty(t, cause.Error())
 	}
-	assert.True(t, context.Cause(breaker.ToContext(br)) == cause)
+	assert.True(t, context.Cause(breaker.ToContext(br)) == seenByContext(cause))
 
 	err := br.Err()
 	assert.ErrorIs(t, err, breaker.Interrupted)

@@ -52,7 +52,7 @@ func ExampleBreaker_Wait() {
 		breaker.BreakBySignal(breaker.TerminationSignals()...),
 	)
 	fmt.Println(interrupter.Wait())
-	// Output: breaker deadline exceeded
+	// Output: breaker: timed out
 }
 
 // To reach everyone who waits, close the channel.
@@ -83,7 +83,7 @@ func ExampleBreakByContext() {
 	fmt.Println(br.Err(), "because", br.Cause())
 	fmt.Println(errors.Is(br.Err(), breaker.Interrupted), errors.Is(br.Err(), context.Canceled))
 	// Output:
-	// operation interrupted: context canceled because breaker closed
+	// operation interrupted: context canceled because breaker: closed
 	// operation interrupted: context canceled because the client has gone
 	// true true
 }

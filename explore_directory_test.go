@@ -16,15 +16,15 @@ func shrinking(r *explore.Run) (b *Breaker, shrink func()) {
 	r.Name("b", b)
 	dir := newDirectory()
 	dir.span.Store(2 * minSpan)
-	b.registry.more().directory.Store(dir)
+	b.registry.more().directories[ofCallbacks].Store(dir)
 	b.state.Store(flagHeld)
 	var there [blockSlots - 1]*registration
 	for i := range there {
-		there[i] = &(&callback{f: func() {}}).registration
+		there[i] = &registration{f: func() {}}
 		dir.claim(there[i])
 	}
 	r.AtEnd(func() {
-		if b.registry.base.Load().directory.Load() != dir {
+		if b.registry.base.Load().directories[ofCallbacks].Load() != dir {
 			return // closed
 		}
 		for n := dir.span.Load(); n <= unwanted; n++ {

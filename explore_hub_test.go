@@ -40,11 +40,12 @@ func (h *arrivals) start(w *watch) {
 
 // listen returns a breaker that waits for an arrival, as BreakBySignal makes it.
 func (h *arrivals) listen() *subject {
-	n := newNode(1)
+	n, links := newNode(1)
 	n.begin(kindSignal, 0)
-	n.first.source = &h.join("key", h.start).Breaker
-	n.listen(n.first)
-	n.attached()
+	w, _ := h.join("key", h.start)
+	links[0].source = &w.Breaker
+	n.listen(&links[0])
+	n.attached(0)
 	return explored(h.r, "b", &n.Breaker)
 }
 
@@ -90,7 +91,7 @@ func (h *arrivals) end() {
 // the arrival is seen to have tripped the first.
 func hubs(all ...[]string) (programs []program) {
 	for _, threads := range all {
-		programs = append(programs, program{"hub: " + join(threads), func(r *explore.Run) {
+		programs = append(programs, program{"hub: " + threadsOf(threads), func(r *explore.Run) {
 			h := newArrivals(r)
 			var first *subject
 			for _, thread := range threads {
@@ -121,7 +122,7 @@ func hubs(all ...[]string) (programs []program) {
 					}
 				})
 			}
-			if join(threads) == "make vs make" {
+			if threadsOf(threads) == "make vs make" {
 				r.AtEnd(func() {
 					if len(h.watches) != 1 {
 						r.Failf("promise 11: %d goroutines for one signal", len(h.watches))

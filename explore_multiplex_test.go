@@ -193,7 +193,7 @@ func multiplexTriples() (programs []program) {
 }
 
 func multiplexProgram(name string, owned, watched int, threads ...string) program {
-	return program{name + " of " + "pq"[:owned] + "xy"[:watched] + ": " + join(threads), func(r *explore.Run) {
+	return program{name + " of " + "pq"[:owned] + "xy"[:watched] + ": " + threadsOf(threads), func(r *explore.Run) {
 		f := newFamily(r, owned, watched)
 		if threads[0] != "make" {
 			f.join()
@@ -238,7 +238,7 @@ func multiplexProgram(name string, owned, watched int, threads ...string) progra
 // graphs are breakers that hang together in other ways.
 func graphs() (programs []program) {
 	add := func(name string, setup func(r *explore.Run) (one, other *subject), first, second op) {
-		programs = append(programs, program{name + ": " + join([]string{string(first), string(second)}), func(r *explore.Run) {
+		programs = append(programs, program{name + ": " + threadsOf([]string{string(first), string(second)}), func(r *explore.Run) {
 			one, other := setup(r)
 			r.Go(func() { one.do([]op{first}) })
 			r.Go(func() { other.do([]op{second}) })

@@ -45,7 +45,7 @@ func plain(beginning int, threads ...[]op) program {
 	for i, ops := range threads {
 		names[i] = chain(ops)
 	}
-	return program{begin.name + ": " + join(names), func(r *explore.Run) {
+	return program{begin.name + ": " + threadsOf(names), func(r *explore.Run) {
 		s := explored(r, "b", New())
 		begin.setup(s)
 		for _, ops := range threads {

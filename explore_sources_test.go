@@ -75,7 +75,7 @@ func contextSubject(r *explore.Run) (*subject, *modelContext) {
 	r.Name("ctx", ctx)
 	canceled := 0
 	b := BreakByContext(ctx, func() { canceled++ })
-	ctx.b = contextOf(b)
+	ctx.b = b.source.(*contextBreaker)
 	s := explored(r, "b", b)
 	r.AtEnd(func() {
 		err := s.Err()
@@ -133,14 +133,15 @@ func viewSubject(r *explore.Run) (s, behind *subject) {
 // timerSubject returns a breaker with a timer, and what the timer's goroutine does when it goes off.
 func timerSubject(r *explore.Run, b *Breaker) (s *subject, fire func()) {
 	s = explored(r, "b", b)
-	a := timedOf(b).alarm
+	at := alarmOf(b)
+	a := *at
 	r.AtEnd(func() {
 		if s.Err() != nil && s.trips == 0 && !errors.Is(s.Cause(), context.DeadlineExceeded) {
 			r.Failf("promise 4: Cause is %v", s.Cause())
 		}
 		r.AtEnd(func() {
 			r.AtEnd(func() {
-				if timedOf(b).alarm != nil {
+				if *at != nil {
 					r.Failf("promise 10: the timer is left")
 				}
 			})
@@ -154,6 +155,22 @@ func timerSubject(r *explore.Run, b *Breaker) (s *subject, fire func()) {
 		if a.breaker == b && a.timer.Stop() {
 			a.fire()
 		}
+	}
+}
+
+// alarmOf returns where a breaker with a timer keeps it.
+func alarmOf(b *Breaker) **alarm {
+	switch source := b.source.(type) {
+	case *timeoutBreaker:
+		return &source.alarm
+	case *deadlineBreaker:
+		return &source.alarm
+	case *request:
+		return &source.alarm
+	case *request1:
+		return &source.alarm
+	default:
+		panic("no timer")
 	}
 }
 
@@ -211,7 +228,7 @@ func polledByTwo() (programs []program) {
 	for _, send := range []bool{false, true} {
 		for i, one := range pollOps {
 			for _, other := range pollOps[i:] {
-				programs = append(programs, program{channelName(send) + join([]string{string(one), string(other)}), func(r *explore.Run) {
+				programs = append(programs, program{channelName(send) + threadsOf([]string{string(one), string(other)}), func(r *explore.Run) {
 					s, end := channelSubject(r, send)
 					r.Go(end)
 					r.Go(func() { s.do([]op{one}) })

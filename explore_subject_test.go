@@ -223,7 +223,7 @@ func (s *subject) end() {
 		}
 	}
 	mustHold(s.r, s.Breaker, 0)
-	if base := s.registry.base.Load(); base != nil && base.directory.Load() != nil {
+	if base := s.registry.base.Load(); base != nil && (base.directories[ofLinks].Load() != nil || base.directories[ofCallbacks].Load() != nil) {
 		s.r.Failf("promise 10: a closed breaker has a directory")
 	}
 }

@@ -165,5 +165,5 @@ func (e *exploration) explore(t *testing.T, p program, limit int) {
 		got.Threads, got.Schedules, got.Steps, state, got.Redundant, time.Since(begun).Round(time.Millisecond))
 }
 
-// join returns the name of a program of such threads.
-func join(threads []string) string { return strings.Join(threads, " vs ") }
+// threadsOf returns the name of a program of such threads.
+func threadsOf(threads []string) string { return strings.Join(threads, " vs ") }

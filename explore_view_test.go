@@ -109,7 +109,7 @@ var viewThreads = map[string]func(s *subject){
 func views(all ...[]string) (programs []program) {
 	for _, begin := range beginnings[:4] {
 		for _, threads := range all {
-			programs = append(programs, program{begin.name + ": " + join(threads), func(r *explore.Run) {
+			programs = append(programs, program{begin.name + ": " + threadsOf(threads), func(r *explore.Run) {
 				s := explored(r, "b", New())
 				begin.setup(s)
 				for _, thread := range threads {

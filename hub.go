@@ -17,6 +17,8 @@ type watch struct {
 	key  any
 	// stop ends the goroutine, if it hasn't fired. Written before the watch is shared.
 	stop func()
+	// renew makes sure that what it waits for is still delivered. Written before the watch is shared.
+	renew func()
 }
 
 // A hub finds the watch for a key. Joining one that others have joined takes no lock.
@@ -25,22 +27,23 @@ type hub struct {
 	watches atomic.Map   // of *watch
 }
 
-// join returns the watch for the key, and starts one if there is none. The caller listens to it, and leaves it when it has
+// join returns the watch for the key, and whether there was one; if not, it has been started. The caller listens to it, and leaves it when it has
 // tripped itself.
-func (h *hub) join(key any, start func(*watch)) *watch {
+func (h *hub) join(key any, start func(*watch)) (w *watch, found bool) {
 	if w := h.find(key); w != nil {
-		return w
+		return w, true
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if w := h.find(key); w != nil {
-		return w
+		return w, true
 	}
-	w := &watch{hub: h, key: key, refs: atomic.Int32Of(1)}
-	w.state = wordOf(kindWatch, flagHeld)
+	w = &watch{hub: h, key: key, refs: atomic.Int32Of(1)}
+	w.source = w
+	w.state = wordOf(kindPlain, flagHeld)
 	start(w)
 	h.watches.Store(key, w)
-	return w
+	return w, false
 }
 
 // find joins the watch for the key, if there is one with someone on it.

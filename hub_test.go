@@ -25,6 +25,9 @@ const (
 
 // goroutinesOf counts the goroutines that functions of a package have started.
 func goroutinesOf(pkg string) int {
+	if pure && pkg == "context" {
+		return 0 // a budget, which isn't kept
+	}
 	for size := 1 << 18; ; size *= 2 {
 		buf := make([]byte, size)
 		if n := runtime.Stack(buf, true); n < size {

@@ -8,22 +8,19 @@ import "github.com/kamilsk/breaker/internal/atomic"
 type node struct {
 	Breaker
 
-	// next threads the worklist of a settlement. Only the winner of this node's trip uses it.
+	// next threads the lists of a settlement. Only the winner of this node's trip uses it.
 	next *node
-	// first is the first of its links, which lie behind one another, in the node itself or elsewhere. Written before the node is shared. The
-	// links are written by the constructor or by the first who waits, under flagBusy, then dropped by the winner.
-	first *link
 }
 
-// link is the registration of a node with one source.
+// link is the registration of a node with one source. Its role is written before the node is shared, the rest by the
+// constructor or by the first who waits, under flagBusy, then by the winner of the node's trip.
 type link struct {
 	registration
-	node *node
 	// source is set to nil when the link is dropped, unless keep says that it is still looked at.
 	source *Breaker
 }
 
-// A node with a few links is one allocation, of a size class that fits it exactly: 96, 128, 160 or 192 bytes.
+// A node with a few links is one allocation. Each size is a type, whose links are the array in it.
 type (
 	node1 struct {
 		node
@@ -41,35 +38,45 @@ type (
 		node
 		array [4]link
 	}
+	nodeN struct {
+		node
+		slice []link
+	}
 )
 
+func (n *node1) links() []link { return n.array[:] }
+func (n *node2) links() []link { return n.array[:] }
+func (n *node3) links() []link { return n.array[:] }
+func (n *node4) links() []link { return n.array[:] }
+func (n *nodeN) links() []link { return n.slice }
+
 // newNode returns a node with room for so many links. Its state word is still to be given.
-func newNode(links int) *node {
+func newNode(links int) (*node, []link) {
 	switch links {
 	case 1:
 		n := new(node1)
-		return n.over(n.array[:])
+		return n.over(n, n.array[:]), n.array[:]
 	case 2:
 		n := new(node2)
-		return n.over(n.array[:])
+		return n.over(n, n.array[:]), n.array[:]
 	case 3:
 		n := new(node3)
-		return n.over(n.array[:])
+		return n.over(n, n.array[:]), n.array[:]
 	case 4:
 		n := new(node4)
-		return n.over(n.array[:])
+		return n.over(n, n.array[:]), n.array[:]
 	default:
-		return new(node).over(make([]link, links))
+		n := &nodeN{slice: make([]link, links)}
+		return n.over(n, n.slice), n.slice
 	}
 }
 
-// over gives the node its links. A slice of them in the node would take 16 bytes more.
-func (n *node) over(links []link) *node {
-	n.first = &links[0]
+// over gives the node its source and its links.
+func (n *node) over(s source, links []link) *node {
+	n.source = s
 	for i := range links {
-		links[i].node, links[i].isLink = n, true
+		links[i].node = n
 	}
-	links[len(links)-1].isLast = true
 	return n
 }
 
@@ -83,52 +90,77 @@ func (n *node) begin(kind, flags uint32) {
 // open. If the source has tripped, so has the node.
 func (n *node) listen(l *link) bool {
 	atomic.Reads(&l.source)
-	if l.source.register(&l.registration) {
+	source := l.source
+	if source.register(&l.registration) {
 		return n.state.Load()&phase == open
 	}
-	l.source.awaitDone()
-	atomic.Reads(&l.source.cause)
-	cause, mark := l.source.cause, l.source.expiry()
-	if n.claim(mark, cause == nil) {
+	source.awaitDone()
+	n.follow(source)
+	return false
+}
+
+// follow trips the node because the source has.
+func (n *node) follow(source *Breaker) {
+	atomic.Reads(&source.cause)
+	if cause := source.cause; n.claim(source.expiry(), cause == nil) {
 		n.finish(cause)
 	}
-	return false
 }
 
 // listenToAll registers the node with the sources of all its links, and ends the construction. A callback that panics, of
 // a source that trips on this occasion or of the node's own, doesn't keep it from that (promise 8); but nobody gets the node then, so it
 // is closed, and leaves nothing behind.
-func (n *node) listenToAll() {
+func (n *node) listenToAll(links []link) {
 	returned := false
 	defer func() {
 		if !returned {
-			n.attached()
+			n.attached(0)
 			n.Close()
 		}
 	}()
-	for l := n.first; l != nil && n.listen(l); l = l.next() {
+	for i := range links {
+		if !n.listen(&links[i]) {
+			break
+		}
 	}
 	returned = true
-	n.attached()
+	n.attached(0)
 }
 
-// inherited returns the flags of a node whose sources have the given ones: if one can only be asked, so must the node be.
-func inherited(flags uint32) uint32 {
-	if flags&flagPollOnly != 0 {
-		flags |= flagPoll
+// listensTo fills in a link, and adds to the flags of its node what follows from the source.
+func (l *link) listensTo(source *Breaker, own bool, flags uint32) uint32 {
+	l.source = source
+	has := source.state.Load() & (flagTimed | flagValues | flagPollOnly | flagAsk)
+	if own {
+		l.role = owned
+	} else {
+		has &^= flagAsk
 	}
-	return flags
+	if has != 0 {
+		l.role |= keep
+	}
+	if has&flagPollOnly != 0 {
+		has |= flagPoll // if a source can only be asked, so must the node be
+	}
+	return flags | has
 }
 
-// poll trips a node whose sources are only asked.
-func (n *node) poll() {
-	for l := n.first; l != nil; l = l.next() {
-		if l.keep {
+// pollLinks trips a node whose sources are only asked.
+func (n *node) pollLinks(links []link) {
+	for i := range links {
+		if l := &links[i]; l.is(keep) {
 			atomic.Reads(&l.source)
-			if cause := l.source.Cause(); cause != nil {
-				n.trip(cause, l.source.expiry())
+			if l.source.Cause() != nil {
+				n.follow(l.source)
 				return
 			}
 		}
+	}
+}
+
+// poll is for nodes all of whose sources are reached by links.
+func (n *node) poll() {
+	if n.state.Load()&(phase|flagPoll) == flagPoll {
+		n.pollLinks(n.source.links())
 	}
 }

@@ -55,14 +55,30 @@ func (o *onceClose) openClosed() chan struct{} {
 			return c
 		}
 		if made == nil {
-			made = make(chan struct{})
-			atomic.Close(made)
+			made = closedChannel()
 		}
 		if o.c.CompareAndSwap(c, made) {
 			return made
 		}
 	}
 }
+
+// closedChannel returns a closed channel that may be used on both sides of a bubble.
+func closedChannel() chan struct{} {
+	if inBubble() {
+		return closedOutside
+	}
+	made := make(chan struct{})
+	atomic.Close(made)
+	return made
+}
+
+// closedOutside is shared only by what runs in a bubble: a channel made there may not be used outside of it, where the breaker may be.
+var closedOutside = func() chan struct{} {
+	made := make(chan struct{})
+	close(made)
+	return made
+}()
 
 // handOut returns the channel of Done, and sets flagDone so that whoever trips the breaker closes it.
 func (b *Breaker) handOut() chan struct{} {
@@ -82,17 +98,6 @@ func (b *Breaker) handOut() chan struct{} {
 			}
 		}
 	}
-}
-
-// closeDone closes the channel that was handed out. Only the winner calls it, once.
-func (b *Breaker) closeDone() {
-	if base := b.registry.base.Load(); base != nil {
-		if r := base.relay.Load(); r != nil {
-			atomic.CloseBy(b.done.get(), r.end)
-			return
-		}
-	}
-	b.done.close()
 }
 
 func wait(c <-chan struct{}) { atomic.Wait(c) }

@@ -8,7 +8,7 @@ func TestPoll_LeavesWhatIsWatched(t *testing.T) {
 	b := BreakByChannel(make(chan struct{}))
 	defer b.Close()
 	b.Done()
-	c := channelOf(b)
+	c := b.source.(*channelBreaker)
 	signal := make(chan struct{}, 1)
 	signal <- struct{}{}
 	c.signal = signal // the goroutine has the other one

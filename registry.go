@@ -41,33 +41,61 @@ type registry struct {
 
 type slot = atomic.Pointer[registration]
 
-// A registration is one entry in one breaker's registry. It is the beginning of a callback, or of a link, whose node is to be
-// tripped.
+// A registration is one entry in one breaker's registry: a callback, or a link by which a node follows one of its sources. The two share
+// one type, and a field or two that only one of them uses, so that the sweeps tell them apart without a cast. A callback is 24 bytes,
+// a size class of Go's allocator.
 type registration struct {
-	// where and index tell the slot: first if where is nil. Written by register before it puts the registration there, and not after it
-	// has returned, so that anyone may stop at any time; the sweep doesn't read them. (A link's is written once more, by
-	// the winner of its node's trip, and not before flagBusy is cleared: who registers it still reads it.)
-	where *block
-	index int32
-	// What follows is written before the registration is shared, and fills what would be padding. All but the first belong to a link.
-	isLink bool
-	isLast bool // of its node's links
-	owned  bool // the source is closed with the node
-	keep   bool // the source has a deadline or values, which outlive the trip
-}
-
-// callback is a registration of a function. It is 24 bytes, a size class of Go's allocator.
-type callback struct {
-	registration
-	// f is set to nil by whoever takes the registration out of its slot, so that it can be collected.
+	// where and index tell the slot. register writes them before it puts the registration there. They are numbers, not pointers, so that
+	// a stop function that is retained doesn't retain a block and what else is in it.
+	where int32 // inFirst, inBase, or the number of a block of the directory, plus 1
+	index uint8
+	// role is a link's: what the source is to its node. Written, as node and f are, before the registration is shared.
+	role role
+	// The following two are a link's, and the winner's of the node's trip.
+	dropped bool // it is out of the source's registry
+	pending bool // the winner has closed the source, whose callbacks haven't run yet
+	// node is a link's: what is to be tripped. Nil in a callback.
+	node *node
+	// f is a callback's. Whatever takes the registration out of its slot sets it to nil, so that it can be collected.
 	f func()
 }
 
-// drop returns the function and forgets it. Only for who has taken the registration out, or hasn't got it in.
-func (c *callback) drop() func() {
-	atomic.Writes(&c.f)
-	f := c.f
-	c.f = nil
+const (
+	inFirst int32 = 0
+	inBase  int32 = -1
+)
+
+type role uint8
+
+const (
+	owned role = 1 << iota // the source is closed with the node
+	keep                   // the source has a deadline or values, which outlive the trip, or is to be asked
+	blind                  // values aren't looked up there
+)
+
+func (r *registration) is(role role) bool { return r.role&role != 0 }
+
+// class tells links from callbacks: a trip sweeps all links first (promise 18).
+type class int
+
+const (
+	ofLinks class = iota
+	ofCallbacks
+	classes
+)
+
+func (r *registration) class() class {
+	if r.node != nil {
+		return ofLinks
+	}
+	return ofCallbacks
+}
+
+// drop returns the function of a callback and forgets it. Only for what has taken the registration out, or hasn't got it in.
+func (r *registration) drop() func() {
+	atomic.Writes(&r.f)
+	f := r.f
+	r.f = nil
 	return f
 }
 
@@ -82,13 +110,14 @@ type block struct {
 	// sealed is 1 while someone looks whether the block can be given up, and for good once it is. A registration that
 	// was put into a sealed block is taken back.
 	sealed atomic.Uint32
-	// number is the block's place in the directory; -1 for the base.
+	// number is the block's place in the directory; for the base, what makes inBase of it.
 	number int32
 }
 
 type base struct {
 	block
-	directory atomic.Pointer[directory]
+	// directories holds one for the links and one for the callbacks, so that neither sweep goes through the other's.
+	directories [classes]atomic.Pointer[directory]
 	// relay hears of the trip by way of Done; it is here because whoever needs it has registrations, or soon will.
 	relay atomic.Pointer[relay]
 	array [baseSlots]slot
@@ -148,13 +177,13 @@ func (b *Breaker) register(r *registration) bool {
 	if s&phase != open {
 		return false
 	}
-	b.registry.claim(r)
+	at := b.registry.claim(r)
 	if b.state.Load()&phase == open {
 		return true // a trip from here on sees the slot
 	}
 	// Dekker: the sweep may have seen the slot, or not. If r is still there, it is ours to take back, and so is a directory that was
 	// made for it after the breaker had forgotten its own.
-	back := b.unregister(r)
+	back := at.CompareAndSwap(r, nil)
 	if base := b.registry.base.Load(); base != nil && b.state.Load()&phase == closed {
 		base.forget()
 	}
@@ -163,19 +192,29 @@ func (b *Breaker) register(r *registration) bool {
 
 // unregister takes r out and reports whether it was still there. It never waits.
 func (b *Breaker) unregister(r *registration) bool {
-	s := &b.registry.first[0]
-	atomic.Reads(&r.where)
-	if r.where != nil {
-		s = &r.where.slots[r.index]
+	g := &b.registry
+	if atomic.Reads(&r.where); r.where <= 0 {
+		s := &g.first[0]
+		if r.where == inBase {
+			s = &g.base.Load().slots[r.index]
+		}
+		// The load spares what is too late a locked instruction, which would fail.
+		return s.Load() == r && s.CompareAndSwap(r, nil)
 	}
-	// The load spares the link that has tripped its node a locked instruction, which would fail.
+	dir := g.base.Load().directories[r.class()].Load()
+	if dir == nil {
+		return false // the breaker is closed, and has forgotten it
+	}
+	block := dir.at(uint32(r.where - 1)).Load()
+	if block == nil {
+		return false // it has been empty since
+	}
+	s := &block.slots[r.index]
 	if s.Load() != r || !s.CompareAndSwap(r, nil) {
 		return false
 	}
-	if r.where != nil && r.where.number >= 0 {
-		if dir := b.registry.base.Load().directory.Load(); dir != nil {
-			dir.left(r.where, r.index)
-		}
+	if b.isOpen() { // otherwise nobody looks for room any more
+		dir.left(&block.block, int(r.index))
 	}
 	return true
 }
@@ -183,15 +222,15 @@ func (b *Breaker) unregister(r *registration) bool {
 // handle is a callback and the breaker that it is registered with.
 type handle struct {
 	b *Breaker
-	c *callback
+	r *registration
 }
 
 // stop is what OnTrip and the context view return.
 func (h handle) stop() bool {
-	if !h.b.unregister(&h.c.registration) {
+	if !h.b.unregister(h.r) {
 		return false
 	}
-	h.c.f = nil // not by drop, which says more to the explorer: this would not be inlined any more
+	h.r.f = nil // not by drop, which says more to the explorer: this would not be inlined any more
 	return true
 }
 
@@ -204,45 +243,46 @@ func (g *registry) isEmpty() bool {
 // forget drops the directory of a breaker that is closed: whoever keeps the breaker shall not keep, with it, the room
 // for its callbacks (promise 10). What is late finds its block by itself, and takes back what it has put there.
 func (b *base) forget() {
-	if b.directory.Load() != nil {
-		b.directory.Store(nil)
+	for c := range b.directories {
+		if b.directories[c].Load() != nil {
+			b.directories[c].Store(nil)
+		}
 	}
 }
 
 // claim finds a slot for r.
-func (g *registry) claim(r *registration) {
+func (g *registry) claim(r *registration) *slot {
 	more := g.base.Load()
 	if more == nil {
-		atomic.Writes(&r.where)
-		r.where, r.index = nil, 0
 		if g.first[0].CompareAndSwap(nil, r) {
-			return
+			return &g.first[0]
 		}
 		more = g.more()
 	}
-	dir := more.directory.Load()
+	directory := &more.directories[r.class()]
+	dir := directory.Load()
 	if dir == nil {
-		if more.block.claim(r, int(heapPlace(r))*lineSlots%baseSlots, baseSlots) {
-			return
+		if s := more.block.claim(r, int(heapPlace(r))*lineSlots%baseSlots, baseSlots); s != nil {
+			return s
 		}
 		dir = newDirectory()
-		if !more.directory.CompareAndSwap(nil, dir) {
+		if !directory.CompareAndSwap(nil, dir) {
 			// None, if the breaker has closed since: then r will be taken back, wherever it is.
-			if theirs := more.directory.Load(); theirs != nil {
+			if theirs := directory.Load(); theirs != nil {
 				dir = theirs
 			}
 		}
 	}
-	dir.claim(r)
+	return dir.claim(r)
 }
 
 // wide says that there are more cores than the base has cache lines: then some of them meet in one.
 var wide = runtime.NumCPU()*lineSlots > baseSlots
 
 // claim tries to claim a slot for r among so many, from the given one on.
-func (b *block) claim(r *registration, from, probes int) bool {
+func (b *block) claim(r *registration, from, probes int) *slot {
 	atomic.Writes(&r.where)
-	r.where = b
+	r.where = b.number + 1
 	for i, left := from, probes; left > 0; i, left = i+1, left-1 {
 		if i >= len(b.slots) {
 			i = 0
@@ -251,15 +291,15 @@ func (b *block) claim(r *registration, from, probes int) bool {
 			continue
 		}
 		atomic.Writes(&r.index)
-		r.index = int32(i)
+		r.index = uint8(i)
 		if b.slots[i].CompareAndSwap(nil, r) {
-			return true
+			return &b.slots[i]
 		}
 		if wide && b.number < 0 {
-			return false // others are in this line: on to the directory, where each has blocks of its own
+			return nil // others are in this line: on to the directory, where each has blocks of its own
 		}
 	}
-	return false
+	return nil
 }
 
 // distance returns how many slots from the given one on r had to pass.
@@ -272,7 +312,7 @@ func (b *block) distance(from int, r *registration) int {
 }
 
 // freeFrom returns how many slots are free in a run that begins with the given one, and goes round.
-func (b *block) freeFrom(index int32) (free int) {
+func (b *block) freeFrom(index int) (free int) {
 	for _, slots := range [2][]slot{b.slots[index:], b.slots[:index]} {
 		for i := range slots {
 			if slots[i].Load() != nil {
@@ -292,7 +332,7 @@ func (g *registry) more() *base {
 	if b := g.base.Load(); b != nil {
 		return b
 	}
-	b := &base{block: block{number: -1}}
+	b := &base{block: block{number: inBase - 1}}
 	b.slots = b.array[:]
 	if !g.base.CompareAndSwap(nil, b) {
 		b = g.base.Load()
@@ -310,7 +350,7 @@ func newDirectory() *directory {
 var minSpan = uint32(1) << bits.Len(uint(4*runtime.NumCPU()-1))
 
 // claim finds a slot for r in a block of the directory.
-func (d *directory) claim(r *registration) {
+func (d *directory) claim(r *registration) *slot {
 	place, from := heapPlace(r), heapSlot(r)
 	number := place
 	for {
@@ -318,12 +358,12 @@ func (d *directory) claim(r *registration) {
 		for range blockTries {
 			number &= span - 1
 			b := d.block(number)
-			if b.block.claim(r, from, blockProbes) {
+			if s := b.block.claim(r, from, blockProbes); s != nil {
 				if b.crowded.Load() == 0 && b.distance(from, r) >= crowdedAt && b.crowded.CompareAndSwap(0, 1) {
 					d.crowded.Inc()
 				}
-				if b.sealed.Load() == 0 || !d.takeBack(r) {
-					return
+				if b.sealed.Load() == 0 || !d.takeBack(r, &b.block) {
+					return s
 				}
 			}
 			// Another block, anywhere, but the same for all registrations of this place: it is in the cache.
@@ -339,11 +379,11 @@ func (d *directory) claim(r *registration) {
 // there: if not, a sweep has found it.
 //
 // Dekker: we have written the slot, and read sealed; whoever seals the block writes that, and then reads the slots.
-func (d *directory) takeBack(r *registration) bool {
-	if !r.where.slots[r.index].CompareAndSwap(r, nil) {
+func (d *directory) takeBack(r *registration, b *block) bool {
+	if !b.slots[r.index].CompareAndSwap(r, nil) {
 		return false
 	}
-	d.left(r.where, r.index)
+	d.left(b, int(r.index))
 	return true
 }
 
@@ -351,7 +391,7 @@ func (d *directory) takeBack(r *registration) bool {
 // That is asked only if it matters, and found by looking. A look ends at the first slot that is taken: the last of
 // a block's registrations looks at all of it, but a block that drains costs each of them a few slots, on the average. Counting the
 // registrations instead takes two locked instructions for each.
-func (d *directory) left(b *block, index int32) {
+func (d *directory) left(b *block, index int) {
 	number := uint32(b.number)
 	// Dekker: the slot is nil, then we read span; whoever makes it smaller writes that, and then looks at the slots.
 	span := d.span.Load()
@@ -428,9 +468,10 @@ func (d *directory) at(number uint32) *atomic.Pointer[directoryBlock] {
 	return &l.blocks[number&(size-1)]
 }
 
-// sweep goes through all slots of a registry, from where it stopped. It is a struct and not a loop because a
-// callback that panics must not end it: the zero value starts, and next goes on.
+// sweep goes through the slots of a registry that may hold registrations of one class, from where it stopped. It is a struct and not a loop
+// because a callback that panics must not end it: the zero value starts, and next goes on.
 type sweep struct {
+	class   class
 	slots   []slot // the block under way
 	at      int    // the next of them
 	stage   int    // 0: first; 1: base; then the level + 2
@@ -438,24 +479,46 @@ type sweep struct {
 	touched uintptr
 }
 
-// next takes the next registration out of its slot, and returns nil at the end.
-func (w *sweep) next(g *registry) *registration {
+// nextLink returns the next link, and nil at the end. It leaves links in their slots: the breaker that a link trips takes it out itself, and
+// not before everything that depends on that breaker has been tripped. So whoever finds no link there may rely on that (promise 18).
+func (w *sweep) nextLink(g *registry) *registration {
 	for {
 		for w.at < len(w.slots) {
 			if w.at%touchAhead == 0 && len(w.slots) > baseSlots {
 				w.touch()
 			}
-			s := &w.slots[w.at]
+			r := w.slots[w.at].Load()
 			w.at++
-			if r := s.Load(); r != nil && s.CompareAndSwap(r, nil) {
+			if r != nil && r.node != nil {
 				return r
 			}
 		}
-		if w.slots = w.block(g); w.slots == nil {
+		if !w.advance(g) {
 			return nil
 		}
-		w.at = 0
 	}
+}
+
+// nextCallback takes the next callback out of its slot, and returns nil at the end.
+func (w *sweep) nextCallback(g *registry) *registration {
+	for {
+		for w.at < len(w.slots) {
+			s := &w.slots[w.at]
+			w.at++
+			// A link may be here that is late: its registrar is about to take it back.
+			if r := s.Load(); r != nil && r.node == nil && s.CompareAndSwap(r, nil) {
+				return r
+			}
+		}
+		if !w.advance(g) {
+			return nil
+		}
+	}
+}
+
+func (w *sweep) advance(g *registry) bool {
+	w.slots, w.at = w.block(g), 0
+	return w.slots != nil
 }
 
 // touch reads what the next trips are going to write. In a large fan-out none of it is in the cache, and the misses of
@@ -463,9 +526,8 @@ func (w *sweep) next(g *registry) *registration {
 // its own. That halves the cost.
 func (w *sweep) touch() {
 	for i := w.at; i < min(w.at+touchAhead, len(w.slots)); i++ {
-		if r := w.slots[i].Load(); r != nil && r.isLink {
-			n := linkOf(r).node
-			w.touched += uintptr(n.state.Load()) + n.done.touch()
+		if r := w.slots[i].Load(); r != nil && r.node != nil {
+			w.touched += uintptr(r.node.state.Load()) + r.node.done.touch()
 		}
 	}
 }
@@ -492,7 +554,7 @@ func (w *sweep) block(g *registry) []slot {
 		if stage == 1 {
 			return base.slots
 		}
-		dir := base.directory.Load()
+		dir := base.directories[w.class].Load()
 		if dir == nil || stage-2 == maxLevels {
 			return nil
 		}

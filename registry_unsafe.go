@@ -1,4 +1,4 @@
-//go:build !breaker_explore
+//go:build !breaker_explore && !breaker_pure
 
 package breaker
 

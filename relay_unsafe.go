@@ -1,3 +1,5 @@
+//go:build !breaker_pure
+
 package breaker
 
 import (
@@ -6,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	seam "github.com/kamilsk/breaker/internal/atomic"
 )
 
 // relay lets package context derive from a view as if it were a context of its own.
@@ -70,7 +74,7 @@ func (r *relay) Err() error { return contextErrOf(r.b.state.Load()) }
 
 func (r *relay) Value(key any) any {
 	if key == causeKey && r.cause != nil {
-		return causeContext(r.cause)
+		return endedWith(r.cause)
 	}
 	return nil
 }
@@ -100,4 +104,56 @@ var doneOffset = func() int {
 
 func doneOf(ctx context.Context) *atomic.Value {
 	return (*atomic.Value)(unsafe.Add(reflect.ValueOf(ctx).UnsafePointer(), doneOffset))
+}
+
+func (v *contextView) Value(key any) any {
+	b := (*Breaker)(v)
+	b.checkCopy()
+	if key != causeKey {
+		return b.lookUp(key)
+	}
+	// Package context looks for a context of its own: to ask its cause, if the breaker has tripped, or to
+	// derive from it. Those among the sources are never meant, because their Done is another one.
+	if cause := b.Cause(); cause != nil {
+		return endedWith(cause)
+	}
+	if r := b.relayTo(); r != nil {
+		return r.ctx.Value(causeKey)
+	}
+	return nil
+}
+
+// endedWith returns a context of package context that ended with the cause. That is where context.Cause finds
+// one, and only there.
+func endedWith(cause error) any { return causeContext(context.Background(), cause).Value(causeKey) }
+
+// causeKey is the private key by which package context asks for a context of its own.
+var causeKey = func() any {
+	var k keyCatcher
+	context.Cause(&k)
+	return k.key
+}()
+
+// keyCatcher is a context that is done, and remembers what it was asked for.
+type keyCatcher struct {
+	context.Context
+	key any
+}
+
+func (*keyCatcher) Err() error { return context.Canceled }
+
+func (k *keyCatcher) Value(key any) any {
+	k.key = key
+	return nil
+}
+
+// closeDone closes the channel that was handed out. Only the winner calls it, once.
+func (b *Breaker) closeDone() {
+	if base := b.registry.base.Load(); base != nil {
+		if r := base.relay.Load(); r != nil {
+			seam.CloseBy(b.done.get(), r.end)
+			return
+		}
+	}
+	b.done.close()
 }

@@ -34,7 +34,7 @@ func meet(cores int) (meetings, all int) {
 	for range 2 * baseSlots { // others live on it, so the base is left behind
 		b.OnTrip(func() {})
 	}
-	places := make([][]*block, cores)
+	places := make([][]int32, cores)
 	var group, begin sync.WaitGroup
 	begin.Add(cores)
 	for core := range cores {
@@ -45,7 +45,7 @@ func meet(cores int) (meetings, all int) {
 			begin.Wait()
 			for range rounds {
 				h := b.onTrip(func() {})
-				places[core] = append(places[core], h.c.where)
+				places[core] = append(places[core], h.r.where)
 				h.stop()
 			}
 		})
@@ -53,7 +53,7 @@ func meet(cores int) (meetings, all int) {
 	group.Wait()
 	b.Close()
 	for round := range rounds {
-		users := make(map[*block]int)
+		users := make(map[int32]int)
 		for core := range cores {
 			users[places[core][round]]++
 		}

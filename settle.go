@@ -2,211 +2,428 @@ package breaker
 
 import "github.com/kamilsk/breaker/internal/atomic"
 
-// settlement is what the winner of a trip does once Done is closed: run the callbacks, release the sources, and the
-// same for every breaker that this trips in turn.
+// settlement is what the winner of a trip does once Done is closed, in this order (promise 18):
+//
+//	following   trip everything that follows: each node that listens to what has tripped, at any depth
+//	closing     close what the tripped nodes own, and go back to following
+//	releasing   drop the links, stop the timers, leave the hubs, unregister from contexts
+//	finishing   run the user's code: callbacks, cancel functions, Close of the user's types
+//
+// Up to finishing no code of the user's runs (but what a foreign context does when it is asked or unregistered from), so no callback
+// can find a dependent open, delay one, or change the cause of one. A node that nothing depends on, and that
+// holds nothing but timers, goes through all of it at once, while it is in the cache.
 //
 // It is a worklist and not a recursion, so that a chain of 1,000,000 breakers needs no stack for it (promise
 // 17), and all of its progress is in this struct, so that it goes on after a callback has panicked (promise 8).
-// Nodes wait in a list threaded through themselves. A breaker without a node, a leaf, has no room for that; it
-// needs none, because it is settled on the spot, between two links of the node that owns it.
+// Nodes wait in lists threaded through themselves. A breaker without a node, a leaf, has no room for that; it
+// needs none, because the link of the node that owns it keeps it at hand.
 type settlement struct {
-	sweeping *Breaker // its callbacks are being run
-	sweep    sweep
-	node     *node // its links are being dropped
-	link     *link // the next of them
-	list     *node // claimed and published, nothing else done
-	listed   int   // nodes in the list since the last batch
-	depth    int   // batches that this is nested in
+	stage stage
+	// root is the leaf whose trip this is. If that is a node, it is in the lists as the others are.
+	root *Breaker
+	// followed has the nodes whose dependents haven't been tripped yet; owners those that may own something open; settled those that are
+	// still to be released, and then to be finished.
+	followed, owners, settled *node
+
+	// lost has the nodes that another goroutine is tripping. What depends on them may still be open, and is tripped here, too. It
+	// is rare, so that this may allocate.
+	lost []*Breaker
+	seen map[*node]struct{}
+
+	releasing *node    // the next to be released
+	node      *node    // its pending leaves are being finished
+	index     int      // the next of its links
+	caller    *Breaker // its callbacks are being run
+	sweep     sweep
 }
 
+type stage uint8
+
 const (
-	// batchSize is so many nodes that their memory is still in the cache when they are released. Without batches, a
-	// fan-out of 1,000,000 goes through all of it twice.
-	batchSize = 64
-	// maxDepth bounds the nesting of batches, so that a tree isn't gone through by recursion.
-	maxDepth = 4
+	following stage = iota
+	releasing
+	finishing
+	ending // the caller's callbacks have run
 )
 
-// settle runs the callbacks and releases the sources of b, and of all that it trips. Only the winner calls it, after publish.
+// settle does all that follows from the trip of b. Only the winner calls it, after publish.
 func (b *Breaker) settle() {
 	s := b.state.Load()
 	if s&phase == closed {
 		return
 	}
 	if s&flagHeld == 0 {
-		b.move(phase, closed)
+		b.becomeClosed()
 		return
 	}
-	w := settlement{sweeping: b}
-	w.prepare()
+	if b.settleAtOnce() {
+		return
+	}
+	w := settlement{}
+	if n := b.node(); n != nil {
+		w.followed = n
+	} else {
+		w.root = b
+	}
+	w.publish(b)
 	w.run()
+}
+
+// node returns the node that begins with b, or nil if it is a leaf.
+func (b *Breaker) node() *node {
+	if b.source == nil {
+		return nil
+	}
+	if links := b.source.links(); links != nil {
+		return links[0].node
+	}
+	return nil
+}
+
+// publish makes the phase tripped, if it is still claimed, because others are going to see it for a while: then Err is one load (step 4).
+func (*settlement) publish(b *Breaker) {
+	if b.state.Load()&phase == claimed {
+		b.move(phase, tripped)
+	}
+}
+
+// becomeClosed is the last transition.
+func (b *Breaker) becomeClosed() {
+	before := b.move(phase, closed)
+	if before&(flagLive|flagAwaited) != 0 {
+		if before&flagLive != 0 {
+			b.delist()
+		}
+		if before&flagAwaited != 0 {
+			b.wakeAwaiting()
+		}
+	}
+	// After the move: who makes a directory later than this sees that the breaker is closed (see register).
+	if base := b.registry.base.Load(); base != nil {
+		base.forget()
+	}
+}
+
+// settleAtOnce settles a breaker that nothing depends on, and that holds only what can be let go of without code of the user's, and
+// reports whether it did.
+func (b *Breaker) settleAtOnce() bool {
+	s := b.state.Load()
+	if s&flagBusy != 0 || s&flagAsk != 0 && s&(flagLazy|flagOwnErr) != flagLazy || !b.registry.isEmpty() {
+		return false
+	}
+	if b.source == nil {
+		b.becomeClosed()
+		return true
+	}
+	all := b.source.links()
+	for i := range all {
+		if l := &all[i]; l.is(owned) && !l.isPrivate() {
+			return false
+		}
+	}
+	for i := range all {
+		if l := &all[i]; l.is(owned) && !l.closePrivate() {
+			return false
+		}
+	}
+	for i := range all {
+		all[i].drop()
+	}
+	b.source.release()
+	b.becomeClosed()
+	return true
+}
+
+// isPrivate reports whether the source of l is a leaf, holds at the most a timer, and has no registration but l.
+func (l *link) isPrivate() bool {
+	atomic.Reads(&l.source)
+	b := l.source
+	if b.state.Load()&(flagAsk|flagBusy) != 0 || b.registry.base.Load() != nil {
+		return false
+	}
+	if r := b.registry.first[0].Load(); r != nil && r != &l.registration {
+		return false
+	}
+	return b.source == nil || b.source.links() == nil
+}
+
+// closePrivate closes the source of l, and reports whether that is all. It isn't if somebody has registered with the source since it was
+// found private: then it is closed, and pending.
+func (l *link) closePrivate() bool {
+	b := l.source
+	if !b.claim(0, true) {
+		b.awaitDone()
+		return true
+	}
+	b.publish()
+	if b.state.Load()&phase == closed {
+		return true
+	}
+	if !l.isPrivate() {
+		l.pending = true
+		return false
+	}
+	if b.source != nil {
+		b.source.release()
+	}
+	b.becomeClosed()
+	return true
+}
+
+// drop takes the link out of its source's registry, once.
+func (l *link) drop() {
+	if l.dropped {
+		return
+	}
+	l.dropped = true
+	atomic.Reads(&l.source)
+	source := l.source
+	if source == nil { // the construction ended before this link
+		return
+	}
+	source.unregister(&l.registration)
+	l.forget()
+	if w, ok := source.source.(*watch); ok {
+		w.leave()
+	}
+}
+
+// forget lets go of the source, unless it is still looked at: a closed breaker that somebody retains must not pin what it once listened to.
+func (l *link) forget() {
+	if !l.is(keep) && !l.pending {
+		atomic.Writes(&l.source)
+		l.source = nil
+	}
 }
 
 // run works until nothing is left to do.
 func (w *settlement) run() {
+	if w.stage == following {
+		w.tripAll()
+		w.stage = releasing
+		w.releasing = w.settled
+		if b := w.root; b != nil && b.state.Load()&flagBusy == 0 {
+			w.release(b)
+		}
+	}
+	if w.stage == releasing {
+		for w.releasing != nil {
+			n := w.releasing
+			w.releasing = n.next
+			w.releaseNode(n)
+		}
+		w.stage = finishing
+		w.caller, w.root = w.root, nil
+		w.sweep = sweep{class: ofCallbacks}
+	}
+	for w.caller != nil || w.nextCaller() {
+		w.finish()
+	}
+}
+
+// tripAll is following and closing. It runs no code of the user's.
+func (w *settlement) tripAll() {
+	if w.root != nil {
+		w.tripDependents(w.root)
+	}
 	for {
 		switch {
-		case w.sweeping != nil:
-			w.runCallbacks()
-		case w.node != nil:
-			w.dropLinks()
-		case w.list != nil:
-			n := w.list
-			atomic.Writes(&n.next)
-			w.list, n.next = n.next, nil
-			w.sweeping = &n.Breaker
-			w.prepare()
+		case w.followed != nil:
+			n := pop(&w.followed)
+			push(&w.owners, n)
+			w.tripDependents(&n.Breaker)
+		case len(w.lost) > 0:
+			b := w.lost[len(w.lost)-1]
+			w.lost = w.lost[:len(w.lost)-1]
+			w.tripDependents(b)
+		case w.owners != nil:
+			n := pop(&w.owners)
+			push(&w.settled, n)
+			w.closeOwned(n)
 		default:
 			return
 		}
 	}
 }
 
-// prepare readies w.sweeping for its sweep.
-func (w *settlement) prepare() {
-	w.sweep = sweep{}
-	if b := w.sweeping; !b.registry.isEmpty() {
-		// Callbacks may take their time, and ask Err: publish (step 4).
-		if s := b.state.Load(); s&phase == claimed {
-			b.move(phase, tripped)
-		}
-	}
-}
-
-// runCallbacks runs the callbacks of w.sweeping, then begins its release.
-func (w *settlement) runCallbacks() {
-	b := w.sweeping
-	if !b.registry.isEmpty() {
-		mark := b.expiry()
-		for r := w.sweep.next(&b.registry); r != nil; r = w.sweep.next(&b.registry) {
-			if r.isLink {
-				atomic.Reads(&b.cause)
-				w.trip(linkOf(r).node, b.cause, mark)
-				if w.listed >= batchSize && w.depth < maxDepth {
-					w.runBatch()
-				}
-				continue
-			}
-			w.call(callbackOf(r).drop())
-		}
-	}
-	w.sweeping = nil
-	if !b.leftToAttacher() {
-		w.release(b)
-	}
-}
-
-// release releases what a leaf holds, or begins to release a node.
-func (w *settlement) release(b *Breaker) {
-	var cancel func()
-	switch kind := b.kind(); {
-	case kind >= kindNode:
-		w.node, w.link = nodeOf(b), nodeOf(b).first
+// tripDependents trips the nodes that listen to b.
+func (w *settlement) tripDependents(b *Breaker) {
+	if b.registry.isEmpty() {
 		return
-	case kind == kindContext:
-		cancel = contextOf(b).release()
-	case kind >= kindTimeout:
-		timedOf(b).release()
 	}
-	w.closed(b, cancel)
+	atomic.Reads(&b.cause)
+	cause, mark := b.cause, b.expiry()
+	all := sweep{class: ofLinks}
+	for r := all.nextLink(&b.registry); r != nil; r = all.nextLink(&b.registry) {
+		n := r.node
+		if !n.claim(mark, cause == nil) {
+			w.lose(n)
+			continue
+		}
+		if cause != nil {
+			atomic.Writes(&n.cause)
+			n.cause = cause
+		}
+		n.Breaker.publish()
+		if n.state.Load()&phase != closed && !n.settleAtOnce() {
+			w.publish(&n.Breaker)
+			push(&w.followed, n)
+		}
+	}
 }
 
-// closed ends the settlement of one breaker. The function, if any, is the user's.
-func (w *settlement) closed(b *Breaker, cancel func()) {
-	if b.move(phase, closed)&flagLive != 0 {
-		b.delist()
+// lose deals with a node that was tripped before. Either another goroutine is on its way through what depends on it, and then we go the same
+// way, so that none of it is open when our callbacks run (promise 18); or all of that is done, and only the link is still there.
+func (w *settlement) lose(n *node) {
+	n.awaitDone() // as a loser does: who has tripped the breaker finds closed what follows it
+	if n.state.Load()&phase == closed || n.registry.isEmpty() {
+		return
 	}
-	// After the move: who makes a directory later than this sees that the breaker is closed (see register).
-	if base := b.registry.base.Load(); base != nil {
-		base.forget()
+	if _, twice := w.seen[n]; twice {
+		return
 	}
-	if cancel != nil {
-		w.call(cancel)
+	if w.seen == nil {
+		w.seen = make(map[*node]struct{})
 	}
+	w.seen[n] = struct{}{}
+	w.lost = append(w.lost, &n.Breaker)
 }
 
-// runBatch settles what is in the list, before the sweep under way goes on.
-func (w *settlement) runBatch() {
-	batch := settlement{list: w.list, depth: w.depth + 1}
-	w.list, w.listed = nil, 0
-	w.call(batch.run)
-}
-
-// dropLinks goes on with releasing w.node. It returns when a breaker that was owned needs a sweep first, or at the end.
-func (w *settlement) dropLinks() {
-	n := w.node
-	for w.link != nil {
-		l := w.link
-		w.link = l.next()
+// closeOwned closes what the node owns.
+func (w *settlement) closeOwned(n *node) {
+	all := n.source.links()
+	for i := range all {
+		l := &all[i]
+		if !l.is(owned) {
+			continue
+		}
 		atomic.Reads(&l.source)
-		source := l.source
-		if !l.keep {
-			// A closed breaker that someone retains shall not pin what it once listened to.
-			atomic.Writes(&l.source)
-			l.source = nil
-		}
-		if source == nil { // the construction ended before this link
+		b := l.source
+		if l.pending { // see closePrivate
+			w.publish(b)
+			w.tripDependents(b)
 			continue
 		}
-		source.unregister(&l.registration)
-		atomic.Writes(&l.where)
-		l.where = nil // or a closed breaker that someone retains pins a block of the source's, and its siblings in that
-		if source.kind() == kindWatch {
-			watchOf(source).leave()
+		if !w.close(b) {
 			continue
 		}
-		if l.owned && w.close(source) {
-			return
+		switch inner := b.node(); {
+		case b.state.Load()&phase == closed:
+		case inner != nil:
+			w.publish(b)
+			push(&w.followed, inner)
+		default:
+			w.publish(b)
+			l.pending = true
+			w.tripDependents(b)
 		}
 	}
-	w.node = nil
-	var cancel func()
-	if n.kind() == kindView {
-		cancel = takeOut(&viewOf(&n.Breaker).cancel)
-	}
-	w.closed(&n.Breaker, cancel)
 }
 
-// trip trips a node that is registered with a breaker that has tripped.
-func (w *settlement) trip(n *node, cause error, mark uint32) {
-	if !n.claim(mark, cause == nil) {
-		n.awaitDone() // as a loser does: who has tripped the breaker finds closed what follows it
-		return
-	}
-	if cause != nil {
-		atomic.Writes(&n.cause)
-		n.cause = cause
-	}
-	n.publish()
-	w.push(n)
-}
-
-// close closes a breaker that the node under way owns. It reports whether that has to be swept at once.
+// close closes a breaker that a node owns, and reports whether this call did.
 func (w *settlement) close(b *Breaker) bool {
-	switch {
-	case b.kind() == kindContext && contextOf(b).claimDone(): // as in trip
-	case b.claim(b.ownMark(), true):
-		b.publish()
-	default:
+	if c, ok := b.source.(*contextBreaker); ok && c.claimEnded() { // promise 19
+		return true
+	}
+	if !b.claim(0, true) {
 		b.awaitDone()
+		if n := b.node(); n != nil {
+			w.lose(n)
+		}
 		return false
 	}
-	if b.state.Load()&phase == closed {
-		return false
-	}
-	if b.kind() >= kindNode {
-		w.push(nodeOf(b))
-		return false
-	}
-	w.sweeping = b
-	w.prepare()
+	b.publish()
 	return true
 }
 
-func (w *settlement) push(n *node) {
-	atomic.Writes(&n.next)
-	n.next, w.list = w.list, n
-	w.listed++
+// releaseNode lets go of all that the node holds, and of what its own leaves hold.
+func (w *settlement) releaseNode(n *node) {
+	all := n.source.links()
+	for i := range all {
+		if l := &all[i]; l.pending {
+			w.release(l.source)
+		}
+	}
+	// Otherwise a constructor is still registering the links; whichever of us comes last drops them (see finish).
+	if n.state.Load()&flagBusy == 0 {
+		w.release(&n.Breaker)
+	}
+}
+
+func (w *settlement) release(b *Breaker) {
+	if b.source == nil || b.state.Load()&flagBusy != 0 {
+		return
+	}
+	all := b.source.links()
+	for i := range all {
+		all[i].drop()
+	}
+	if b.state.Load()&flagAsk == 0 {
+		b.source.release()
+		return
+	}
+	w.call(b.source.release) // a foreign context's stop function is the user's
+}
+
+// nextCaller finds the next breaker to be finished.
+func (w *settlement) nextCaller() bool {
+	w.stage = finishing
+	for {
+		if w.node == nil {
+			if w.settled == nil {
+				return false
+			}
+			w.node, w.index = pop(&w.settled), 0
+		}
+		all := w.node.source.links()
+		for w.index < len(all) {
+			l := &all[w.index]
+			w.index++
+			if !l.pending {
+				continue
+			}
+			l.pending = false
+			w.begin(l.source)
+			if l.dropped {
+				l.forget()
+			}
+			return true
+		}
+		w.begin(&w.node.Breaker)
+		w.node = nil
+		return true
+	}
+}
+
+func (w *settlement) begin(b *Breaker) {
+	w.caller, w.sweep = b, sweep{class: ofCallbacks}
+}
+
+// finish runs the callbacks of w.caller, and closes it.
+func (w *settlement) finish() {
+	b := w.caller
+	if w.stage == finishing {
+		if !b.registry.isEmpty() {
+			for r := w.sweep.nextCallback(&b.registry); r != nil; r = w.sweep.nextCallback(&b.registry) {
+				w.call(r.drop())
+			}
+		}
+		if b.leftToAttacher() {
+			w.caller, w.stage = nil, finishing
+			return
+		}
+		w.stage = ending
+		w.release(b) // what a constructor or the first who waits was attaching at the time of releasing
+	}
+	w.caller, w.stage = nil, finishing
+	var cancel func()
+	if b.source != nil {
+		cancel = b.source.canceler()
+	}
+	b.becomeClosed()
+	if cancel != nil {
+		w.call(cancel)
+	}
 }
 
 // call runs a function of the user's. If that doesn't return, by a panic or by runtime.Goexit, the rest of
@@ -221,4 +438,16 @@ func (w *settlement) call(f func()) {
 	}()
 	f()
 	returned = true
+}
+
+func push(list **node, n *node) {
+	atomic.Writes(&n.next)
+	n.next, *list = *list, n
+}
+
+func pop(list **node) *node {
+	n := *list
+	atomic.Writes(&n.next)
+	*list, n.next = n.next, nil
+	return n
 }

@@ -29,28 +29,26 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 		if s == nil {
 			panic("breaker: BreakBySignal: signal " + strconv.Itoa(i) + " is nil")
 		}
-		if _, usual := s.(syscall.Signal); !usual && !reflect.ValueOf(s).Comparable() {
+		if !reflect.ValueOf(s).Comparable() {
 			panic("breaker: BreakBySignal: signal " + strconv.Itoa(i) + " is not comparable")
 		}
 	}
-	start, flags, bubble := notify, uint32(0), inBubble()
+	join, flags, bubble := joinSignal, uint32(0), inBubble()
 	if bubble {
-		start, flags = notifyOutside, flagPoll|flagPollOnly
+		join, flags = joinSignalOutside, flagPoll|flagPollOnly
 	}
-	n := newNode(len(sig))
+	n, links := newNode(len(sig))
 	n.begin(kindSignal, flags)
-	l, open := n.first, true
-	for i := 0; i < len(sig) && open; i++ {
-		s := sig[i]
-		l.source = &signals.join(s, func(w *watch) { start(w, s) }).Breaker
+	for i, s := range sig {
+		l := &links[i]
+		l.source = &join(s).Breaker
 		if bubble {
-			l.keep = true // to be polled
-		} else {
-			open = n.listen(l)
+			l.role = keep // to be polled
+		} else if !n.listen(l) {
+			break
 		}
-		l = l.next()
 	}
-	n.attached()
+	n.attached(0)
 	if live.On() {
 		n.enlist()
 	}
@@ -66,25 +64,38 @@ func TerminationSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall
 // signals has a watch for each signal that someone waits for.
 var signals hub
 
+// joinSignal returns the watch for the signal. If there was one already, its delivery is asked for again: other code may have ended it since,
+// by signal.Reset or signal.Ignore, and there is no way to ask (promise 24). That takes the lock of package signal.
+func joinSignal(s os.Signal) *watch {
+	w, found := signals.join(s, func(w *watch) { notify(w, s) })
+	if found {
+		w.renew()
+	}
+	return w
+}
+
+// joinSignalOutside is joinSignal, called inside of a bubble. All of it runs outside, because the hub's lock may not be held while the
+// runtime's cleanups are awaited: one of them may want it.
+func joinSignalOutside(s os.Signal) (w *watch) {
+	outside(func() { w = joinSignal(s) })
+	return w
+}
+
 // notify starts the delivery of the signal, and the goroutine that waits for it.
 //
 // Each watch has a channel of its own for its one signal. One channel for a set that changes was tried: to hand over from an old
 // channel to a new one either leaves a gap, or delivers one signal to both.
 func notify(w *watch, s os.Signal) {
 	arrivals := make(chan os.Signal, 1)
-	signal.Notify(arrivals, s)
+	w.renew = func() { signal.Notify(arrivals, s) }
 	w.stop = func() {
 		signal.Stop(arrivals) // nothing is sent after this
 		close(arrivals)
 	}
+	w.renew()
 	go func() {
 		if s, ok := <-arrivals; ok {
 			w.fire(SignalError{s})
 		}
 	}()
-}
-
-// notifyOutside is notify, called inside of a bubble.
-func notifyOutside(w *watch, s os.Signal) {
-	outside(func() { notify(w, s) })
 }

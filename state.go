@@ -3,6 +3,8 @@ package breaker
 import (
 	"fmt"
 
+	"github.com/kamilsk/breaker/internal/atomic"
+
 	// Package internal/atomic makes aliases of its types. The compiler inlines a method through an alias only if it has
 	// seen the method's own package.
 	_ "go.uber.org/atomic"
@@ -12,16 +14,16 @@ import (
 //
 //	                   ┌────────────────── nothing to close, run or release ─────────────────┐
 //	                   │                                                                     ▼
-//	┌──────┐  claim    │   ┌─────────┐  Done closed   ┌─────────┐  callbacks run,      ┌────────┐
+//	┌──────┐  claim    │   ┌─────────┐  Done closed   ┌─────────┐  sources released,   ┌────────┐
 //	│ open ├───────────┴──►│ claimed ├───────────────►│ tripped ├─────────────────────►│ closed │
-//	└──────┘               └─────────┘                └─────────┘  sources released    └────────┘
+//	└──────┘               └─────────┘                └─────────┘  callbacks run       └────────┘
 //
 // What is called tripped outside is claimed or tripped here:
 //
 //	phase    Done                  Err                   who writes the breaker
 //	open     open                  nil                   whoever wins the claim becomes the winner
 //	claimed  open, then closed     nil until it closes   the winner: cause, close of Done
-//	tripped  closed                not nil               the winner: callbacks, release of the sources
+//	tripped  closed                not nil               the winner: dependents, sources, callbacks
 //	closed   closed                not nil               nobody; nothing is held any more
 //
 // A trip, step by step:
@@ -31,7 +33,7 @@ import (
 //  3. Close Done if its channel was handed out. This is the instant at which the breaker is tripped for
 //     every observer (promises 2 and 3).
 //  4. Publish: → tripped. From here on Err is one load again.
-//  5. Run the callbacks, release the sources, → closed (promises 6 and 10).
+//  5. Trip what depends on it, release the sources, run the callbacks, → closed (settle.go; promises 6, 10 and 18).
 //
 // A phase that would be empty is skipped: with no channel handed out step 1 claims and trips at once,
 // and with nothing held it also closes, so that New and Close cost one locked instruction; with a
@@ -63,20 +65,27 @@ const (
 	// flagHeld: there may be registrations to sweep or sources to release. Set by the first registration, or
 	// at construction. Without it, open → closed is one step.
 	flagHeld
-	// flagPoll: the source isn't watched, so every observation asks it. Cleared by the first who waits, unless flagPollOnly.
+	// flagPoll: every observation asks the source. For a context of others it stays, because package context tells of the end on a
+	// goroutine of its own, a little later (promise 19); for a channel and a view it is cleared once the source is watched.
 	flagPoll
+	// flagLazy: the source isn't watched yet. Cleared by the first who waits.
+	flagLazy
 	// flagBusy: sources are being attached, by a constructor or by the first who waits.
 	flagBusy
 	// flagLeft: the winner came to release while flagBusy was set and left the release to the attacher. Whichever
 	// of "attached" and "tripped" comes second releases; this bit and flagBusy are their handshake.
 	flagLeft
+	// flagAwaited: AwaitClosed waits for the phase closed.
+	flagAwaited
+	// flagWeighing: methods of a cause are being called, to know whether it is a deadline's.
+	flagWeighing
 
 	// flagExpired: the cause is a deadline's, so a context view's Err is context.DeadlineExceeded. Set by the claim.
 	flagExpired
-	// flagOwnErr: Err isn't Interrupted but what the contextBreaker says. Set by the claim, or from the beginning.
+	// flagOwnErr: Err isn't Interrupted but what the breaker's context says. Set by the claim, or from the beginning.
 	flagOwnErr
-	// flagOwnExpired: if flagOwnErr is set on a viewBreaker, Err matches context.DeadlineExceeded. Set by the claim.
-	flagOwnExpired
+	// flagAsk: Close and Trip ask the contexts and channels among what the breaker owns before they claim (promise 19).
+	flagAsk
 	// flagTimed: Deadline has something to look at.
 	flagTimed
 	// flagValues: there is a context among the sources, direct or not.
@@ -85,12 +94,29 @@ const (
 	flagPollOnly
 	// flagBubble: made inside a testing/synctest bubble: its timer is never pooled.
 	flagBubble
-
 	// flagLive: made while someone kept a list of live breakers, who is to be told when it is closed. Set by the constructor.
 	flagLive
 
 	kindShift = 24 // the kind takes the highest byte
 )
+
+// The kinds of a breaker, for people: only String looks at them. What a kind does is in its source.
+const (
+	kindPlain uint32 = iota
+	kindTimeout
+	kindDeadline
+	kindContext
+	kindMultiplex
+	kindSignal
+	kindChannel
+	kindWithin
+	kindIdle
+)
+
+var kindNames = [...]string{"", " by timeout", " by deadline", " by context", " by multiplex", " by signal", " by channel", " within", " by idle"}
+
+// wordOf returns the state word of a breaker that is being made.
+func wordOf(kind, flags uint32) atomic.Uint32 { return atomic.Uint32Of(kind<<kindShift | flags) }
 
 // A State is where a breaker stands in its life. It only ever grows.
 type State uint8
@@ -117,6 +143,9 @@ func (s State) String() string {
 		panic(fmt.Sprintf("breaker: State %d does not exist", uint8(s)))
 	}
 }
+
+// isOpen reports whether nothing has tripped the breaker.
+func (b *Breaker) isOpen() bool { return b.state.Load()&phase == open }
 
 // stateOf maps the word to what is visible outside.
 func stateOf(word uint32) State {

@@ -1,6 +1,7 @@
 package breaker
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -13,28 +14,11 @@ import (
 //
 // It trips nothing and asks no source: what nobody has noticed yet isn't in it. It allocates.
 func (b *Breaker) String() string {
+	b.checkCopy()
 	s := b.state.Load()
 	var text strings.Builder
 	text.WriteString("breaker")
-	switch s >> kindShift {
-	case kindPlain:
-	case kindWatch:
-		panic("breaker: nobody outside has a watch")
-	case kindTimeout:
-		text.WriteString(" by timeout")
-	case kindDeadline:
-		text.WriteString(" by deadline")
-	case kindContext, kindView:
-		text.WriteString(" by context")
-	case kindNode:
-		text.WriteString(" by multiplex")
-	case kindSignal:
-		text.WriteString(" by signal")
-	case kindChannel:
-		text.WriteString(" by channel")
-	default:
-		panic("breaker: a kind without a name")
-	}
+	text.WriteString(kindNames[s>>kindShift])
 	text.WriteString(": ")
 	text.WriteString(stateOf(s).String())
 	if at, ok := b.Deadline(); ok {
@@ -43,7 +27,37 @@ func (b *Breaker) String() string {
 	}
 	if b.hasTripped(s) {
 		text.WriteString(", cause: ")
-		text.WriteString(b.reason().Error())
+		text.WriteString(textOf(b.reason()))
 	}
 	return text.String()
 }
+
+// textOf returns what the error says, also if its Error panics (promise 21).
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = "an error whose Error panics"
+		}
+	}()
+	return err.Error()
+}
+
+// What follows has fmt, log/slog and encoding/json print what String says. By themselves they go through the fields, which others may be
+// writing at the time (promise 27).
+
+// Format prints String, whatever the verb.
+func (b *Breaker) Format(f fmt.State, verb rune) { format(f, verb, b.String()) }
+
+// MarshalText returns String.
+func (b *Breaker) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// MarshalText returns String.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (v *nopCloser) String() string                  { return (*Breaker)(v).String() }
+func (v *nopCloser) Format(f fmt.State, verb rune)   { format(f, verb, v.String()) }
+func (v *nopCloser) MarshalText() ([]byte, error)    { return []byte(v.String()), nil }
+func (v *contextView) Format(f fmt.State, verb rune) { format(f, verb, v.String()) }
+func (v *contextView) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
+
+func format(f fmt.State, verb rune, text string) { fmt.Fprintf(f, fmt.FormatString(f, verb), text) }

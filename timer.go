@@ -14,21 +14,28 @@ import (
 // It costs one allocation, besides the timer if no stopped one can be used again, and no goroutine. Close it
 // when the work is done: the timer is kept until then, or until it fires.
 func BreakByTimeout(timeout time.Duration) *Breaker {
-	flags := uint32(0)
-	now, bubble := clock()
-	if bubble {
-		flags = flagBubble
-	}
-	// Promise 15: not into the past, nor where counting on from start would overflow.
-	at := now + max(timeout, -farthest/2)
-	if timeout > 0 && at < now || at > farthest {
-		at = farthest
-	}
-	b := &timeoutBreaker{at: at}
-	b.arm(kindTimeout, timeout, flags)
+	b := newTimeout(timeout, nil)
 	if live.On() {
 		b.enlist()
 	}
+	return b
+}
+
+// BreakByTimeoutCause is BreakByTimeout with a cause of your own, which says which timeout it was. If the cause is nil, it is BreakByTimeout. The Err
+// of its ToContext is context.DeadlineExceeded, whatever the cause.
+func BreakByTimeoutCause(timeout time.Duration, cause error) *Breaker {
+	b := newTimeout(timeout, cause)
+	if live.On() {
+		b.enlist()
+	}
+	return b
+}
+
+func newTimeout(timeout time.Duration, cause error) *Breaker {
+	at, bubble := after(timeout)
+	b := &timeoutBreaker{at: at}
+	b.source = b
+	b.start(kindTimeout, timeout, cause, bubble)
 	return &b.Breaker
 }
 
@@ -37,16 +44,31 @@ func BreakByTimeout(timeout time.Duration) *Breaker {
 //
 // It costs the same as BreakByTimeout.
 func BreakByDeadline(deadline time.Time) *Breaker {
-	flags := uint32(0)
+	b := newDeadline(deadline, nil)
+	if live.On() {
+		b.enlist()
+	}
+	return b
+}
+
+// BreakByDeadlineCause is BreakByDeadline with a cause of your own. If the cause is nil, it is BreakByDeadline.
+func BreakByDeadlineCause(deadline time.Time, cause error) *Breaker {
+	b := newDeadline(deadline, cause)
+	if live.On() {
+		b.enlist()
+	}
+	return b
+}
+
+func newDeadline(deadline time.Time, cause error) *Breaker {
 	now := time.Now()
+	flags := uint32(0)
 	if now == now.Round(0) {
 		flags = flagBubble
 	}
 	b := &deadlineBreaker{at: deadline}
-	b.arm(kindDeadline, deadline.Sub(now), flags)
-	if live.On() {
-		b.enlist()
-	}
+	b.source = b
+	b.start(kindDeadline, deadline.Sub(now), cause, flags)
 	return &b.Breaker
 }
 
@@ -63,35 +85,56 @@ type timeoutBreaker struct {
 	at time.Duration
 }
 
+func (b *timeoutBreaker) deadline() (time.Time, bool) { return timeAt(b.at, b.state.Load()), true }
+
 type deadlineBreaker struct {
 	timed
 	at time.Time
 }
 
-// start is the zero of timeoutBreaker.at.
+func (b *deadlineBreaker) deadline() (time.Time, bool) { return b.at, true }
+
+// start is the zero of the monotonic times that breakers keep.
 var start = time.Now()
 
-// farthest bounds timeoutBreaker.at: some 292 years, and far enough from the end of what a Duration holds.
+// farthest bounds such a time: some 292 years, and far enough from the end of what a Duration holds.
 const farthest = math.MaxInt64 - time.Hour
 
-// century is about where a time.Time loses its monotonic reading. Beyond, Deadline counts from start, whatever has happened to the wall
-// clock since, because two results have to be equal.
+// century is about where a time.Time loses its monotonic reading.
 const century = 100 * 365 * 24 * time.Hour
 
-func (b *timeoutBreaker) deadline() time.Time {
-	if b.at > century || b.at < -century {
-		return start.Add(b.at).Round(0)
+// after returns the time, since start, at which the timeout has passed, and flagBubble inside of a bubble.
+func after(timeout time.Duration) (at time.Duration, flags uint32) {
+	now, bubble := clock()
+	if bubble {
+		flags = flagBubble
 	}
-	now := time.Now()
-	return now.Add(b.at - now.Sub(start))
+	// Promise 15: not into the past, nor where counting on from start would overflow.
+	at = now + max(timeout, -farthest/2)
+	if timeout > 0 && at < now || at > farthest {
+		at = farthest
+	}
+	return at, flags
+}
+
+// timeAt returns the time that a breaker with that word keeps, always the same (promise 23). Its wall clock's reading is the
+// one that follows from start: it isn't corrected if the wall clock has been set since.
+func timeAt(at time.Duration, word uint32) time.Time {
+	if t := start.Add(at); word&flagBubble == 0 && at <= century && at >= -century {
+		return t
+	}
+	return start.Add(at).Round(0)
 }
 
 // alarm is a timer that can be used again for another breaker. To arm a fresh one costs three times as much and
 // 112 bytes.
 type alarm struct {
 	timer *time.Timer
-	// breaker is written before the timer is armed, and by nobody while it is.
+	// breaker and cause are written before the timer is armed, and by nobody while it is.
 	breaker *Breaker
+	cause   error
+	// fired is the winner's: it is set if that is this alarm. The constructor may still be storing the timer then.
+	fired bool
 }
 
 // alarms holds the alarms whose timer was stopped in time: its function never runs for an arming that Stop has
@@ -99,47 +142,56 @@ type alarm struct {
 // Alarms of bubbles are never among them (promise 16).
 var alarms sync.Pool
 
-// arm ends the construction, starting the timer.
-func (t *timed) arm(kind uint32, timeout time.Duration, flags uint32) {
+// start ends the construction, starting the timer.
+func (t *timed) start(kind uint32, timeout time.Duration, cause error, flags uint32) {
+	if cause == nil {
+		cause = errExpired
+	}
 	if timeout <= 0 {
-		t.state = wordOf(kind, closed|flagTimed|flagExpired)
-		t.cause = errExpired
+		t.state = wordOf(kind, closed|flagTimed|flagExpired|flags)
+		t.cause = cause
 		return
 	}
 	t.state = wordOf(kind, flagHeld|flagTimed|flags)
+	arm(&t.alarm, &t.Breaker, timeout, cause, flags)
+}
+
+// arm stores an alarm for b and starts its timer. The alarm may go off before its timer is stored. That does no harm: what it
+// trips needs the timer only if the constructor has returned, or has said that it is attached.
+func arm(at **alarm, b *Breaker, timeout time.Duration, cause error, flags uint32) {
 	if flags&flagBubble == 0 {
 		if a, ok := alarms.Get().(*alarm); ok {
-			a.breaker, t.alarm = &t.Breaker, a
+			a.breaker, a.cause, *at = b, cause, a
 			a.timer.Reset(timeout)
 			return
 		}
 	}
-	a := &alarm{breaker: &t.Breaker}
-	t.alarm = a
-	// The alarm may go off before its timer is stored. That does no harm: fire doesn't need it, and nobody else
-	// knows the breaker yet.
+	a := &alarm{breaker: b, cause: cause}
+	*at = a
 	a.timer = time.AfterFunc(timeout, a.fire)
 }
 
 // fire runs in the timer's own goroutine.
 func (a *alarm) fire() {
 	b := a.breaker
-	if !b.claim(flagExpired, false) {
-		return
+	if b.claim(flagExpired, false) {
+		a.fired = true
+		b.finish(a.cause)
 	}
-	timedOf(b).alarm = nil // it went off: there is nothing to stop, and it isn't used again
-	b.finish(errExpired)
 }
 
-// release stops the timer. Only the winner calls it.
-func (t *timed) release() {
-	a := t.alarm
+// disarm stops the timer of a breaker that has tripped, and has that word. Only the winner calls it, or the attacher on its behalf.
+func disarm(at **alarm, word uint32) {
+	a := *at
 	if a == nil {
 		return
 	}
-	t.alarm = nil
-	if a.timer.Stop() && t.state.Load()&flagBubble == 0 {
-		a.breaker = nil
+	*at = nil
+	// One that has gone off isn't used again.
+	if !a.fired && a.timer.Stop() && word&flagBubble == 0 {
+		a.breaker, a.cause = nil, nil
 		alarms.Put(a)
 	}
 }
+
+func (t *timed) release() { disarm(&t.alarm, t.state.Load()) }

@@ -1,3 +1,5 @@
+//go:build !breaker_pure
+
 package atomic
 
 import "unsafe"

@@ -235,3 +235,30 @@ func (m *Map) CompareAndDelete(key, value any) bool {
 	explore.Access(unsafe.Pointer(m), explore.Swap)
 	return swapped(m.m.CompareAndDelete(key, value))
 }
+
+// Received reports whether something was received from c, without waiting.
+func Received(c <-chan struct{}) bool {
+	explore.Access(objectOf(c), explore.Write)
+	return channel{c}.Ready()
+}
+
+// Int64 is the twin of atomic.Int64.
+type Int64 struct{ v atomic.Int64 }
+
+// Load returns the value.
+func (x *Int64) Load() int64 {
+	explore.Access(unsafe.Pointer(x), explore.Read)
+	return x.v.Load()
+}
+
+// Store sets the value.
+func (x *Int64) Store(v int64) {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	x.v.Store(v)
+}
+
+// CompareAndSwap replaces old by next and reports whether it did.
+func (x *Int64) CompareAndSwap(old, next int64) bool {
+	explore.Access(unsafe.Pointer(x), explore.Swap)
+	return swapped(x.v.CompareAndSwap(old, next))
+}

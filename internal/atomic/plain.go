@@ -11,6 +11,7 @@ import (
 
 type (
 	Int32          = atomic.Int32
+	Int64          = atomic.Int64
 	Uint32         = atomic.Uint32
 	Pointer[T any] = atomic.Pointer[T]
 	Mutex          = sync.Mutex
@@ -58,3 +59,13 @@ func AwaitZero(x *Uint32) {
 
 // Go runs f on a goroutine of its own.
 func Go(f func()) { go f() }
+
+// Received reports whether something was received from c, a value or that it is closed, without waiting.
+func Received(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

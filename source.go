@@ -1,0 +1,248 @@
+package breaker
+
+import (
+	"time"
+
+	"github.com/kamilsk/breaker/internal/atomic"
+)
+
+// source is what differs from one kind of breaker to another. Each kind is a struct that begins with a Breaker and adds what its source
+// needs; that Breaker holds the struct as its source, and the user holds a pointer to the Breaker. So the way from the one to the other is a
+// word and a method call, and not a cast: a copy of the Breaker alone, which the language can't prevent, leads back to the original,
+// and is told by that (promise 20).
+//
+// Rejected: the kind in the state word and a cast by it. It takes 16 bytes less of each breaker, and a copied Breaker then makes the
+// package write to its neighbour's memory.
+type source interface {
+	// breaker returns the breaker that this is the source of.
+	breaker() *Breaker
+	// poll trips the breaker if what it listens to has ended. It may be called at any time.
+	poll()
+	// attach has the source watched: somebody is going to wait. Called once, under flagBusy, if flagLazy was set.
+	attach()
+	// links returns those of a node, and nil for a leaf.
+	links() []link
+	// release lets go of all that isn't a link. It runs no code of the user's but the stop function of a foreign context. Only the
+	// winner of the trip calls it, or the attacher on its behalf, once.
+	release()
+	// canceler takes out the user's function that is called after the trip, if there is one.
+	canceler() func()
+	// deadline is Deadline without the links. Called only if flagTimed is set.
+	deadline() (time.Time, bool)
+	// value looks the key up in the breaker's own context. Called only if flagValues is set.
+	value(key any) any
+	// ownErr is Err if flagOwnErr is set.
+	ownErr() error
+}
+
+// A Breaker is its own source if only Trip and Close trip it. The methods are what the other kinds share.
+
+func (b *Breaker) breaker() *Breaker           { return b }
+func (b *Breaker) inside() (*Breaker, bool)    { return b, true }
+func (b *Breaker) poll()                       {}
+func (b *Breaker) attach()                     {}
+func (b *Breaker) links() []link               { return nil }
+func (b *Breaker) release()                    {}
+func (b *Breaker) canceler() func()            { return nil }
+func (b *Breaker) deadline() (time.Time, bool) { return time.Time{}, false }
+func (b *Breaker) value(any) any               { return nil }
+func (b *Breaker) ownErr() error               { return Interrupted }
+
+// checkCopy panics if b is a copy of a breaker that a constructor made (promise 20). A zero value has no source.
+func (b *Breaker) checkCopy() {
+	if !b.isOriginal() {
+		panicCopied()
+	}
+}
+
+//go:noinline
+func panicCopied() {
+	panic("breaker: a Breaker made by a constructor was copied by value; keep the pointer, or embed *Breaker")
+}
+
+// newTripped returns a breaker that has nothing to wait for.
+func newTripped(cause error) *Breaker {
+	b := &Breaker{state: wordOf(kindPlain, closed), cause: cause}
+	b.source = b
+	return b
+}
+
+// watch makes sure that the source of a breaker is watched: somebody is going to wait for the trip. It does something
+// only for a breaker over a channel or a context, and attaches once.
+func (b *Breaker) watch() {
+	if b.state.Load()&(phase|flagLazy) != flagLazy {
+		return
+	}
+	b.source.poll() // what has ended before shall not trip the breaker later (promise 9)
+	for {
+		s := b.state.Load()
+		if s&(phase|flagLazy) != flagLazy {
+			return // it has tripped meanwhile, or somebody else watches the source
+		}
+		if b.state.CompareAndSwap(s, s&^flagLazy|flagBusy) {
+			b.attachSource()
+			return
+		}
+	}
+}
+
+// attachSource has the source watched, under flagBusy, which it ends, also if foreign code panics that this runs (promise 8). Then the source
+// isn't watched, and whoever comes next tries again.
+func (b *Breaker) attachSource() {
+	again := flagLazy
+	defer func() { b.attached(again) }()
+	b.source.attach()
+	again = 0
+}
+
+// attached ends what a constructor or watch began under flagBusy. If the breaker has tripped meanwhile, whoever tripped it left the
+// release to us.
+func (b *Breaker) attached(set uint32) {
+	if b.move(flagBusy, set)&flagLeft != 0 {
+		w := settlement{stage: finishing}
+		w.begin(b)
+		w.run()
+	}
+}
+
+// leftToAttacher is the other side of attached: it reports whether sources are still being attached, in which case
+// the attacher has been told to release them.
+func (b *Breaker) leftToAttacher() bool {
+	for {
+		s := b.state.Load()
+		if s&flagBusy == 0 {
+			return false
+		}
+		if b.state.CompareAndSwap(s, s|flagLeft) {
+			return true
+		}
+	}
+}
+
+// ask has the contexts and channels asked that the breaker owns, directly or not: what has ended counts, watched or not (promise
+// 19). It trips what has ended, and by that what follows from it.
+func (b *Breaker) ask() {
+	askSource(b.source)
+	if b.source.links() == nil {
+		return
+	}
+	for w := (walk{at: b, owned: true, flag: flagAsk}); ; {
+		inner := w.next()
+		if inner == nil {
+			return
+		}
+		askSource(inner.source)
+	}
+}
+
+func askSource(s source) {
+	if c, ok := s.(*channelBreaker); ok {
+		c.ask()
+		return
+	}
+	s.poll()
+}
+
+// earliest is Deadline of a breaker that may have one.
+func (b *Breaker) earliest() (earliest time.Time, ok bool) {
+	earliest, ok = b.source.deadline()
+	if b.source.links() == nil {
+		return earliest, ok
+	}
+	for w := (walk{at: b, flag: flagTimed}); ; {
+		inner := w.next()
+		if inner == nil {
+			return earliest, ok
+		}
+		if at, has := inner.source.deadline(); has && (!ok || at.Before(earliest)) {
+			earliest, ok = at, true
+		}
+	}
+}
+
+// lookUp looks for the key in the contexts among the sources, in the order in which they were given.
+func (b *Breaker) lookUp(key any) any {
+	if b.state.Load()&flagValues == 0 {
+		return nil
+	}
+	if v := b.source.value(key); v != nil || b.source.links() == nil {
+		return v
+	}
+	for w := (walk{at: b, flag: flagValues}); ; {
+		inner := w.next()
+		if inner == nil {
+			return nil
+		}
+		if v := inner.source.value(key); v != nil {
+			return v
+		}
+	}
+}
+
+// walk goes through the breakers that are reached from a node by links, depth first, each once, so that it takes time linear in their number
+// (promise 25). It neither recurses, nor allocates while each node has one node among its sources at the most.
+type walk struct {
+	at    *Breaker // its links come next
+	index int      // the next of them
+	flag  uint32   // only breakers with this flag are visited
+	owned bool     // only links to what is owned are followed
+	// stack has the nodes that are still to be gone into, and whence. It, and seen, are made when there is more than one way.
+	stack []place
+	seen  map[*Breaker]struct{}
+}
+
+type place struct {
+	at    *Breaker
+	index int
+}
+
+func (w *walk) next() *Breaker {
+	for w.at != nil {
+		all := w.at.source.links()
+		for w.index < len(all) {
+			l := &all[w.index]
+			w.index++
+			if !l.is(keep) || w.owned && !l.is(owned) || l.is(blind) && w.flag == flagValues {
+				continue
+			}
+			atomic.Reads(&l.source)
+			inner := l.source
+			if inner.state.Load()&w.flag == 0 {
+				continue
+			}
+			if inner.source.links() == nil {
+				return inner
+			}
+			if w.seen == nil && !w.more(all[w.index:]) {
+				w.at, w.index = inner, 0
+				return inner
+			}
+			if w.seen == nil {
+				w.seen = make(map[*Breaker]struct{})
+			}
+			if _, twice := w.seen[inner]; twice {
+				continue
+			}
+			w.seen[inner] = struct{}{}
+			w.stack = append(w.stack, place{w.at, w.index})
+			w.at, w.index = inner, 0
+			return inner
+		}
+		w.at = nil
+		if n := len(w.stack); n > 0 {
+			w.at, w.index = w.stack[n-1].at, w.stack[n-1].index
+			w.stack = w.stack[:n-1]
+		}
+	}
+	return nil
+}
+
+// more reports whether there may be anything left to visit among the links.
+func (*walk) more(links []link) bool {
+	for i := range links {
+		if links[i].is(keep) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,14 @@
+//go:build breaker_pure
+
+package breaker
+
+// isOriginal reports whether b is what its source belongs to, or a zero value.
+func (b *Breaker) isOriginal() bool { return b.source == nil || b.source.breaker() == b }
+
+// Err returns nil as long as Done is open, and a non-nil error afterwards.
+func (b *Breaker) Err() error {
+	if b.state.Load()&(phase|flagPoll) == open && b.isOriginal() {
+		return nil
+	}
+	return b.err()
+}

@@ -1,0 +1,206 @@
+package breaker
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/kamilsk/breaker/internal/live"
+)
+
+// Within returns the breaker of a request: it trips when ctx is done, after the timeout, or with one of the watched breakers, whichever comes
+// first, with that one's cause. It owns none of them: closing it, or its trip, leaves them alone. With a timeout of zero or less, or when ctx or a watched
+// breaker has ended already, it is tripped on return. Close it when the work is done.
+//
+// Its context, ToContext, has the values of ctx, and the earliest deadline of all. Err asks ctx, so that it is not nil once the cancel function
+// of ctx has returned.
+//
+// It is one object, whatever it watches: one allocation for up to two watched breakers and two for more, besides the timer if no stopped one can be
+// used again, one registration with each, and no goroutine. It registers with ctx at the first Done, OnTrip or Multiplex, by
+// context.AfterFunc; not at all if ctx never ends; and with the breaker behind ctx if that is a context of ToContext. Within panics if ctx or
+// a watched breaker is nil.
+func Within(ctx context.Context, timeout time.Duration, watched ...Interface) *Breaker {
+	b := newRequest("Within", ctx, timeout, nil, watched)
+	if live.On() {
+		b.enlist()
+	}
+	return b
+}
+
+// WithinCause is Within with a cause of your own for the timeout, which says which timeout it was. If the cause is nil, it is Within. The Err of its
+// ToContext is context.DeadlineExceeded, whatever the cause.
+func WithinCause(ctx context.Context, timeout time.Duration, cause error, watched ...Interface) *Breaker {
+	b := newRequest("WithinCause", ctx, timeout, cause, watched)
+	if live.On() {
+		b.enlist()
+	}
+	return b
+}
+
+// request is a Within: a node with a context and a timer of its own.
+type request struct {
+	node
+	// ctx never changes: values and the deadline are looked up in it, also after the trip. A context of ToContext is behind the first link instead.
+	ctx context.Context
+	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
+	stop func() bool
+	// alarm is written by the constructor, under flagBusy, then the winner's.
+	alarm *alarm
+	// at is the deadline by the timeout, as in a timeoutBreaker.
+	at time.Duration
+}
+
+type (
+	request1 struct {
+		request
+		array [1]link
+	}
+	request2 struct {
+		request
+		array [2]link
+	}
+	requestN struct {
+		request
+		slice []link
+	}
+)
+
+func (r *request1) links() []link { return r.array[:] }
+func (r *request2) links() []link { return r.array[:] }
+func (r *requestN) links() []link { return r.slice }
+
+func allocateRequest(links int) (*request, []link) {
+	switch links {
+	case 0:
+		r := new(request)
+		r.source = r
+		return r, nil
+	case 1:
+		r := new(request1)
+		r.over(r, r.array[:])
+		return &r.request, r.array[:]
+	case 2:
+		r := new(request2)
+		r.over(r, r.array[:])
+		return &r.request, r.array[:]
+	default:
+		r := &requestN{slice: make([]link, links)}
+		r.over(r, r.slice)
+		return &r.request, r.slice
+	}
+}
+
+func newRequest(function string, ctx context.Context, timeout time.Duration, cause error, watched []Interface) *Breaker {
+	if ctx == nil {
+		panic("breaker: " + function + ": ctx is nil")
+	}
+	view, isView := ctx.(*contextView)
+	n := len(watched)
+	if isView {
+		n++
+	}
+	r, links := allocateRequest(n)
+	flags := flagTimed
+	if isView {
+		source := (*Breaker)(view)
+		source.watchView()
+		flags = links[0].listensTo(source, false, flags)
+		links = links[1:]
+	} else {
+		r.ctx = ctx
+		flags |= flagValues
+		if ctx.Done() != nil {
+			flags |= flagPoll | flagLazy | flagAsk
+		}
+	}
+	// Everything is checked before the node is registered with anything (promise 15).
+	for i, br := range watched {
+		source := unwrap(br)
+		if source == nil {
+			panic("breaker: " + function + ": breaker " + strconv.Itoa(i) + " is nil")
+		}
+		source.checkCopy()
+		values := flags & flagValues
+		flags = links[i].listensTo(source, false, flags)&^flagValues | values
+		links[i].role |= blind // the request's values are its context's
+	}
+	at, bubble := after(timeout)
+	r.at = at
+	r.begin(kindWithin, flags|bubble)
+	r.construct(timeout, cause, bubble)
+	return &r.Breaker
+}
+
+// construct registers the request with all that it watches, and starts its timer last. If foreign code panics meanwhile, nothing is left behind.
+func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
+	returned := false
+	defer func() {
+		if !returned {
+			r.attached(0)
+			r.Close()
+		}
+	}()
+	if cause == nil {
+		cause = errExpired
+	}
+	open := true
+	if r.ctx != nil && r.state.Load()&flagPoll != 0 {
+		r.poll()
+		open = r.isOpen()
+	}
+	if open && timeout <= 0 {
+		open = false
+		if r.claim(flagExpired, false) {
+			r.finish(cause)
+		}
+	}
+	links := r.source.links()
+	for i := 0; open && i < len(links); i++ {
+		open = r.listen(&links[i])
+	}
+	if open {
+		arm(&r.alarm, &r.Breaker, timeout, cause, bubble)
+	}
+	returned = true
+	r.attached(0)
+}
+
+// poll trips the request if ctx is done.
+func (r *request) poll() {
+	s := r.state.Load()
+	if s&phase != open {
+		return
+	}
+	if s&flagAsk != 0 && r.ctx.Err() != nil {
+		tripByContext(&r.Breaker, r.ctx, 0)
+		return
+	}
+	if s&flagPollOnly != 0 {
+		r.pollLinks(r.source.links())
+	}
+}
+
+// attach registers with ctx.
+func (r *request) attach() { attach(r.ctx, r.poll, &r.stop) }
+
+func (r *request) release() {
+	disarm(&r.alarm, r.state.Load())
+	unregister(&r.stop)
+}
+
+func (r *request) deadline() (at time.Time, ok bool) {
+	at = timeAt(r.at, r.state.Load())
+	if r.ctx != nil {
+		if its, has := r.ctx.Deadline(); has && its.Before(at) {
+			at = its
+		}
+	}
+	return at, true
+}
+
+func (r *request) value(key any) any {
+	if r.ctx == nil {
+		return nil // the walk goes on to the breaker behind the view
+	}
+	return r.ctx.Value(key)
+}
