@@ -32,6 +32,12 @@ func TestMain(m *testing.M) {
 	if program := os.Getenv(asChild); program != "" {
 		os.Exit(childMain(program))
 	}
+	// Run by nohup or in the background of a script, we ignore signals, and so would all that is started. What is caught isn't inherited.
+	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 	goleak.VerifyTestMain(m)
 }
 

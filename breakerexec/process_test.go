@@ -435,16 +435,40 @@ func TestSignal(t *testing.T) {
 	require.ErrorIs(t, p.Signal(syscall.SIGHUP), os.ErrProcessDone)
 }
 
-func TestNoGoroutine(t *testing.T) {
-	br := breaker.New()
-	before := runtime.NumGoroutine()
-	p, err := breakerexec.Start(br, program(t, "wait"), time.Hour)
-	require.NoError(t, err)
-	require.Equal(t, before, runtime.NumGoroutine())
-	br.Trip(errWhy)
-	require.Equal(t, before, runtime.NumGoroutine(), "the grace is a timer")
-	requireKilledBy(t, p.Wait(), syscall.SIGTERM)
-	require.Equal(t, before, runtime.NumGoroutine())
+// goroutines returns how many there are that this package or os/exec has started.
+func goroutines() int {
+	buf := make([]byte, 1<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	return bytes.Count(buf, []byte("created by github.com/kamilsk/breaker/breakerexec.(")) + bytes.Count(buf, []byte("created by os/exec."))
+}
+
+func TestGoroutines(t *testing.T) {
+	awaitThat(t, func() bool { return goroutines() == 0 }, "the end of those of other tests")
+	t.Run("none, also for the grace", func(t *testing.T) {
+		br := breaker.New()
+		p, err := breakerexec.Start(br, program(t, "deaf wait"), time.Hour)
+		require.NoError(t, err)
+		require.Zero(t, goroutines())
+		br.Trip(errWhy)
+		require.Zero(t, goroutines())
+		require.NoError(t, p.Signal(syscall.SIGKILL))
+		requireStopped(t, p.Wait(), errWhy)
+	})
+	t.Run("one for each stream, as in os/exec", func(t *testing.T) {
+		br := breaker.New()
+		cmd := program(t, "say:a wait")
+		out, err := newLines(), newLines()
+		never, end := io.Pipe()
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = never, out, err
+		p, failed := breakerexec.Start(br, cmd, time.Hour)
+		require.NoError(t, failed)
+		out.await(t, 1)
+		require.Equal(t, 3, goroutines())
+		br.Trip(errWhy)
+		requireKilledBy(t, p.Wait(), syscall.SIGTERM)
+		_ = end.Close()
+		awaitThat(t, func() bool { return goroutines() == 0 }, "the end of the one that reads the input")
+	})
 }
 
 // unreaped reports whether the process is still there to be reaped, so that its number can't have been given to another one.
