@@ -89,6 +89,15 @@ func (c *control) handle(sig os.Signal) {
 		}
 	case syscall.SIGCONT:
 		c.resume()
+	case syscall.SIGTSTP:
+		_ = c.process.Signal(sig)
+		if c.tty == nil {
+			return
+		}
+		// A command that has just been stopped for asking for the terminal doesn't get it first: with that would go the Ctrl-Z.
+		if _, ok := stoppedBy(c.process.Pid()); ok {
+			c.suspend(syscall.SIGTSTP)
+		}
 	default:
 		_ = c.process.Signal(sig)
 	}
@@ -112,10 +121,15 @@ func (c *control) stopped(by syscall.Signal) {
 		_ = c.process.Signal(syscall.SIGCONT)
 		return
 	}
-	c.tty.takeBack(false)
 	if by != syscall.SIGTTIN {
 		by = syscall.SIGTSTP
 	}
+	c.suspend(by)
+}
+
+// suspend stops the whole job, and returns when it is continued.
+func (c *control) suspend(by syscall.Signal) {
+	c.tty.takeBack(false)
 	restore := defaultAction(by)
 	// Our group is the shell's job: the other members of a pipeline, or the script that has started us.
 	_ = syscall.Kill(0, by)
