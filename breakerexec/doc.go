@@ -43,7 +43,7 @@
 //
 // A process needs no goroutine besides those that os/exec would start as well: one for each of Stdin, Stdout and Stderr that is neither
 // nil nor an *os.File. After a trip, and only if the command ends before the grace is over, Linux needs a look at each process in /proc to
-// see whether the group is empty: some 5 µs for each process of the machine.
+// see whether the group is empty: some 20 µs for each process of the machine.
 //
 // # Systems
 //
