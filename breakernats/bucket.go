@@ -31,7 +31,7 @@ func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ..
 	if js == nil {
 		panic("breakernats: Open: js is nil")
 	}
-	b := &Bucket{store: &store{js: js, nc: js.Conn(), bucket: bucket, api: apiPrefix(js)}}
+	b := &Bucket{store: newStore(js, bucket)}
 	for _, option := range options {
 		if err := option(&b.config); err != nil {
 			return nil, err
@@ -49,7 +49,7 @@ func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ..
 // bind looks the bucket up, and checks that its keys expire.
 func (b *Bucket) bind(ctx context.Context) error {
 	var status jetstream.KeyValueStatus
-	err := b.store.retry(ctx, func(ctx context.Context) (err error) {
+	err := b.store.retry(ctx, b.store.publishes(b.store.api+"STREAM.INFO.KV_"+b.store.bucket), func(ctx context.Context) (err error) {
 		b.store.kv, err = b.store.js.KeyValue(ctx, b.store.bucket)
 		if errors.Is(err, nats.ErrNoResponders) {
 			return jetstream.ErrJetStreamNotEnabled // a cluster without a leader has somebody who says so
@@ -63,6 +63,7 @@ func (b *Bucket) bind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	b.store.largest = max(int(status.Config().MaxValueSize), 0)
 	each := status.LimitMarkerTTL() > 0
 	switch {
 	case status.Config().Mirror != nil:
@@ -111,7 +112,7 @@ func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, 
 	if err != nil {
 		return nil, b.failed("watching", key, err)
 	}
-	r := &registration{hub: h, key: key, silence: b.silence, since: time.Now()}
+	r := &registration{hub: h, key: key, silence: b.silence, holds: b.holds, since: time.Now()}
 	h.add(r)
 	e, found, err := b.store.get(ctx, key)
 	if err != nil {
@@ -135,6 +136,7 @@ func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, 
 // It is repeated until ctx is done if there is no leader. A ctx without a deadline gets the default one of js.
 // After an error that isn't the server's answer the key may be set nevertheless, or be set later on. To know,
 // call it again. The errors are the same as those of BreakByKey. A nil cause stands for breaker.Interrupted.
+// A text that is too long for a value of the bucket is cut, and ends in "…": a stop doesn't fail because of it.
 func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, bool, error) {
 	key, err := b.key(key)
 	if err != nil {
@@ -143,7 +145,7 @@ func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, 
 	ctx, cancel := b.store.limited(ctx)
 	defer cancel()
 	id := nuid.Next()
-	e, won, err := b.create(ctx, key, id, encode(id, b.name, cause))
+	e, won, err := b.create(ctx, key, id, cause)
 	if err != nil {
 		return TripError{}, false, b.failed("tripping", key, err)
 	}
@@ -155,21 +157,36 @@ func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, 
 }
 
 // create sets the key unless it is set, and returns what it is then, and whether that is by this call.
-func (b *Bucket) create(ctx context.Context, key, id string, value []byte) (e entry, won bool, err error) {
+func (b *Bucket) create(ctx context.Context, key, id string, cause error) (e entry, won bool, err error) {
 	var options []jetstream.KVCreateOpt
 	if b.ttl > 0 {
 		options = append(options, jetstream.KeyTTL(b.ttl))
 	}
-	err = b.store.retry(ctx, func(ctx context.Context) error {
+	creates, reads := b.store.creates(key), b.store.publishes(b.store.getSubject())
+	concerns := func(d denial) bool { return creates(d) || reads(d) }
+	limit := b.store.limit()
+	value := encode(limit, id, b.name, cause)
+	err = b.store.retry(ctx, concerns, func(ctx context.Context) error {
 		revision, err := b.store.kv.Create(ctx, key, value, options...)
+		for ; isTooLong(err) && limit > 1; revision, err = b.store.kv.Create(ctx, key, value, options...) {
+			limit /= 2 // headers count, and the limits may have changed
+			value = encode(limit, id, b.name, cause)
+		}
 		if err == nil {
 			e, won = entry{key: key, revision: revision, value: value, created: time.Now()}, true
+			if _, by := decode(b.store.bucket, e); by == "" {
+				// A value without a record has the time of the server, which has to be asked for it.
+				if set, found, err := b.store.newest(ctx, key); err == nil && found && set.revision == revision {
+					e = set
+				}
+			}
 			return nil
 		}
 		if !errors.Is(err, jetstream.ErrKeyExists) {
 			return err
 		}
 		var found bool
+		// It is set, so what follows only reads.
 		e, found, err = b.store.newest(ctx, key)
 		switch {
 		case err != nil:

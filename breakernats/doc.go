@@ -26,13 +26,14 @@
 //  6. All breakers on a bucket and prefix share one watch in a process. It begins with the first and ends with
 //     the last.
 //  7. Callbacks run neither on the goroutine that reads the watch nor on one of the connection. One that blocks
-//     holds up neither the watch nor, for more than some 50 ms, other breakers.
+//     holds up neither the watch nor, for more than some 10 ms, other breakers.
 //
 // # Causes
 //
 //	what happened                                 Cause of the breaker
 //	the key is set                                TripError: key, revision, by whom, when, the text of the cause
-//	there was no contact for too long             SilenceError, only WithSilence
+//	there was no contact for too long             SilenceError, only WithSilence; it says why
+//	the connection was closed for good            ConnectionError, unless WithHoldOnClose
 //	it was closed                                 breaker.ErrClosed
 //
 // Each matches breaker.Interrupted and context.Canceled. Of the error given to Trip only the text travels. A
@@ -47,8 +48,13 @@
 // What a breaker does when its process loses the cluster is up to you. By default it holds: it stays open, and
 // trips when the contact is back and the key is set. WithSilence makes it a dead man's switch: it trips after
 // that time without contact. Contact isn't a connection, which may lead to a server that is cut off from the
-// others: it is that the leader of the bucket has answered, and that the watch has seen what it answered. A
-// connection that is closed for good never has contact again.
+// others: it is that the leader of the bucket has answered, and that the watch has seen what it answered.
+//
+// A connection that is closed for good never has contact again: by nats.go, too, after 60 attempts or two refusals
+// of the credentials, unless nats.MaxReconnects and nats.IgnoreAuthErrorAbort say otherwise. Its breakers couldn't fire any
+// more, so they trip, with a ConnectionError. WithHoldOnClose keeps them open.
+//
+// Contact and WithContactHook tell the state of the contact to logs, metrics and health checks.
 //
 // The watch is made anew after each reconnection, and within some 3 s when it has stopped without a sign.
 //
@@ -93,7 +99,9 @@
 //	  }
 //	}
 //
-// What isn't allowed comes back as nats.ErrPermissionViolation, with the subject.
+// What isn't allowed comes back as nats.ErrPermissionViolation, with the subject. The server doesn't say which request
+// it has denied, so Open puts itself before the error handler of the connection, which is called as before. Set your own
+// when you connect: with one set later, a denial may take until ctx is done to be told.
 //
 // # What it costs
 //

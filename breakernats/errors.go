@@ -52,15 +52,46 @@ type SilenceError struct {
 	Limit time.Duration
 	// Since is the last moment at which the contact is known to have held, by the local clock.
 	Since time.Time
+	// Why is what went wrong last, as far as is known: what the server denied, nats.ErrDisconnected, or
+	// context.DeadlineExceeded if the leader didn't answer. SilenceError doesn't wrap it: a silence is no timeout of
+	// the work.
+	Why error
 }
 
-// Error says which key it was, and how long the silence lasts.
+// Error says which key it was, how long the silence lasts, and why.
 func (e SilenceError) Error() string {
-	return fmt.Sprintf("%s/%s: no contact for %v, since %s", e.Bucket, e.Key, e.Limit, e.Since.Format(time.RFC3339Nano))
+	text := fmt.Sprintf("%s/%s: no contact for %v, since %s", e.Bucket, e.Key, e.Limit, e.Since.Format(time.RFC3339Nano))
+	if e.Why != nil {
+		text += ": " + e.Why.Error()
+	}
+	return text
 }
 
 // Is reports whether the target is breaker.Interrupted or context.Canceled.
 func (SilenceError) Is(target error) bool { return interrupts(target) }
+
+// ConnectionError is the cause of a breaker whose connection was closed for good: by the program, or by nats.go,
+// which gives up after 60 attempts and after two refusals of the credentials unless its options say otherwise. The breaker
+// couldn't be tripped by its key any more. See WithHoldOnClose. It matches breaker.Interrupted and context.Canceled.
+type ConnectionError struct {
+	// Bucket and Key name what can't be watched any more. Key includes the prefix.
+	Bucket, Key string
+	// Err is the last error of the connection, such as nats.ErrAuthorization; nil if it had none. ConnectionError
+	// doesn't wrap it.
+	Err error
+}
+
+// Error says which key it was, and what the connection's last error was.
+func (e ConnectionError) Error() string {
+	text := fmt.Sprintf("%s/%s: the connection is closed for good", e.Bucket, e.Key)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Is reports whether the target is breaker.Interrupted or context.Canceled.
+func (ConnectionError) Is(target error) bool { return interrupts(target) }
 
 func interrupts(target error) bool {
 	return target == breaker.Interrupted || target == context.Canceled

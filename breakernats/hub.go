@@ -53,6 +53,10 @@ type hub struct {
 	watch *watch
 	// contact is the last moment at which all that was in the bucket is known to have been seen.
 	contact time.Time
+	// why is what the last pulse failed with, nil if it found contact.
+	why    error
+	counts Contact
+	notice *notice
 	// alarm fires when somebody's silence may be over, due says when. Nil and zero as long as nobody minds.
 	alarm *time.Timer
 	due   time.Time
@@ -95,6 +99,9 @@ func enter(b *Bucket) (h *hub, first bool) {
 		id: id, store: b.store, pattern: b.prefix + ">", users: 1,
 		begun: make(chan struct{}), outdated: make(chan struct{}, 1), quicken: make(chan struct{}, 1),
 	}
+	if b.hook != nil {
+		h.notice = &notice{hook: b.hook}
+	}
 	h.life, h.end = context.WithCancel(context.Background())
 	hubs.byID[id] = h
 	return h, true
@@ -123,7 +130,7 @@ func (h *hub) begin(ctx context.Context) {
 	statuses := h.store.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	contact := time.Now()
 	var w *watch
-	h.err = h.store.retry(ctx, func(ctx context.Context) (err error) {
+	h.err = h.store.retry(ctx, h.store.watches(h.pattern), func(ctx context.Context) (err error) {
 		w, err = newWatch(ctx, h)
 		return err
 	})
@@ -134,6 +141,7 @@ func (h *hub) begin(ctx context.Context) {
 	}
 	h.mu.Lock()
 	h.watch, h.contact = w, contact
+	h.counts.Watches++
 	h.mu.Unlock()
 	go h.keepWatch(statuses)
 	go h.pulse()
@@ -254,6 +262,25 @@ func (h *hub) deliver(e entry) {
 		if !r.judged {
 			r.judged = true
 			verdicts = append(verdicts, verdict{r, cause})
+		}
+	}
+	h.counts.Tripped += uint64(len(verdicts))
+	h.queue.push(verdicts...)
+}
+
+// disconnect trips those that don't hold, because the connection is closed for good.
+func (h *hub) disconnect() {
+	err := h.store.nc.LastError()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.note(nats.ErrConnectionClosed)
+	var verdicts []verdict
+	for _, head := range h.registry.heads {
+		for r := head; r != nil; r = r.next {
+			if !r.holds && !r.judged {
+				r.judged = true
+				verdicts = append(verdicts, verdict{r, ConnectionError{h.store.bucket, r.key, err}})
+			}
 		}
 	}
 	h.queue.push(verdicts...)

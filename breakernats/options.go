@@ -16,6 +16,8 @@ type config struct {
 	name    string
 	ttl     time.Duration
 	silence time.Duration
+	holds   bool
+	hook    func(Contact)
 }
 
 // An Option changes what Open returns.
@@ -66,6 +68,32 @@ func WithSilence(silence time.Duration) Option {
 		if silence <= 0 {
 			return fmt.Errorf("breakernats: silence %v: it has to be more than 0", silence)
 		}
+		return nil
+	}
+}
+
+// WithHoldOnClose has the breakers of the Bucket stay open when the connection is closed for good, but for
+// WithSilence. Nothing but Close and what else you give them to can trip them then. Without this option they trip, with
+// a ConnectionError.
+func WithHoldOnClose() Option {
+	return func(c *config) error {
+		c.holds = true
+		return nil
+	}
+}
+
+// WithContactHook has f called when the contact of this Bucket's watch is lost, and when it is back: for logs, metrics
+// and health checks. The calls come one after the other, on a goroutine of their own. If f is slow, it isn't told of
+// each change, but always of the last. A contact counts as lost when a pulse fails, some seconds before most
+// silences are over. f is called while something is watched, and not when the watch ends.
+//
+// The function of the Bucket that begins the watch is the one that counts, as all Buckets alike share it. A nil f panics.
+func WithContactHook(f func(Contact)) Option {
+	if f == nil {
+		panic("breakernats: WithContactHook: f is nil")
+	}
+	return func(c *config) error {
+		c.hook = f
 		return nil
 	}
 }

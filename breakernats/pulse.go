@@ -2,7 +2,10 @@ package breakernats
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 const (
@@ -33,7 +36,12 @@ func (h *hub) pulse() {
 		case <-timer.C:
 		}
 		wait, limit := h.rhythm()
-		if h.store.nc.IsConnected() {
+		switch {
+		case h.store.nc.IsClosed():
+			signal(h.outdated) // the watch notices, should nobody have told it
+		case !h.store.nc.IsConnected():
+			h.missed(nats.ErrDisconnected)
+		default:
 			switch h.beat(limit, &p) {
 			case late:
 				wait = min(wait, behind)
@@ -65,12 +73,13 @@ func (h *hub) beat(limit time.Duration, p *progress) pace {
 
 	sent, before := time.Now(), w.seen.Load()
 	var newest entry
-	err := h.store.try(h.life, limit, func(ctx context.Context) (err error) {
+	err := h.store.try(h.life, limit, h.store.publishes(h.store.getSubject()), func(ctx context.Context) (err error) {
 		newest, _, err = h.store.newest(ctx, h.pattern)
 		return err
 	})
 	if err != nil {
 		p.missed = true
+		h.missed(err)
 		return unknown
 	}
 	verdict := p.judge(w, before, w.seen.Load(), newest.revision, time.Now())
@@ -78,6 +87,7 @@ func (h *hub) beat(limit time.Duration, p *progress) pace {
 	case level:
 		h.touch(sent)
 	case lost:
+		h.missed(errBehind)
 		signal(h.outdated)
 	}
 	return verdict
@@ -133,10 +143,27 @@ func (p *progress) judge(w *watch, before, seen, newest uint64, now time.Time) p
 	}
 }
 
+// errBehind is why there is no contact while the leader answers.
+var errBehind = errors.New("the watch misses something")
+
+// missed notes that there was no contact.
+func (h *hub) missed(why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.life.Err() != nil {
+		return
+	}
+	h.counts.Pulses++
+	h.counts.Missed++
+	h.note(why)
+}
+
 // touch notes a contact.
 func (h *hub) touch(at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.counts.Pulses++
+	h.note(nil)
 	if at.After(h.contact) {
 		h.contact = at
 	}
@@ -179,13 +206,14 @@ func (h *hub) silenced(now time.Time) (silenced []verdict) {
 			since, over := h.limitOf(r, now)
 			if !over.After(now) {
 				r.judged = true
-				cause := SilenceError{Bucket: h.store.bucket, Key: r.key, Limit: r.silence, Since: since.Round(0)}
+				cause := SilenceError{Bucket: h.store.bucket, Key: r.key, Limit: r.silence, Since: since.Round(0), Why: h.why}
 				silenced = append(silenced, verdict{r, cause})
 			} else if next.IsZero() || over.Before(next) {
 				next = over
 			}
 		}
 	}
+	h.counts.Silenced += uint64(len(silenced))
 	if !next.IsZero() {
 		h.alert(next)
 	}

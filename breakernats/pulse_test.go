@@ -80,13 +80,13 @@ func TestContact(t *testing.T) {
 	assertSilenced(t, br, "import", silence)
 }
 
-// A connection that has been closed is as silent as any other.
+// To those that hold, a connection that has been closed is as silent as any other.
 func TestSilenceOfAClosedConnection(t *testing.T) {
 	t.Parallel()
 	const silence = 500 * time.Millisecond
 	s, nc := single(t)
 	far := connect(t, s.ClientURL())
-	br := breakBy(t, open(t, far, breakernats.WithSilence(silence)), "import")
+	br := breakBy(t, open(t, far, breakernats.WithSilence(silence), breakernats.WithHoldOnClose()), "import")
 	far.Close()
 	await(t, br)
 	assertSilenced(t, br, "import", silence)

@@ -6,18 +6,20 @@ import (
 )
 
 // stuckAfter is how long callbacks of one breaker hold up the others.
-const stuckAfter = 50 * time.Millisecond
+const stuckAfter = 10 * time.Millisecond
 
-// queue trips breakers on a goroutine of its own, which lives only while there are any to trip. Callbacks run
+// queue trips breakers on goroutines of its own, which live only while there are any to trip. Callbacks run
 // there: the goroutine that reads the watch has to go on reading, or the server takes it for a slow consumer.
 //
-// Callbacks must not block. If one does, another goroutine goes on with the rest after stuckAfter.
+// Callbacks must not block. If one does, its worker counts as stuck after stuckAfter, and others go on: twice as
+// many as are stuck. So an innocent breaker behind n that block waits for log n times that, and not n times; and as
+// long as nobody blocks, there is one goroutine, however many breakers trip at once.
 type queue struct {
 	mu sync.Mutex
 	// tripped are those to be tripped, in the order in which that became known.
 	tripped []verdict
-	// worker is the one at work, nil if there is none or it is stuck.
-	worker *worker
+	// working counts the workers that get on, stuck those that don't.
+	working, stuck int
 }
 
 // verdict is a registration, and the cause to trip it with.
@@ -26,10 +28,13 @@ type verdict struct {
 	cause error
 }
 
-// worker is a goroutine of a queue.
+// worker is a goroutine of a queue. The queue's lock guards it.
 type worker struct {
-	// stuck fires if one trip takes too long.
-	stuck *time.Timer
+	// timer fires if one trip takes too long.
+	timer *time.Timer
+	stuck bool
+	// trips counts. It tells a timer that fires late which trip it was set for.
+	trips int
 }
 
 // push adds to the queue. It doesn't wait.
@@ -43,51 +48,56 @@ func (q *queue) push(tripped ...verdict) {
 	q.start()
 }
 
-// start sees to it that somebody is at work, if there is any. The lock is held.
+// start sees to it that enough workers are at work. The lock is held.
 func (q *queue) start() {
-	if q.worker != nil || len(q.tripped) == 0 {
-		return
-	}
-	w := new(worker)
-	w.stuck = time.AfterFunc(stuckAfter, func() { q.replace(w) })
-	q.worker = w
-	go q.work(w)
-}
-
-// replace has another worker go on.
-func (q *queue) replace(w *worker) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.worker == w {
-		q.worker = nil
-		q.start()
+	for q.working < min(len(q.tripped), max(1, 2*q.stuck)) {
+		q.working++
+		go q.work(new(worker))
 	}
 }
 
 func (q *queue) work(w *worker) {
-	defer w.stuck.Stop()
 	for {
 		v, ok := q.next(w)
 		if !ok {
 			return
 		}
-		w.stuck.Reset(stuckAfter)
 		v.Trip(v.cause)
 	}
 }
 
-// next takes the first of the queue, unless another worker has taken over.
+// next takes the first of the queue, unless the worker was stuck and so was replaced.
 func (q *queue) next(w *worker) (v verdict, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.worker != w {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.trips++
+	if w.stuck {
+		q.stuck--
 		return verdict{}, false
 	}
 	if len(q.tripped) == 0 {
-		q.worker, q.tripped = nil, nil
+		q.working, q.tripped = q.working-1, nil
 		return verdict{}, false
 	}
 	v, q.tripped[0] = q.tripped[0], verdict{}
 	q.tripped = q.tripped[1:]
+	trip := w.trips
+	w.timer = time.AfterFunc(stuckAfter, func() { q.replace(w, trip) })
 	return v, true
+}
+
+// replace has other workers go on, if the given trip still isn't over.
+func (q *queue) replace(w *worker, trip int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.trips != trip {
+		return
+	}
+	w.stuck = true
+	q.working--
+	q.stuck++
+	q.start()
 }

@@ -3,8 +3,10 @@ package breakernats
 import (
 	"encoding/json"
 	"fmt"
+	"sort"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -24,16 +26,66 @@ type record struct {
 	Text string    `json:"cause"`
 }
 
-// encode returns the value for a key.
-func encode(id, by string, cause error) []byte {
-	if cause == nil {
-		cause = breaker.Interrupted
+// longestName is how long the name of who tripped may be.
+const longestName = 128
+
+// encode returns the value for a key, of no more than limit bytes: the text is cut as far as it takes. If not
+// even a record without a text fits, the value is as much of the text as does, as if it were set by another program.
+func encode(limit int, id, by string, cause error) []byte {
+	// Cut before it is copied again: it may be very long. Everything takes at least one byte.
+	text := cut(textOf(cause), limit)
+	r := record{recordVersion, id, cut(by, longestName), time.Now().UTC(), text}
+	value := r.marshal()
+	if len(value) <= limit {
+		return value
 	}
-	value, err := json.Marshal(record{recordVersion, id, by, time.Now().UTC(), cause.Error()})
+	// What JSON escapes takes more than a byte. The length for which it fits is looked for.
+	fits := sort.Search(len(text), func(less int) bool {
+		r.Text = cut(text, len(text)-less)
+		return len(r.marshal()) <= limit
+	})
+	r.Text = cut(text, len(text)-fits)
+	if value = r.marshal(); len(value) <= limit {
+		return value
+	}
+	return []byte(text)
+}
+
+func (r record) marshal() []byte {
+	value, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // strings and a time of this age can be marshaled
 	}
 	return value
+}
+
+// textOf returns the text of the cause. One that panics is a cause like another (promise 21).
+func textOf(cause error) (text string) {
+	if cause == nil {
+		return breaker.Interrupted.Error()
+	}
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("%T, which panics when asked for its text", cause)
+		}
+	}()
+	return cause.Error()
+}
+
+// cut returns as many whole characters of the text as fit, with an ellipsis if that isn't all.
+func cut(text string, limit int) string {
+	const ellipsis = "…"
+	if len(text) <= limit {
+		return text
+	}
+	end := max(limit-len(ellipsis), 0)
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	if limit < len(ellipsis) {
+		return text[:end]
+	}
+	return text[:end] + ellipsis
 }
 
 // decode returns what a key's value says, and the ID of the Trip that has set it. The winner decodes its own

@@ -14,6 +14,8 @@ type registration struct {
 	key string
 	// silence is what may pass without contact, 0 if anything may.
 	silence time.Duration
+	// holds says that it stays open when the connection is closed for good.
+	holds bool
 	// since is when the registration was made. The silence isn't counted from before that.
 	since time.Time
 	// next and prev are the others with this key.

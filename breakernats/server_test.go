@@ -48,7 +48,7 @@ func stop(s *server.Server) {
 }
 
 // restart starts a server again, with the same address and the same data.
-func restart(t testing.TB, s *server.Server) *server.Server {
+func restart(t testing.TB, s *server.Server, change ...func(*server.Options)) *server.Server {
 	t.Helper()
 	address, err := url.Parse(s.ClientURL())
 	require.NoError(t, err)
@@ -57,6 +57,9 @@ func restart(t testing.TB, s *server.Server) *server.Server {
 	require.NoError(t, err)
 	o := &server.Options{
 		Host: "127.0.0.1", Port: port, NoLog: true, NoSigs: true, JetStream: true, StoreDir: filepath.Dir(s.StoreDir()),
+	}
+	for _, f := range change {
+		f(o)
 	}
 	stop(s)
 	return startWith(t, o)
@@ -160,6 +163,9 @@ type proxy struct {
 	target   string
 	wait     sync.WaitGroup
 
+	// delay is how long what passes is under way, in either direction.
+	delay atomic.Int64
+
 	mu    sync.Mutex
 	cut   bool
 	conns map[net.Conn]struct{}
@@ -171,11 +177,16 @@ type proxy struct {
 // startProxy starts a proxy to the server, which ends with the test.
 func startProxy(t testing.TB, s *server.Server) *proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
 	address, err := url.Parse(s.ClientURL())
 	require.NoError(t, err)
-	p := &proxy{listener: listener, target: address.Host, conns: make(map[net.Conn]struct{})}
+	return startProxyTo(t, address.Host)
+}
+
+func startProxyTo(t testing.TB, target string) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{listener: listener, target: target, conns: make(map[net.Conn]struct{})}
 	p.up, p.down = make(chan struct{}), make(chan struct{})
 	p.thaw()
 	p.wait.Go(p.accept)
@@ -226,6 +237,7 @@ func (p *proxy) pump(to, from net.Conn, gate *chan struct{}) {
 		flows := *gate
 		p.mu.Unlock()
 		<-flows
+		time.Sleep(time.Duration(p.delay.Load()))
 		if n > 0 {
 			if _, err := to.Write(buf[:n]); err != nil {
 				return

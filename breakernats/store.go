@@ -17,8 +17,6 @@ const (
 	attempt = time.Second
 	// pause is the time between two attempts.
 	pause = 100 * time.Millisecond
-	// refusalCheck is how often the connection is asked whether it has been refused something.
-	refusalCheck = 20 * time.Millisecond
 )
 
 // store is a bucket, read where the truth is: at the leader of its stream. What package jetstream calls Get may
@@ -30,6 +28,19 @@ type store struct {
 	kv     jetstream.KeyValue
 	bucket string
 	api    string // the prefix of API requests, with a dot at its end
+	inbox  string // the prefix of subjects for answers, with a dot at its end
+	// largest is the size of a value, as far as is known; 0 if it isn't limited.
+	largest  int
+	refusals *refusals
+}
+
+func newStore(js jetstream.JetStream, bucket string) *store {
+	nc := js.Conn()
+	inbox := nc.Opts.InboxPrefix
+	if inbox == "" {
+		inbox = strings.TrimSuffix(nats.InboxPrefix, ".")
+	}
+	return &store{js: js, nc: nc, bucket: bucket, api: apiPrefix(js), inbox: inbox + ".", refusals: refusalsOf(nc)}
 }
 
 // entry is the newest message of a key: a value, or the mark that there is none any more.
@@ -74,11 +85,11 @@ func (s *store) limited(ctx context.Context) (context.Context, context.CancelFun
 
 // retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is done. A
 // cluster that is electing a leader doesn't answer, or says that it can't, so neither means anything yet.
-func (s *store) retry(ctx context.Context, f func(context.Context) error) error {
+func (s *store) retry(ctx context.Context, concerns concern, f func(context.Context) error) error {
 	ctx, cancel := s.limited(ctx)
 	defer cancel()
 	for {
-		err := s.try(ctx, attempt, f)
+		err := s.try(ctx, attempt, concerns, f)
 		if err == nil || !isTransient(err) {
 			return err
 		}
@@ -91,12 +102,12 @@ func (s *store) retry(ctx context.Context, f func(context.Context) error) error 
 }
 
 // try calls f once, with a limit, and ends the wait at once if the server has refused the request.
-func (s *store) try(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+func (s *store) try(ctx context.Context, limit time.Duration, concerns concern, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
-	s.onRefusal(ctx, refuse)
+	defer s.onRefusal(concerns, refuse)()
 	err := f(ctx)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, nats.ErrPermissionViolation) {
 		return cause
@@ -104,41 +115,27 @@ func (s *store) try(ctx context.Context, limit time.Duration, f func(context.Con
 	return err
 }
 
-// onRefusal calls refuse if the server denies something that concerns the bucket, until ctx is done. A denial
-// is no answer to the request: it comes as an error of the connection, and the request would wait for its end.
-func (s *store) onRefusal(ctx context.Context, refuse context.CancelCauseFunc) {
-	before := s.nc.LastError()
-	var check func()
-	check = func() {
-		if ctx.Err() != nil {
-			return
-		}
-		if err := s.nc.LastError(); err != before && s.concerns(err) {
-			refuse(err)
-			return
-		}
-		time.AfterFunc(refusalCheck, check)
+// longest is how long a value of this package gets at most.
+const longest = 64 << 10
+
+// limit is how long a value may be, as far as is known.
+func (s *store) limit() int {
+	const headers = 1 << 10
+	limit := longest
+	if s.largest > 0 {
+		limit = min(limit, s.largest)
 	}
-	time.AfterFunc(refusalCheck, check)
+	if payload := int(s.nc.MaxPayload()); payload > headers {
+		limit = min(limit, payload-headers)
+	}
+	return limit
 }
 
-// concerns reports whether the error denies what is needed for the bucket.
-func (s *store) concerns(err error) bool {
-	if !errors.Is(err, nats.ErrPermissionViolation) {
-		return false
-	}
-	text := err.Error()
-	inbox := s.nc.Opts.InboxPrefix
-	if inbox == "" {
-		inbox = strings.TrimSuffix(nats.InboxPrefix, ".")
-	}
-	stream := ".KV_" + s.bucket
-	for _, part := range []string{stream + ".", stream + `"`, "$KV." + s.bucket + ".", `"` + inbox + "."} {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
+// isTooLong reports whether a shorter value may be accepted.
+func isTooLong(err error) bool {
+	const exceedsMaximum = 10054
+	var api *jetstream.APIError
+	return errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &api) && api.ErrorCode == exceedsMaximum
 }
 
 // errDeleted says that the key was deleted between two requests.
@@ -171,6 +168,9 @@ func isTransient(err error) bool {
 	}
 }
 
+// getSubject is where the leader is asked.
+func (s *store) getSubject() string { return s.api + "STREAM.MSG.GET.KV_" + s.bucket }
+
 // newest returns the last message whose key matches the pattern, and whether there is one.
 func (s *store) newest(ctx context.Context, pattern string) (e entry, found bool, err error) {
 	space := "$KV." + s.bucket + "."
@@ -178,7 +178,7 @@ func (s *store) newest(ctx context.Context, pattern string) (e entry, found bool
 	if err != nil {
 		return entry{}, false, err
 	}
-	m, err := s.nc.RequestWithContext(ctx, s.api+"STREAM.MSG.GET.KV_"+s.bucket, query)
+	m, err := s.nc.RequestWithContext(ctx, s.getSubject(), query)
 	if err != nil {
 		return entry{}, false, err
 	}
@@ -224,7 +224,7 @@ func (s *store) newest(ctx context.Context, pattern string) (e entry, found bool
 
 // get returns the state of a key, asking again while there is no leader to answer.
 func (s *store) get(ctx context.Context, key string) (e entry, found bool, err error) {
-	err = s.retry(ctx, func(ctx context.Context) error {
+	err = s.retry(ctx, s.publishes(s.getSubject()), func(ctx context.Context) error {
 		e, found, err = s.newest(ctx, key)
 		return err
 	})

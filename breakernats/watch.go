@@ -103,6 +103,7 @@ func (h *hub) keepWatch(statuses chan nats.Status) {
 			return
 		case status, ok := <-statuses:
 			if !ok || status == nats.CLOSED {
+				h.disconnect()
 				return
 			}
 		case <-h.outdated:
@@ -111,6 +112,7 @@ func (h *hub) keepWatch(statuses chan nats.Status) {
 		case <-retry.C:
 		}
 		if h.store.nc.IsClosed() {
+			h.disconnect()
 			return
 		}
 		fresh, err := h.rewatch()
@@ -124,6 +126,7 @@ func (h *hub) keepWatch(statuses chan nats.Status) {
 		w, wait, ended = fresh, rewatchMin, fresh.ended
 		h.mu.Lock()
 		h.watch = w
+		h.counts.Watches++
 		h.mu.Unlock()
 		signal(h.quicken)
 		old.close()
@@ -132,7 +135,7 @@ func (h *hub) keepWatch(statuses chan nats.Status) {
 
 // rewatch makes one attempt to start a new watch.
 func (h *hub) rewatch() (w *watch, err error) {
-	err = h.store.try(h.life, attempt, func(ctx context.Context) error {
+	err = h.store.try(h.life, attempt, h.store.watches(h.pattern), func(ctx context.Context) error {
 		w, err = newWatch(ctx, h)
 		return err
 	})

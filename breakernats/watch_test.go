@@ -288,14 +288,17 @@ func TestBucketMadeAnew(t *testing.T) {
 	assertOpen(t, breakBy(t, b, "job.0"))
 }
 
-// A connection that is closed leaves breakers as they are, and nothing behind.
+// A connection that is closed trips those that don't hold, and leaves nothing behind.
 func TestConnectionClosed(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	far := connect(t, s.ClientURL())
 	b := open(t, far)
-	br := breakBy(t, b, "import")
+	br := breakBy(t, open(t, far, breakernats.WithHoldOnClose()), "import")
+	lost := breakBy(t, b, "import")
 	far.Close()
+	await(t, lost)
+	assert.IsType(t, breakernats.ConnectionError{}, lost.Cause())
 	trip(t, open(t, nc), "import", "no more")
 	assertOpen(t, br)
 	awaitThat(t, func() bool { return consumers(t, nc) == 0 }, "the end of the watch")
