@@ -4,25 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/breakercluster"
 )
 
 // Bucket is a key-value bucket whose keys trip breakers. It holds nothing that would have to be closed. All its
 // methods may be called concurrently.
-type Bucket struct {
-	store *store
-	config
-}
+type Bucket struct{ cluster *breakercluster.Bucket }
+
+// Contact is what is known of the contact with a bucket while something is watched.
+type Contact = breakercluster.Contact
 
 // Open returns the bucket with the given name, which has to exist, on the connection of js. It makes two
-// requests, which are repeated until ctx is done if there is no leader, and leaves nothing behind. A ctx without a
-// deadline gets the default one of js, 5 s as a rule.
+// requests, which are repeated until ctx is done if there is no leader, and leaves nothing behind but a link in the
+// chain of error handlers of the connection. A ctx without a deadline gets the default one of js, 5 s as a rule.
 //
 // The errors are those of package jetstream, as ErrInvalidBucketName, ErrBucketNotFound, ErrJetStreamNotEnabled
 // or ErrJetStreamNotEnabledForAccount; nats.ErrPermissionViolation; ErrNoExpiry and ErrMirror; and what is
@@ -31,59 +31,56 @@ func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ..
 	if js == nil {
 		panic("breakernats: Open: js is nil")
 	}
-	b := &Bucket{store: newStore(js, bucket)}
+	var c config
 	for _, option := range options {
-		if err := option(&b.config); err != nil {
+		if err := option(&c); err != nil {
 			return nil, err
 		}
 	}
-	if b.name == "" {
-		b.name = defaultName()
-	}
-	if err := b.bind(ctx); err != nil {
+	s := newStore(js, bucket, c.ttl)
+	if err := s.bind(ctx); err != nil {
 		return nil, fmt.Errorf("breakernats: bucket %q: %w", bucket, err)
 	}
-	return b, nil
+	cluster, err := breakercluster.Open(s, c.cluster...)
+	if err != nil {
+		return nil, err
+	}
+	return &Bucket{cluster}, nil
 }
 
 // bind looks the bucket up, and checks that its keys expire.
-func (b *Bucket) bind(ctx context.Context) error {
+func (s *store) bind(ctx context.Context) error {
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
+	concerns := s.publishes(s.api + "STREAM.INFO.KV_" + s.bucket)
 	var status jetstream.KeyValueStatus
-	err := b.store.retry(ctx, b.store.publishes(b.store.api+"STREAM.INFO.KV_"+b.store.bucket), func(ctx context.Context) (err error) {
-		b.store.kv, err = b.store.js.KeyValue(ctx, b.store.bucket)
+	err := s.retry(ctx, concerns, func(ctx context.Context) (err error) {
+		s.kv, err = s.js.KeyValue(ctx, s.bucket)
 		if errors.Is(err, nats.ErrNoResponders) {
 			return jetstream.ErrJetStreamNotEnabled // a cluster without a leader has somebody who says so
 		}
 		if err != nil {
 			return err
 		}
-		status, err = b.store.kv.Status(ctx)
+		status, err = s.kv.Status(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	b.store.largest = max(int(status.Config().MaxValueSize), 0)
+	s.largest = max(int(status.Config().MaxValueSize), 0)
 	each := status.LimitMarkerTTL() > 0
 	switch {
 	case status.Config().Mirror != nil:
 		return ErrMirror
-	case b.ttl > 0 && !each:
+	case s.ttl > 0 && !each:
 		return fmt.Errorf("%w each at its own time: it has no LimitMarkerTTL", ErrNoExpiry)
 	case status.TTL() == 0 && !each:
 		return fmt.Errorf("%w: it has neither a TTL nor a LimitMarkerTTL", ErrNoExpiry)
-	case status.TTL() == 0 && b.ttl == 0:
-		b.ttl = DefaultTTL
+	case status.TTL() == 0 && s.ttl == 0:
+		s.ttl = DefaultTTL
 	}
 	return nil
-}
-
-// key returns the key in the bucket.
-func (b *Bucket) key(key string) (string, error) {
-	if err := checkKey("key", key); err != nil {
-		return "", err
-	}
-	return b.prefix + key, nil
 }
 
 // BreakByKey returns a breaker that trips when the key is set, with a TripError as its cause. If the key is set
@@ -93,8 +90,8 @@ func (b *Bucket) key(key string) (string, error) {
 // The first breaker on a bucket and prefix starts a watch for the process, which all others share, and the last
 // one that trips or is closed ends it, shortly after: some seconds if the server can't be reached. A breaker
 // costs one request, an entry in a map and a registration with itself, and no goroutine. It trips on a
-// goroutine that the watch starts for that, or on that of a Trip in this process. A closed connection leaves it
-// as it is, but for WithSilence.
+// goroutine that the watch starts for that, or on that of a Trip in this process. A connection that is
+// closed for good trips it, with a ConnectionError, unless WithHoldOnClose says otherwise.
 //
 // The request goes to the leader of the bucket, and is repeated until ctx is done if there is none. A ctx
 // without a deadline gets the default one of js, 5 s as a rule. An error means that nobody knows, so the work
@@ -102,29 +99,8 @@ func (b *Bucket) key(key string) (string, error) {
 // nats.ErrPermissionViolation and nats.ErrConnectionClosed; context.Canceled and context.DeadlineExceeded. Each
 // matches by errors.Is.
 func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, error) {
-	key, err := b.key(key)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := b.store.limited(ctx)
-	defer cancel()
-	h, err := join(ctx, b)
-	if err != nil {
-		return nil, b.failed("watching", key, err)
-	}
-	r := &registration{hub: h, key: key, silence: b.silence, holds: b.holds, since: time.Now()}
-	h.add(r)
-	e, found, err := b.store.get(ctx, key)
-	if err != nil {
-		h.remove(r)
-		return nil, b.failed("reading", key, err)
-	}
-	r.OnTrip(r.leave)
-	if e, tripped := h.settle(r, e, found); tripped {
-		cause, _ := decode(b.store.bucket, e)
-		r.Trip(cause)
-	}
-	return &r.Breaker, nil
+	br, err := b.cluster.BreakByKey(ctx, key)
+	return br, asNATS(err)
 }
 
 // Trip sets the key, with the cause as text, and so trips the breakers for it, here and on every node. Only the
@@ -138,89 +114,46 @@ func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, 
 // call it again. The errors are the same as those of BreakByKey. A nil cause stands for breaker.Interrupted.
 // A text that is too long for a value of the bucket is cut, and ends in "…": a stop doesn't fail because of it.
 func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, bool, error) {
-	key, err := b.key(key)
-	if err != nil {
-		return TripError{}, false, err
-	}
-	ctx, cancel := b.store.limited(ctx)
-	defer cancel()
-	id := nuid.Next()
-	e, won, err := b.create(ctx, key, id, cause)
-	if err != nil {
-		return TripError{}, false, b.failed("tripping", key, err)
-	}
-	stands, _ := decode(b.store.bucket, e)
-	if h := running(b); h != nil {
-		h.tripHere(e, stands)
-	}
-	return stands, won, nil
-}
-
-// create sets the key unless it is set, and returns what it is then, and whether that is by this call.
-func (b *Bucket) create(ctx context.Context, key, id string, cause error) (e entry, won bool, err error) {
-	var options []jetstream.KVCreateOpt
-	if b.ttl > 0 {
-		options = append(options, jetstream.KeyTTL(b.ttl))
-	}
-	creates, reads := b.store.creates(key), b.store.publishes(b.store.getSubject())
-	concerns := func(d denial) bool { return creates(d) || reads(d) }
-	limit := b.store.limit()
-	value := encode(limit, id, b.name, cause)
-	err = b.store.retry(ctx, concerns, func(ctx context.Context) error {
-		revision, err := b.store.kv.Create(ctx, key, value, options...)
-		for ; isTooLong(err) && limit > 1; revision, err = b.store.kv.Create(ctx, key, value, options...) {
-			limit /= 2 // headers count, and the limits may have changed
-			value = encode(limit, id, b.name, cause)
-		}
-		if err == nil {
-			e, won = entry{key: key, revision: revision, value: value, created: time.Now()}, true
-			if _, by := decode(b.store.bucket, e); by == "" {
-				// A value without a record has the time of the server, which has to be asked for it.
-				if set, found, err := b.store.newest(ctx, key); err == nil && found && set.revision == revision {
-					e = set
-				}
-			}
-			return nil
-		}
-		if !errors.Is(err, jetstream.ErrKeyExists) {
-			return err
-		}
-		var found bool
-		// It is set, so what follows only reads.
-		e, found, err = b.store.newest(ctx, key)
-		switch {
-		case err != nil:
-			return err
-		case !found || e.deleted:
-			return errDeleted
-		}
-		// If the answer to an earlier attempt got lost, it is our own record that is in the way.
-		_, by := decode(b.store.bucket, e)
-		won = by == id
-		return nil
-	})
-	return e, won, err
+	stands, won, err := b.cluster.Trip(ctx, key, cause)
+	return stands, won, asNATS(err)
 }
 
 // Lookup returns the cause that the key is set to, and whether it is set. It makes one request, to the leader
 // of the bucket, as BreakByKey does, with the same errors, and starts no watch.
 func (b *Bucket) Lookup(ctx context.Context, key string) (TripError, bool, error) {
-	key, err := b.key(key)
-	if err != nil {
-		return TripError{}, false, err
-	}
-	e, found, err := b.store.get(ctx, key)
-	if err != nil {
-		return TripError{}, false, b.failed("reading", key, err)
-	}
-	if !found || e.deleted {
-		return TripError{}, false, nil
-	}
-	cause, _ := decode(b.store.bucket, e)
-	return cause, true, nil
+	cause, set, err := b.cluster.Lookup(ctx, key)
+	return cause, set, asNATS(err)
 }
 
-// failed says what has failed.
-func (b *Bucket) failed(what, key string, err error) error {
-	return fmt.Errorf("breakernats: %s %s/%s: %w", what, b.store.bucket, key, err)
+// Contact returns what is known of the contact. It asks nobody, and takes a lock for a moment.
+func (b *Bucket) Contact() Contact { return b.cluster.Contact() }
+
+// natsError is an error of package breakercluster that is also one of package jetstream.
+type natsError struct {
+	error
+	also error
+}
+
+// Error begins with the name of this package.
+func (e natsError) Error() string {
+	return "breakernats" + strings.TrimPrefix(e.error.Error(), "breakercluster")
+}
+
+// Unwrap returns what it matches.
+func (e natsError) Unwrap() []error {
+	if e.also == nil {
+		return []error{e.error}
+	}
+	return []error{e.error, e.also}
+}
+
+func asNATS(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, breakercluster.ErrInvalidKey):
+		return natsError{err, jetstream.ErrInvalidKey}
+	default:
+		return natsError{error: err}
+	}
 }

@@ -66,7 +66,7 @@ func ownGoroutines() int {
 	for size := 1 << 20; ; size *= 2 {
 		buf := make([]byte, size)
 		if n := runtime.Stack(buf, true); n < size {
-			return bytes.Count(buf[:n], []byte("\ncreated by github.com/kamilsk/breaker/breakernats."))
+			return bytes.Count(buf[:n], []byte("\ncreated by github.com/kamilsk/breaker/breaker"))
 		}
 	}
 }
@@ -145,38 +145,6 @@ func TestTripWhileBeginning(t *testing.T) {
 	}
 }
 
-// Who has given up to start a watch doesn't take others along.
-func TestAnImpatientFirst(t *testing.T) {
-	s, _ := single(t)
-	p := startProxy(t, s)
-	b := open(t, connect(t, p.url()))
-	p.freeze()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	users := func(many int) {
-		awaitThat(t, func() bool { return breakernats.Users(b) == many }, "those who wait for the watch")
-	}
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		_, err := b.BreakByKey(ctx, "import")
-		assert.ErrorIs(t, err, context.Canceled)
-	})
-	users(1)
-	const patient = 3
-	for range patient {
-		wait.Go(func() {
-			br, err := b.BreakByKey(within(t), "import")
-			if assert.NoError(t, err) {
-				br.Close()
-			}
-		})
-	}
-	users(1 + patient)
-	cancel()
-	p.thaw()
-	wait.Wait()
-}
-
 func TestManyOnOneKey(t *testing.T) {
 	s, nc := single(t)
 	b := open(t, connect(t, s.ClientURL()))
@@ -213,27 +181,6 @@ func TestTripIsSynchronous(t *testing.T) {
 		for _, br := range brs {
 			assertTripped(t, br, cause)
 		}
-	}
-}
-
-func TestPanickingCallback(t *testing.T) {
-	_, nc := single(t)
-	b := open(t, nc)
-	var brs []*breaker.Breaker
-	for range 5 {
-		br := breakBy(t, b, "import")
-		br.OnTrip(func() { panic("mine") })
-		brs = append(brs, br)
-	}
-	var others []*breaker.Breaker
-	for range 5 {
-		others = append(others, breakBy(t, b, "import"))
-	}
-	// On a goroutine of the watch a panic ends the program, as it does on any other. So the watch is kept from
-	// being the first.
-	assert.PanicsWithValue(t, "mine", func() { breakernats.TripHere(b, "import", "no more") })
-	for _, br := range append(brs, others...) {
-		assert.Error(t, br.Err())
 	}
 }
 

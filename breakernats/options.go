@@ -2,44 +2,39 @@ package breakernats
 
 import (
 	"fmt"
-	"os"
 	"time"
+
+	"github.com/kamilsk/breaker/breakercluster"
 )
 
 // DefaultTTL is after what time a key expires in a bucket whose keys expire only one by one, unless WithTTL
 // says otherwise.
-const DefaultTTL = 24 * time.Hour
+const DefaultTTL = breakercluster.DefaultTTL
 
 // config is what the options set.
 type config struct {
-	prefix  string // with a dot at its end, or empty
-	name    string
+	cluster []breakercluster.Option
 	ttl     time.Duration
-	silence time.Duration
-	holds   bool
-	hook    func(Contact)
 }
 
 // An Option changes what Open returns.
 type Option func(*config) error
 
-// WithPrefix confines the Bucket to the keys that begin with the prefix and a dot. The keys given to its
-// methods are what follows. Only those keys are watched. A prefix and no prefix are two watches.
-func WithPrefix(prefix string) Option {
+// checked is an Option of package breakercluster, whose error is that of Open.
+func checked(option breakercluster.Option) Option {
 	return func(c *config) error {
-		c.prefix = prefix + "."
-		return checkKey("prefix", prefix)
+		c.cluster = append(c.cluster, option)
+		return asNATS(breakercluster.Check(option))
 	}
 }
 
+// WithPrefix confines the Bucket to the keys that begin with the prefix and a dot. The keys given to its
+// methods are what follows. Only those keys are watched. A prefix and no prefix are two watches.
+func WithPrefix(prefix string) Option { return checked(breakercluster.WithPrefix(prefix)) }
+
 // WithName sets who is said to have tripped, in TripError. By default it is the host and the process ID, as in
-// "api-1/4711".
-func WithName(name string) Option {
-	return func(c *config) error {
-		c.name = name
-		return nil
-	}
-}
+// "api-1/4711". Beyond 128 bytes it is cut.
+func WithName(name string) Option { return checked(breakercluster.WithName(name)) }
 
 // WithTTL sets after what time a key that this Bucket sets expires, at least a second. The bucket has to allow
 // that (see LimitMarkerTTL of jetstream.KeyValueConfig). Without this option, the TTL of the bucket counts, or
@@ -62,47 +57,18 @@ func WithTTL(ttl time.Duration) Option {
 // asked every 2 s, and at least 4 times within the silence. An election in the cluster is a silence,
 // too: it takes 4 to 9 s as a rule. A leader that was cut off from the others notices that after 10 to 20 s,
 // and is believed until then.
-func WithSilence(silence time.Duration) Option {
-	return func(c *config) error {
-		c.silence = silence
-		if silence <= 0 {
-			return fmt.Errorf("breakernats: silence %v: it has to be more than 0", silence)
-		}
-		return nil
-	}
-}
+func WithSilence(silence time.Duration) Option { return checked(breakercluster.WithSilence(silence)) }
 
 // WithHoldOnClose has the breakers of the Bucket stay open when the connection is closed for good, but for
 // WithSilence. Nothing but Close and what else you give them to can trip them then. Without this option they trip, with
 // a ConnectionError.
-func WithHoldOnClose() Option {
-	return func(c *config) error {
-		c.holds = true
-		return nil
-	}
-}
+func WithHoldOnClose() Option { return checked(breakercluster.WithHoldOnClose()) }
 
 // WithContactHook has f called when the contact of this Bucket's watch is lost, and when it is back: for logs, metrics
-// and health checks. The calls come one after the other, on a goroutine of their own. If f is slow, it isn't told of
-// each change, but always of the last. A contact counts as lost when a pulse fails, some seconds before most
-// silences are over. f is called while something is watched, and not when the watch ends.
-//
-// The function of the Bucket that begins the watch is the one that counts, as all Buckets alike share it. A nil f panics.
+// and health checks. See breakercluster.WithContactHook. A nil f panics.
 func WithContactHook(f func(Contact)) Option {
 	if f == nil {
 		panic("breakernats: WithContactHook: f is nil")
 	}
-	return func(c *config) error {
-		c.hook = f
-		return nil
-	}
-}
-
-// defaultName returns the host and the process ID.
-func defaultName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return fmt.Sprintf("%s/%d", host, os.Getpid())
+	return checked(breakercluster.WithContactHook(f))
 }

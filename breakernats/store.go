@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kamilsk/breaker/breakercluster"
 )
 
 const (
@@ -30,32 +32,21 @@ type store struct {
 	api    string // the prefix of API requests, with a dot at its end
 	inbox  string // the prefix of subjects for answers, with a dot at its end
 	// largest is the size of a value, as far as is known; 0 if it isn't limited.
-	largest  int
+	largest int
+	// ttl is after what time a key expires, 0 if the bucket says so.
+	ttl      time.Duration
 	refusals *refusals
 }
 
-func newStore(js jetstream.JetStream, bucket string) *store {
+func newStore(js jetstream.JetStream, bucket string, ttl time.Duration) *store {
 	nc := js.Conn()
 	inbox := nc.Opts.InboxPrefix
 	if inbox == "" {
 		inbox = strings.TrimSuffix(nats.InboxPrefix, ".")
 	}
-	return &store{js: js, nc: nc, bucket: bucket, api: apiPrefix(js), inbox: inbox + ".", refusals: refusalsOf(nc)}
-}
-
-// entry is the newest message of a key: a value, or the mark that there is none any more.
-type entry struct {
-	key      string
-	revision uint64
-	deleted  bool
-	value    []byte
-	created  time.Time
-}
-
-// isAfter reports whether this came after the other one; everything is after nothing. Revisions decide, but they
-// begin again in a bucket that is made anew, and the clocks of two servers may differ: either is enough.
-func (e *entry) isAfter(other *entry) bool {
-	return other == nil || e.revision > other.revision || e.created.After(other.created)
+	return &store{
+		js: js, nc: nc, bucket: bucket, ttl: ttl, api: apiPrefix(js), inbox: inbox + ".", refusals: refusalsOf(nc),
+	}
 }
 
 // apiPrefix returns where the API of the given context is: it has one of its own behind a leaf node, or imported from
@@ -83,14 +74,14 @@ func (s *store) limited(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, limit)
 }
 
-// retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is done. A
-// cluster that is electing a leader doesn't answer, or says that it can't, so neither means anything yet.
+// retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is done. Package
+// breakercluster does the same for the three verbs.
 func (s *store) retry(ctx context.Context, concerns concern, f func(context.Context) error) error {
 	ctx, cancel := s.limited(ctx)
 	defer cancel()
 	for {
 		err := s.try(ctx, attempt, concerns, f)
-		if err == nil || !isTransient(err) {
+		if err == nil || breakercluster.IsPermanent(err) {
 			return err
 		}
 		select {
@@ -101,34 +92,64 @@ func (s *store) retry(ctx context.Context, concerns concern, f func(context.Cont
 	}
 }
 
-// try calls f once, with a limit, and ends the wait at once if the server has refused the request.
+// try calls f once, with a limit.
 func (s *store) try(ctx context.Context, limit time.Duration, concerns concern, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	return s.answered(ctx, concerns, f)
+}
+
+// answered calls f, and ends the wait at once if the server has refused the request. Its error says whether another
+// attempt may help.
+func (s *store) answered(ctx context.Context, concerns concern, f func(context.Context) error) error {
+	switch {
+	case s.nc.IsClosed():
+		return s.gone()
+	case s.nc.IsReconnecting():
+		return nats.ErrDisconnected // the request would be kept until there is a connection, and its time be over
+	}
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
 	defer s.onRefusal(concerns, refuse)()
 	err := f(ctx)
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, nats.ErrPermissionViolation) {
-		return cause
+	cause := context.Cause(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(cause, nats.ErrPermissionViolation):
+		return breakercluster.Permanent(cause)
+	case errors.Is(err, nats.ErrConnectionClosed):
+		return s.gone()
+	case isTooLong(err):
+		return fmt.Errorf("%w: %w", breakercluster.ErrTooLong, err)
+	case isTransient(err):
+		return err
+	default:
+		return breakercluster.Permanent(err)
 	}
-	return err
 }
 
-// longest is how long a value of this package gets at most.
-const longest = 64 << 10
+// gone is the error of a closed connection, with the last one it had.
+func (s *store) gone() error {
+	err := nats.ErrConnectionClosed
+	if last := s.nc.LastError(); last != nil && !errors.Is(last, err) {
+		err = fmt.Errorf("%w: %w", err, last)
+	}
+	return breakercluster.Gone(err)
+}
 
 // limit is how long a value may be, as far as is known.
 func (s *store) limit() int {
 	const headers = 1 << 10
-	limit := longest
-	if s.largest > 0 {
-		limit = min(limit, s.largest)
+	payload := int(s.nc.MaxPayload()) - headers
+	switch {
+	case payload <= 0:
+		return s.largest
+	case s.largest > 0:
+		return min(s.largest, payload)
+	default:
+		return payload
 	}
-	if payload := int(s.nc.MaxPayload()); payload > headers {
-		limit = min(limit, payload-headers)
-	}
-	return limit
 }
 
 // isTooLong reports whether a shorter value may be accepted.
@@ -138,14 +159,73 @@ func isTooLong(err error) bool {
 	return errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &api) && api.ErrorCode == exceedsMaximum
 }
 
-// errDeleted says that the key was deleted between two requests.
-var errDeleted = errors.New("the key was deleted meanwhile")
+// identity is what Stores that share a watch have in common.
+type identity struct {
+	nc          *nats.Conn
+	api, bucket string
+}
+
+// About returns what has to be known of the bucket.
+func (s *store) About() breakercluster.About {
+	return breakercluster.About{
+		Name: s.bucket, Identity: identity{s.nc, s.api, s.bucket}, Limit: s.limit(), Timeout: s.js.Options().DefaultTimeout,
+	}
+}
+
+// subjectOf returns the pattern as NATS writes it.
+func subjectOf(pattern string) string {
+	if prefix, ok := strings.CutSuffix(pattern, breakercluster.Any); ok {
+		return prefix + ">"
+	}
+	return pattern
+}
+
+// Create sets the key unless it is set. The bucket, or the Bucket's own option, says when it expires.
+func (s *store) Create(
+	ctx context.Context, key string, value []byte, _ time.Duration,
+) (e breakercluster.Entry, won bool, err error) {
+	var options []jetstream.KVCreateOpt
+	if s.ttl > 0 {
+		options = append(options, jetstream.KeyTTL(s.ttl))
+	}
+	err = s.answered(ctx, s.creates(key), func(ctx context.Context) error {
+		revision, err := s.kv.Create(ctx, key, value, options...)
+		if err == nil {
+			e, won = breakercluster.Entry{Key: key, Revision: revision, Value: value, Created: time.Now()}, true
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+		return e, false, err
+	}
+	if won && breakercluster.IsRecord(value) {
+		return e, true, nil
+	}
+	// It is set, so what follows only reads. A value without a record has the time of the server, which has to be asked.
+	set, found, err := s.Newest(ctx, key)
+	switch {
+	case err != nil:
+		return e, won, err
+	case !found || set.Deleted:
+		return breakercluster.Entry{Deleted: true}, false, nil
+	}
+	return set, won && set.Revision == e.Revision, nil
+}
+
+// Newest asks the leader.
+func (s *store) Newest(ctx context.Context, pattern string) (e breakercluster.Entry, found bool, err error) {
+	err = s.answered(ctx, s.publishes(s.getSubject()), func(ctx context.Context) error {
+		e, found, err = s.newest(ctx, subjectOf(pattern))
+		return err
+	})
+	return e, found, err
+}
 
 // isTransient reports whether the same request may succeed later on.
 func isTransient(err error) bool {
 	for _, transient := range []error{
 		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected,
-		nats.ErrConnectionReconnecting, jetstream.ErrNoStreamResponse, errDeleted,
+		nats.ErrConnectionReconnecting, jetstream.ErrNoStreamResponse,
 	} {
 		if errors.Is(err, transient) {
 			return true
@@ -172,15 +252,15 @@ func isTransient(err error) bool {
 func (s *store) getSubject() string { return s.api + "STREAM.MSG.GET.KV_" + s.bucket }
 
 // newest returns the last message whose key matches the pattern, and whether there is one.
-func (s *store) newest(ctx context.Context, pattern string) (e entry, found bool, err error) {
+func (s *store) newest(ctx context.Context, pattern string) (e breakercluster.Entry, found bool, err error) {
 	space := "$KV." + s.bucket + "."
 	query, err := json.Marshal(map[string]string{"last_by_subj": space + pattern})
 	if err != nil {
-		return entry{}, false, err
+		return breakercluster.Entry{}, false, err
 	}
 	m, err := s.nc.RequestWithContext(ctx, s.getSubject(), query)
 	if err != nil {
-		return entry{}, false, err
+		return breakercluster.Entry{}, false, err
 	}
 	var answer struct {
 		Error   *jetstream.APIError `json:"error"`
@@ -193,40 +273,31 @@ func (s *store) newest(ctx context.Context, pattern string) (e entry, found bool
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return entry{}, false, fmt.Errorf("the answer of the server can't be read: %w", err)
+		return breakercluster.Entry{}, false, fmt.Errorf("the answer of the server can't be read: %w", err)
 	}
 	switch {
 	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound:
-		return entry{}, false, nil
+		return breakercluster.Entry{}, false, nil
 	case answer.Error != nil && answer.Error.ErrorCode == jetstream.JSErrCodeStreamNotFound:
-		return entry{}, false, jetstream.ErrBucketNotFound
+		return breakercluster.Entry{}, false, jetstream.ErrBucketNotFound
 	case answer.Error != nil:
-		return entry{}, false, answer.Error
+		return breakercluster.Entry{}, false, answer.Error
 	case answer.Message == nil:
-		return entry{}, false, errors.New("the answer of the server has neither a message nor an error")
+		return breakercluster.Entry{}, false, errors.New("the answer of the server has neither a message nor an error")
 	}
-	e = entry{
-		key:      strings.TrimPrefix(answer.Message.Subject, space),
-		revision: answer.Message.Seq,
-		value:    answer.Message.Data,
-		created:  answer.Message.Time,
+	e = breakercluster.Entry{
+		Key:      strings.TrimPrefix(answer.Message.Subject, space),
+		Revision: answer.Message.Seq,
+		Value:    answer.Message.Data,
+		Created:  answer.Message.Time,
 	}
 	if len(answer.Message.Header) > 0 {
 		header, err := nats.DecodeHeadersMsg(answer.Message.Header)
 		if err != nil {
-			return entry{}, false, fmt.Errorf("the answer of the server can't be read: %w", err)
+			return breakercluster.Entry{}, false, fmt.Errorf("the answer of the server can't be read: %w", err)
 		}
 		// The first is set by who deletes a key, the second by the server, when one expires.
-		e.deleted = header.Get("KV-Operation") != "" || header.Get(jetstream.MarkerReasonHeader) != ""
+		e.Deleted = header.Get("KV-Operation") != "" || header.Get(jetstream.MarkerReasonHeader) != ""
 	}
 	return e, true, nil
-}
-
-// get returns the state of a key, asking again while there is no leader to answer.
-func (s *store) get(ctx context.Context, key string) (e entry, found bool, err error) {
-	err = s.retry(ctx, s.publishes(s.getSubject()), func(ctx context.Context) error {
-		e, found, err = s.newest(ctx, key)
-		return err
-	})
-	return e, found, err
 }

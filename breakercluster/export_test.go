@@ -1,4 +1,4 @@
-package breakernats
+package breakercluster
 
 import "time"
 
@@ -32,6 +32,6 @@ func Users(b *Bucket) int {
 
 // TripHere trips the breakers of the bucket for the key, as a Trip does that has just set it.
 func TripHere(b *Bucket, key, text string) {
-	e := entry{key: b.prefix + key, revision: 1 << 62, value: []byte(text)}
+	e := Entry{Key: b.prefix + key, Revision: 1 << 62, Value: []byte(text)}
 	running(b).tripHere(e, TripError{Text: text})
 }

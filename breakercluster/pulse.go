@@ -1,11 +1,9 @@
-package breakernats
+package breakercluster
 
 import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/nats-io/nats.go"
 )
 
 const (
@@ -16,9 +14,9 @@ const (
 	share = 4
 	// grace is how long the watch may stand still though the leader has something new.
 	grace = 500 * time.Millisecond
-	// behind is the time between two pulses in that case, and retry the time after one without an answer.
+	// behind is the time between two pulses in that case, and again the time after one without an answer.
 	behind = 50 * time.Millisecond
-	retry  = 200 * time.Millisecond
+	again  = 200 * time.Millisecond
 )
 
 // pulse proves the contact, again and again: it asks the leader for the newest revision, and whether the watch
@@ -36,18 +34,11 @@ func (h *hub) pulse() {
 		case <-timer.C:
 		}
 		wait, limit := h.rhythm()
-		switch {
-		case h.store.nc.IsClosed():
-			signal(h.outdated) // the watch notices, should nobody have told it
-		case !h.store.nc.IsConnected():
-			h.missed(nats.ErrDisconnected)
-		default:
-			switch h.beat(limit, &p) {
-			case late:
-				wait = min(wait, behind)
-			case unknown:
-				wait = min(wait, retry)
-			}
+		switch h.beat(limit, &p) {
+		case late:
+			wait = min(wait, behind)
+		case unknown:
+			wait = min(wait, again)
 		}
 		timer.Reset(wait)
 	}
@@ -72,17 +63,20 @@ func (h *hub) beat(limit time.Duration, p *progress) pace {
 	h.mu.Unlock()
 
 	sent, before := time.Now(), w.seen.Load()
-	var newest entry
-	err := h.store.try(h.life, limit, h.store.publishes(h.store.getSubject()), func(ctx context.Context) (err error) {
-		newest, _, err = h.store.newest(ctx, h.pattern)
+	var newest Entry
+	err := try(h.life, limit, func(ctx context.Context) (err error) {
+		newest, _, err = h.store.Newest(ctx, h.pattern)
 		return err
 	})
 	if err != nil {
 		p.missed = true
 		h.missed(err)
+		if isGone(err) {
+			signal(h.outdated) // a new watch is told the same
+		}
 		return unknown
 	}
-	verdict := p.judge(w, before, w.seen.Load(), newest.revision, time.Now())
+	verdict := p.judge(w, before, w.seen.Load(), newest.Revision, time.Now())
 	switch verdict {
 	case level:
 		h.touch(sent)
@@ -206,7 +200,7 @@ func (h *hub) silenced(now time.Time) (silenced []verdict) {
 			since, over := h.limitOf(r, now)
 			if !over.After(now) {
 				r.judged = true
-				cause := SilenceError{Bucket: h.store.bucket, Key: r.key, Limit: r.silence, Since: since.Round(0), Why: h.why}
+				cause := SilenceError{Bucket: h.name, Key: r.key, Limit: r.silence, Since: since.Round(0), Why: h.why}
 				silenced = append(silenced, verdict{r, cause})
 			} else if next.IsZero() || over.Before(next) {
 				next = over

@@ -1,4 +1,4 @@
-package breakernats
+package breakercluster
 
 import (
 	"encoding/json"
@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/kamilsk/breaker"
 )
@@ -28,6 +26,9 @@ type record struct {
 
 // longestName is how long the name of who tripped may be.
 const longestName = 128
+
+// longest is how long a value of this package gets at most.
+const longest = 64 << 10
 
 // encode returns the value for a key, of no more than limit bytes: the text is cut as far as it takes. If not
 // even a record without a text fits, the value is as much of the text as does, as if it were set by another program.
@@ -90,22 +91,22 @@ func cut(text string, limit int) string {
 
 // decode returns what a key's value says, and the ID of the Trip that has set it. The winner decodes its own
 // record as well, because everybody has to come to the same result.
-func decode(bucket string, e entry) (cause TripError, id string) {
-	cause = TripError{Bucket: bucket, Key: e.key, Revision: e.revision}
+func decode(bucket string, e Entry) (cause TripError, id string) {
+	cause = TripError{Bucket: bucket, Key: e.Key, Revision: e.Revision}
 	var r record
-	if err := json.Unmarshal(e.value, &r); err == nil && r.Version == recordVersion {
+	if err := json.Unmarshal(e.Value, &r); err == nil && r.Version == recordVersion {
 		cause.By, cause.At, cause.Text = r.By, r.At.UTC(), r.Text
 		return cause, r.ID
 	}
-	cause.At, cause.Text = e.created.UTC(), string(e.value)
+	cause.At, cause.Text = e.Created.UTC(), string(e.Value)
 	return cause, ""
 }
 
-// checkKey returns an error if the key, or prefix, isn't one that a bucket can have.
+// checkKey returns an error if the key, or prefix, isn't one that every store can have.
 func checkKey(what, key string) error {
 	valid := key != "" && !strings.HasPrefix(key, ".") && !strings.HasSuffix(key, ".") && !strings.Contains(key, "..")
 	if !valid || strings.ContainsFunc(key, isForbidden) {
-		return fmt.Errorf("breakernats: %s %q: %w", what, key, jetstream.ErrInvalidKey)
+		return fmt.Errorf("breakercluster: %s %q: %w", what, key, ErrInvalidKey)
 	}
 	return nil
 }
@@ -113,4 +114,10 @@ func checkKey(what, key string) error {
 func isForbidden(r rune) bool {
 	letter, digit := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z', '0' <= r && r <= '9'
 	return !letter && !digit && !strings.ContainsRune("-/_=.", r)
+}
+
+// IsRecord reports whether the value is a record of this package, which has the time of the trip in it.
+func IsRecord(value []byte) bool {
+	var r record
+	return json.Unmarshal(value, &r) == nil && r.Version == recordVersion
 }

@@ -1,4 +1,4 @@
-package breakernats
+package breakercluster
 
 import (
 	"time"
@@ -27,9 +27,9 @@ type registration struct {
 	// settled says that the key was read after the registration. Until then, what the watch delivers is kept in
 	// late: it may be older than the deletion of the key, which only the reading tells.
 	settled bool
-	late    *entry
+	late    *Entry
 	// floor is what deleted the key before the registration was settled: what is older isn't meant for it.
-	floor *entry
+	floor *Entry
 }
 
 // leave takes the registration back. It is the callback of the breaker, whatever has tripped it.

@@ -1,15 +1,13 @@
-package breakernats
+package breakercluster
 
 import (
 	"context"
 	"errors"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
 )
 
-// hubs are those of the process, one for each bucket and prefix on a connection.
+// hubs are those of the process, one for each store and prefix.
 var hubs = struct {
 	sync.Mutex
 	byID map[hubID]*hub
@@ -17,20 +15,21 @@ var hubs = struct {
 
 // hubID says what a hub watches, and by which way.
 type hubID struct {
-	nc                  *nats.Conn
-	api, bucket, prefix string
+	store  any
+	prefix string
 }
 
-// hub is what all breakers on one bucket and prefix share: the watch, who keeps it up, and who proves that it
+// hub is what all breakers on one store and prefix share: the watch, who keeps it up, and who proves that it
 // is up. It begins with the first breaker and ends with the last.
 //
 //	watch.go   reads the updates, and starts a new watch when this one may have missed something
-//	pulse.go   asks the leader for the newest revision: that it answers is the contact, and what the watch
+//	pulse.go   asks the store for the newest revision: that it answers is the contact, and what the watch
 //	           should have seen
 //	queue.go   trips
 type hub struct {
 	id    hubID
-	store *store
+	store Store
+	name  string
 	// pattern matches the keys that are watched.
 	pattern string
 	queue   queue
@@ -38,7 +37,7 @@ type hub struct {
 	// begun is closed when the first watch is up, or failed with err.
 	begun chan struct{}
 	err   error
-	// life is done when the hub has ended, or its connection is closed for good.
+	// life is done when the hub has ended, or its client is closed for good.
 	life context.Context
 	end  context.CancelFunc
 	// outdated asks for a new watch, quicken for a pulse at once. Both have room for one.
@@ -51,7 +50,7 @@ type hub struct {
 	registry registry
 	// watch is the present one.
 	watch *watch
-	// contact is the last moment at which all that was in the bucket is known to have been seen.
+	// contact is the last moment at which all that was in the store is known to have been seen.
 	contact time.Time
 	// why is what the last pulse failed with, nil if it found contact.
 	why    error
@@ -80,7 +79,7 @@ func join(ctx context.Context, b *Bucket) (*hub, error) {
 			return h, nil
 		}
 		h.leave()
-		// Who started it has given up, which is no reason for the others to.
+		// The first has given up, which is no reason for the others to.
 		if first || !errors.Is(h.err, context.Canceled) && !errors.Is(h.err, context.DeadlineExceeded) {
 			return nil, h.err
 		}
@@ -89,14 +88,14 @@ func join(ctx context.Context, b *Bucket) (*hub, error) {
 
 // enter returns the hub with a place in it, and whether it has to be started.
 func enter(b *Bucket) (h *hub, first bool) {
-	id := hubID{b.store.nc, b.store.api, b.store.bucket, b.prefix}
+	id := hubID{b.store.About().Identity, b.prefix}
 	hubs.Lock()
 	defer hubs.Unlock()
 	if h := hubs.byID[id]; h != nil && h.enter() {
 		return h, false
 	}
 	h = &hub{
-		id: id, store: b.store, pattern: b.prefix + ">", users: 1,
+		id: id, store: b.store, name: b.store.About().Name, pattern: b.prefix + Any, users: 1,
 		begun: make(chan struct{}), outdated: make(chan struct{}, 1), quicken: make(chan struct{}, 1),
 	}
 	if b.hook != nil {
@@ -111,7 +110,7 @@ func enter(b *Bucket) (h *hub, first bool) {
 func running(b *Bucket) *hub {
 	hubs.Lock()
 	defer hubs.Unlock()
-	return hubs.byID[hubID{b.store.nc, b.store.api, b.store.bucket, b.prefix}]
+	return hubs.byID[hubID{b.store.About().Identity, b.prefix}]
 }
 
 func (h *hub) enter() bool {
@@ -127,15 +126,13 @@ func (h *hub) enter() bool {
 // begin starts the first watch and what goes with it.
 func (h *hub) begin(ctx context.Context) {
 	defer close(h.begun)
-	statuses := h.store.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	contact := time.Now()
 	var w *watch
-	h.err = h.store.retry(ctx, h.store.watches(h.pattern), func(ctx context.Context) (err error) {
-		w, err = newWatch(ctx, h)
+	h.err = retry(ctx, func(ctx context.Context) (err error) {
+		w, err = h.newWatch(ctx, 0)
 		return err
 	})
 	if h.err != nil {
-		h.store.nc.RemoveStatusListener(statuses)
 		h.fail()
 		return
 	}
@@ -143,7 +140,7 @@ func (h *hub) begin(ctx context.Context) {
 	h.watch, h.contact = w, contact
 	h.counts.Watches++
 	h.mu.Unlock()
-	go h.keepWatch(statuses)
+	go h.keepWatch()
 	go h.pulse()
 }
 
@@ -213,11 +210,11 @@ func (h *hub) remove(r *registration) {
 }
 
 // settle tells a new registration what its key was when it was read, and returns what trips it, if anything does.
-func (h *hub) settle(r *registration, read entry, found bool) (entry, bool) {
+func (h *hub) settle(r *registration, read Entry, found bool) (Entry, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r.settled, r.since = true, time.Now()
-	if found && !read.deleted {
+	if found && !read.Deleted {
 		return read, true
 	}
 	if found {
@@ -226,18 +223,18 @@ func (h *hub) settle(r *registration, read entry, found bool) (entry, bool) {
 	late := r.late
 	r.late = nil
 	if late == nil || !late.isAfter(r.floor) {
-		return entry{}, false
+		return Entry{}, false
 	}
 	return *late, true
 }
 
-// meant returns the registrations that the entry trips. They stay where they are until they have tripped, so
+// meant returns the registrations that the Entry trips. They stay where they are until they have tripped, so
 // that a Trip finds those that the watch was told of first. The lock is held.
-func (h *hub) meant(e entry) (rs []*registration) {
-	if e.deleted {
+func (h *hub) meant(e Entry) (rs []*registration) {
+	if e.Deleted {
 		return nil // nothing is ever un-tripped, and who is open stays open
 	}
-	for r := h.registry.heads[e.key]; r != nil; r = r.next {
+	for r := h.registry.heads[e.Key]; r != nil; r = r.next {
 		switch {
 		case r.settled && e.isAfter(r.floor):
 			rs = append(rs, r)
@@ -249,14 +246,14 @@ func (h *hub) meant(e entry) (rs []*registration) {
 }
 
 // deliver is what the watch does with an update.
-func (h *hub) deliver(e entry) {
+func (h *hub) deliver(e Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	rs := h.meant(e)
 	if len(rs) == 0 {
 		return
 	}
-	cause, _ := decode(h.store.bucket, e)
+	cause, _ := decode(h.name, e)
 	verdicts := make([]verdict, 0, len(rs))
 	for _, r := range rs {
 		if !r.judged {
@@ -268,26 +265,25 @@ func (h *hub) deliver(e entry) {
 	h.queue.push(verdicts...)
 }
 
-// disconnect trips those that don't hold, because the connection is closed for good.
-func (h *hub) disconnect() {
-	err := h.store.nc.LastError()
+// disconnect trips those that don't hold, because the client is closed for good.
+func (h *hub) disconnect(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.note(nats.ErrConnectionClosed)
+	h.note(err)
 	var verdicts []verdict
 	for _, head := range h.registry.heads {
 		for r := head; r != nil; r = r.next {
 			if !r.holds && !r.judged {
 				r.judged = true
-				verdicts = append(verdicts, verdict{r, ConnectionError{h.store.bucket, r.key, err}})
+				verdicts = append(verdicts, verdict{r, ConnectionError{h.name, r.key, err}})
 			}
 		}
 	}
 	h.queue.push(verdicts...)
 }
 
-// tripHere trips what the entry trips on the calling goroutine, which is that of the one who decided so.
-func (h *hub) tripHere(e entry, cause TripError) {
+// tripHere trips what the Entry trips on the calling goroutine, which is that of the one who decided so.
+func (h *hub) tripHere(e Entry, cause TripError) {
 	h.mu.Lock()
 	rs := h.meant(e)
 	h.mu.Unlock()

@@ -1,4 +1,4 @@
-package breakernats
+package breakercluster
 
 import (
 	"sync"

@@ -1,11 +1,11 @@
-package breakernats
+package breakercluster
 
 import (
 	"sync"
 	"time"
 )
 
-// Contact is what is known of the contact with a bucket while something is watched, for logs, metrics and health
+// Contact is what is known of the contact with a store while something is watched, for logs, metrics and health
 // checks. The zero Contact is that of a Bucket that watches nothing.
 type Contact struct {
 	// Up says that the last pulse was answered, and that the watch had seen what was answered.
@@ -16,7 +16,7 @@ type Contact struct {
 	Why error
 	// Breakers counts those that share the watch.
 	Breakers int
-	// Watches counts the watches that were begun, the present one included; Pulses the questions to the leader, and
+	// Watches counts the watches that were begun, the present one included; Pulses the questions to the store, and
 	// Missed those without an answer; Tripped the breakers that were tripped by a key, Silenced those by a silence.
 	Watches, Pulses, Missed, Tripped, Silenced uint64
 }
