@@ -103,6 +103,9 @@ type progress struct {
 	watch, lost *watch
 	// seen is how far the watch was.
 	seen uint64
+	// below says that the leader's newest was less than what the watch that was lost had seen, and newest what it was.
+	below  bool
+	newest uint64
 	// missed says that the leader didn't answer. What has taken the leader may have taken the watch.
 	missed bool
 	// since is when the watch was first found standing still behind the leader; zero if it wasn't.
@@ -118,10 +121,14 @@ func (p *progress) judge(w *watch, before, seen, newest uint64, now time.Time) p
 	switch {
 	case w == last.lost:
 		return lost
+	case before > newest && last.below && newest == last.newest && w != last.lost:
+		// A watch that has begun with all that is set has seen the same: the newest was deleted, or wasn't counted
+		// because another program has set it.
+		return level
 	case before > newest:
 		// The newest key has expired; or the bucket was made anew and counts from 1 again, and what was seen is
 		// worth nothing. A new watch tells.
-		p.lost = w
+		p.lost, p.below, p.newest = w, true, newest
 		return lost
 	case seen >= newest:
 		p.since = time.Time{}

@@ -47,7 +47,11 @@ func TestJudge(t *testing.T) {
 		},
 		"after that":  {{0, 7, 7, 7, 0, "level"}, {-1, 0, 0, 0, 0, "unknown"}, {0, 7, 7, 8, 0, "lost"}},
 		"still moves": {{0, 7, 7, 9, 0, "late"}, {-1, 0, 0, 0, 0, "unknown"}, {0, 8, 8, 9, 0, "late"}},
-		"expired":     {{0, 7, 7, 7, 0, "level"}, {0, 7, 7, 0, 0, "lost"}, {1, 0, 0, 0, 0, "level"}},
+		"not counted": {
+			{0, 7, 7, 5, 0, "lost"}, {1, 7, 7, 5, 0, "level"}, {1, 7, 7, 5, 0, "level"},
+			{1, 7, 7, 4, 0, "lost"}, {0, 4, 4, 4, 0, "level"},
+		},
+		"expired": {{0, 7, 7, 7, 0, "level"}, {0, 7, 7, 0, 0, "lost"}, {1, 0, 0, 0, 0, "level"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			judge, now := breakercluster.NewJudge(), time.Now()

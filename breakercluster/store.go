@@ -108,6 +108,8 @@ func isGone(err error) bool {
 const (
 	// attempt is how long one request waits for its answer. Where it has gone to may just have died.
 	attempt = time.Second
+	// longestAttempt is what one may take after others have failed: to read all that is set takes its time.
+	longestAttempt = 10 * time.Second
 	// pause is the time between two attempts.
 	pause = 100 * time.Millisecond
 )
@@ -126,8 +128,8 @@ func limited(ctx context.Context, limit time.Duration) (context.Context, context
 // retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is done. A
 // cluster that is electing a leader doesn't answer, or says that it can't, so neither means anything yet.
 func retry(ctx context.Context, f func(context.Context) error) error {
-	for {
-		err := try(ctx, attempt, f)
+	for limit := attempt; ; limit = longer(limit) {
+		err := try(ctx, limit, f)
 		if err == nil || IsPermanent(err) {
 			return err
 		}
@@ -141,6 +143,9 @@ func retry(ctx context.Context, f func(context.Context) error) error {
 		}
 	}
 }
+
+// longer returns what the next attempt may take.
+func longer(limit time.Duration) time.Duration { return min(2*limit, longestAttempt) }
 
 func try(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -48,7 +48,7 @@ func (h *hub) keepWatch() {
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	retry.Stop()
-	wait, ended, anew := rewatchMin, w.Done(), false
+	wait, limit, ended, anew := rewatchMin, attempt, w.Done(), false
 	for {
 		select {
 		case <-h.life.Done():
@@ -63,19 +63,19 @@ func (h *hub) keepWatch() {
 		if anew {
 			after = 0
 		}
-		fresh, err := h.rewatch(after)
+		fresh, err := h.rewatch(after, limit)
 		if isGone(err) {
 			h.disconnect(err)
 			return
 		}
 		if err != nil {
 			retry.Reset(wait)
-			wait = min(2*wait, rewatchMax)
+			wait, limit = min(2*wait, rewatchMax), longer(limit)
 			continue
 		}
 		retry.Stop()
 		old := w
-		w, wait, ended, anew = fresh, rewatchMin, fresh.Done(), false
+		w, wait, limit, ended, anew = fresh, rewatchMin, attempt, fresh.Done(), false
 		h.mu.Lock()
 		h.watch = w
 		h.counts.Watches++
@@ -86,8 +86,8 @@ func (h *hub) keepWatch() {
 }
 
 // rewatch makes one attempt to start a new watch.
-func (h *hub) rewatch(after uint64) (w *watch, err error) {
-	err = try(h.life, attempt, func(ctx context.Context) error {
+func (h *hub) rewatch(after uint64, limit time.Duration) (w *watch, err error) {
+	err = try(h.life, limit, func(ctx context.Context) error {
 		w, err = h.newWatch(ctx, after)
 		return err
 	})

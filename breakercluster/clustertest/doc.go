@@ -1,0 +1,11 @@
+// Package clustertest has the tests that every Store of package breakercluster has to pass, against a real server, and what
+// they need: a proxy that cuts connections, free ports, servers as processes.
+//
+//	func TestConformance(t *testing.T) {
+//		clustertest.Run(t, func(t testing.TB) *clustertest.Engine { … })
+//	}
+//
+//	func BenchmarkTripToStop(b *testing.B) { clustertest.Benchmark(b, start) }
+//
+// Memory is a store for tests of programs that use a Bucket.
+package clustertest
