@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -135,7 +134,6 @@ func (s *Store) Watch(
 type watch struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	stop   sync.Once
 }
 
 func (w *watch) read(

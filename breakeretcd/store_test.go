@@ -42,6 +42,13 @@ func TestBadInput(t *testing.T) {
 // connect returns a client, which is closed when the test ends.
 func connect(t testing.TB, addr, user string) *clientv3.Client {
 	t.Helper()
+	client := dial(t, addr, user)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func dial(t testing.TB, addr, user string) *clientv3.Client {
+	t.Helper()
 	c := clientv3.Config{Endpoints: []string{addr}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()}
 	if user != "" {
 		c.Username, c.Password = user, "p"
@@ -50,7 +57,6 @@ func connect(t testing.TB, addr, user string) *clientv3.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
 
@@ -86,8 +92,9 @@ func start(t testing.TB) *clustertest.Engine {
 	up(t)
 	return &clustertest.Engine{
 		Addr: addr,
-		Open: func(t testing.TB, addr string) breakercluster.Store {
-			return breakeretcd.New(connect(t, addr, user), "jobs")
+		Open: func(t testing.TB, addr string) (breakercluster.Store, func()) {
+			client := dial(t, addr, user)
+			return breakeretcd.New(client, "jobs"), func() { _ = client.Close() }
 		},
 		Restart: func(t testing.TB) {
 			server.Terminate(syscall.SIGTERM)

@@ -17,9 +17,9 @@ import (
 type Engine struct {
 	// Addr is where it listens.
 	Addr string
-	// Open returns a Store by a client of its own, which is connected to addr: that of the server or of a proxy. The
-	// client is closed when the test ends.
-	Open func(t testing.TB, addr string) breakercluster.Store
+	// Open returns a Store by a client of its own, which is connected to addr: that of the server or of a proxy. Close closes
+	// the client, and is called once, when the test ends or before.
+	Open func(t testing.TB, addr string) (s breakercluster.Store, close func())
 	// Restart stops the server and starts it again, with the same address and the same data.
 	Restart func(t testing.TB)
 	// Reader returns a Store whose user may be told to stop, and not tell.
@@ -55,7 +55,8 @@ func Run(t *testing.T, start func(t testing.TB) *Engine) {
 		{"Denied", denied},
 		{"NothingLost", nothingLost},
 		{"Silence", silence},
-		{"Coming and going", comingAndGoing},
+		{"ComingAndGoing", comingAndGoing},
+		{"Closed", closed},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.f(t, start(t)) })
 	}
@@ -69,7 +70,14 @@ func (e *Engine) node(t testing.TB, options ...breakercluster.Option) *breakercl
 
 func (e *Engine) nodeAt(t testing.TB, addr string, options ...breakercluster.Option) *breakercluster.Bucket {
 	t.Helper()
-	return bucket(t, e.Open(t, addr), options...)
+	return bucket(t, e.open(t, addr), options...)
+}
+
+func (e *Engine) open(t testing.TB, addr string) breakercluster.Store {
+	t.Helper()
+	s, end := e.Open(t, addr)
+	t.Cleanup(end)
+	return s
 }
 
 func bucket(t testing.TB, s breakercluster.Store, options ...breakercluster.Option) *breakercluster.Bucket {
@@ -405,11 +413,11 @@ func nothingLost(t *testing.T, e *Engine) {
 func silence(t *testing.T, e *Engine) {
 	const limit = 2 * time.Second
 	p := NewProxy(t, e.Addr)
-	far := e.Open(t, p.Addr())
+	far := e.open(t, p.Addr())
 	told := make(chan breakercluster.Contact, 100)
 	hold := breakBy(t, bucket(t, far, breakercluster.WithContactHook(func(c breakercluster.Contact) { told <- c })), "import")
 	br := breakBy(t, bucket(t, far, breakercluster.WithSilence(limit)), "import")
-	near := bucket(t, e.Open(t, e.Addr), breakercluster.WithSilence(limit))
+	near := bucket(t, e.open(t, e.Addr), breakercluster.WithSilence(limit))
 	guarded := breakBy(t, near, "import")
 	p.Freeze()
 	if c := <-told; c.Up || c.Why == nil {
@@ -429,6 +437,27 @@ func silence(t *testing.T, e *Engine) {
 		}
 	}
 	expect(t, hold, trip(t, near, "import", "no more"))
+}
+
+// closed closes the client while breakers wait.
+func closed(t *testing.T, e *Engine) {
+	s, end := e.Open(t, e.Addr)
+	br := breakBy(t, bucket(t, s), "import")
+	hold := breakBy(t, bucket(t, s, breakercluster.WithHoldOnClose()), "import")
+	end()
+	select {
+	case <-br.Done():
+	case <-time.After(patience):
+		t.Fatal("it never tripped")
+	}
+	var lost breakercluster.ConnectionError
+	if !errors.As(br.Cause(), &lost) || lost.Err == nil || lost.Key != "import" {
+		t.Fatalf("%#v", br.Cause())
+	}
+	expectOpen(t, hold)
+	if _, err := bucket(t, s).BreakByKey(within(t), "import"); err == nil {
+		t.Fatal("an open breaker that nothing can trip")
+	}
 }
 
 // comingAndGoing has watches begin and end under those who need them, and trips fall between any two steps.

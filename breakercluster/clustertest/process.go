@@ -60,8 +60,12 @@ func Start(t testing.TB, name string, args ...string) *Process {
 
 // Kill kills the server and what it has started, as a crash does, and waits for its end.
 func (p *Process) Kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.exited
+	select {
+	case <-p.exited:
+	default:
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.exited
+	}
 }
 
 // Terminate asks the server to end, and waits until it has.
@@ -69,3 +73,6 @@ func (p *Process) Terminate(signal syscall.Signal) {
 	_ = p.cmd.Process.Signal(signal)
 	<-p.exited
 }
+
+// Wait waits for the end of what ends by itself.
+func (p *Process) Wait() { <-p.exited }
