@@ -9,12 +9,12 @@ import (
 // Proxy stands between a client and a server, and can be cut.
 type Proxy struct {
 	listener net.Listener
-	target   string
 	wait     sync.WaitGroup
 
-	mu    sync.Mutex
-	cut   bool
-	conns map[net.Conn]struct{}
+	mu     sync.Mutex
+	target string
+	cut    bool
+	conns  map[net.Conn]struct{}
 	// flows is closed while bytes flow, and replaced by an open channel while they don't.
 	flows chan struct{}
 }
@@ -53,7 +53,10 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
-	upstream, err := net.Dial("tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.mu.Unlock()
+	upstream, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}
@@ -124,6 +127,13 @@ func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = false
+}
+
+// Redirect has connections that come from now on lead to another server.
+func (p *Proxy) Redirect(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
 }
 
 // Freeze lets nothing through, without closing anything: what a client sees of a partition at first.
