@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,15 +38,30 @@ func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ..
 			return nil, err
 		}
 	}
-	s := newStore(js, bucket, c.ttl)
-	if err := s.bind(ctx); err != nil {
-		return nil, fmt.Errorf("breakernats: bucket %q: %w", bucket, err)
+	s, err := NewStore(ctx, js, bucket, c.ttl)
+	if err != nil {
+		return nil, err
 	}
 	cluster, err := breakercluster.Open(s, c.cluster...)
 	if err != nil {
 		return nil, err
 	}
 	return &Bucket{cluster}, nil
+}
+
+// NewStore returns the bucket as a store of package breakercluster, for programs that choose the engine at run time. Keys
+// expire after ttl; 0 is as without WithTTL. The requests and errors are those of Open. It panics if js is nil.
+func NewStore(
+	ctx context.Context, js jetstream.JetStream, bucket string, ttl time.Duration,
+) (breakercluster.Store, error) {
+	if js == nil {
+		panic("breakernats: NewStore: js is nil")
+	}
+	s := newStore(js, bucket, ttl)
+	if err := s.bind(ctx); err != nil {
+		return nil, fmt.Errorf("breakernats: bucket %q: %w", bucket, err)
+	}
+	return s, nil
 }
 
 // bind looks the bucket up, and checks that its keys expire.
