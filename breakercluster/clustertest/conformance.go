@@ -364,7 +364,7 @@ func denied(t *testing.T, e *Engine) {
 	reader, near := bucket(t, e.Reader(t)), e.node(t)
 	br := breakBy(t, reader, "import")
 	begin := time.Now()
-	_, won, err := reader.Trip(within(t), "import", errors.New("I may not"))
+	_, won, err := reader.Trip(within(t), "import", errors.New("not allowed to"))
 	if won || !breakercluster.IsPermanent(err) || errors.Is(err, context.Canceled) {
 		t.Fatal("a reader may trip, or isn't told that it may not:", won, err)
 	}
