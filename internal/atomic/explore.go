@@ -5,6 +5,7 @@ package atomic
 import (
 	"reflect"
 	"sync"
+	sync64 "sync/atomic"
 	"unsafe"
 
 	"go.uber.org/atomic"
@@ -80,6 +81,33 @@ func (x *Uint32) Inc() uint32 { return x.Add(1) }
 
 // Dec subtracts 1.
 func (x *Uint32) Dec() uint32 { return x.Add(^uint32(0)) }
+
+// Uint64 is the twin of sync/atomic.Uint64.
+type Uint64 struct{ v sync64.Uint64 }
+
+// Load returns the value.
+func (x *Uint64) Load() uint64 {
+	explore.Access(unsafe.Pointer(x), explore.Read)
+	return x.v.Load()
+}
+
+// Store sets the value.
+func (x *Uint64) Store(v uint64) {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	x.v.Store(v)
+}
+
+// CompareAndSwap replaces old by next and reports whether it did.
+func (x *Uint64) CompareAndSwap(old, next uint64) bool {
+	explore.Access(unsafe.Pointer(x), explore.Swap)
+	return swapped(x.v.CompareAndSwap(old, next))
+}
+
+// Add adds to the value and returns the sum.
+func (x *Uint64) Add(delta uint64) uint64 {
+	explore.Access(unsafe.Pointer(x), explore.Write)
+	return x.v.Add(delta)
+}
 
 // Pointer is the twin of atomic.Pointer.
 type Pointer[T any] struct{ v atomic.Pointer[T] }
@@ -261,4 +289,54 @@ func (x *Int64) Store(v int64) {
 func (x *Int64) CompareAndSwap(old, next int64) bool {
 	explore.Access(unsafe.Pointer(x), explore.Swap)
 	return swapped(x.v.CompareAndSwap(old, next))
+}
+
+// Gate is the twin of gate.
+type Gate struct{ g gate }
+
+// Ready reports whether it is open.
+func (g *Gate) Ready() bool { return g.g.state.Load() == gateOpen }
+
+// Wait returns when it is open.
+func (g *Gate) Wait() {
+	explore.Await(unsafe.Pointer(g), explore.Read, g)
+	g.g.Wait()
+}
+
+// Open opens it.
+func (g *Gate) Open() {
+	explore.Access(unsafe.Pointer(g), explore.Write)
+	g.g.Open()
+}
+
+// Shut shuts it.
+func (g *Gate) Shut() {
+	explore.Access(unsafe.Pointer(g), explore.Write)
+	g.g.Shut()
+}
+
+// Pool is the twin of a pool: what was put last comes first, for every thread. So objects are reused as soon as can be, and an object that
+// is put while it is still used doesn't stay unnoticed. A program starts with an empty one.
+type Pool[T any] struct {
+	m    sync.Mutex
+	free []*T
+}
+
+// Get returns an object that was put, or nil.
+func (p *Pool[T]) Get() (x *T) {
+	explore.Access(unsafe.Pointer(p), explore.Write)
+	p.m.Lock()
+	defer p.m.Unlock()
+	if last := len(p.free) - 1; last >= 0 {
+		x, p.free = p.free[last], p.free[:last]
+	}
+	return x
+}
+
+// Put keeps an object that nobody uses any more.
+func (p *Pool[T]) Put(x *T) {
+	explore.Access(unsafe.Pointer(p), explore.Write)
+	p.m.Lock()
+	defer p.m.Unlock()
+	p.free = append(p.free, x)
 }

@@ -5,15 +5,18 @@ package atomic
 import (
 	"runtime"
 	"sync"
+	sync64 "sync/atomic"
 
 	"go.uber.org/atomic"
 )
 
 type (
 	Int32          = atomic.Int32
-	Int64          = atomic.Int64
 	Uint32         = atomic.Uint32
+	Int64          = sync64.Int64 // the other ones aren't aligned on 32 bits
+	Uint64         = sync64.Uint64
 	Pointer[T any] = atomic.Pointer[T]
+	Gate           = gate
 	Mutex          = sync.Mutex
 	Map            = sync.Map
 	unsafePointer  = atomic.UnsafePointer
@@ -69,3 +72,15 @@ func Received(c <-chan struct{}) bool {
 		return false
 	}
 }
+
+// Pool keeps objects for reuse.
+type Pool[T any] struct{ p sync.Pool }
+
+// Get returns an object that was put, or nil.
+func (p *Pool[T]) Get() *T {
+	x, _ := p.p.Get().(*T)
+	return x
+}
+
+// Put keeps an object that nobody uses any more.
+func (p *Pool[T]) Put(x *T) { p.p.Put(x) }
