@@ -1,0 +1,88 @@
+package breakersync
+
+import "github.com/kamilsk/breaker"
+
+// A Semaphore is a number of permits. Acquire takes some, and waits until there are enough; Release gives them back.
+//
+// Permits are granted first come, first served: whoever wants many isn't overtaken by those who want few. One that gives up lets those
+// behind it go on. The zero value has the capacity 0, until Resize. All methods may be called concurrently, and another goroutine
+// than the one that acquired permits may release them.
+type Semaphore struct{ w weighted }
+
+// NewSemaphore returns a semaphore with so many permits. More than 1<<46 count as 1<<46. It panics if the capacity is negative.
+func NewSemaphore(capacity int) *Semaphore {
+	s := new(Semaphore)
+	s.w.capacity.Store(min(permits(capacity, "NewSemaphore: the capacity"), maxCapacity))
+	return s
+}
+
+// Acquire takes n permits. If they aren't there, Acquire waits until they are or the breaker trips.
+//
+// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker; also if the permits are there, but the
+// breaker had tripped before the call. If n is more than the capacity, or becomes so by Resize, it returns ErrCapacity at once and
+// doesn't wait. Without contention it costs two loads and a compare-and-swap. It panics if the breaker is nil or n is negative.
+func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
+	if b, ok := br.(*breaker.Breaker); ok && b != nil && b.Err() == nil && n >= 0 && s.tryAcquire(uint64(n)) {
+		return nil
+	}
+	return s.acquireSlow(br, n)
+}
+
+func (s *Semaphore) acquireSlow(br breaker.Interface, n int) error {
+	want := permits(n, "Acquire: n")
+	if err := ask(br, "Acquire"); err != nil {
+		return err
+	}
+	if s.tryAcquire(want) {
+		return nil
+	}
+	return s.w.take(br, want, 0)
+}
+
+// TryAcquire takes n permits if they are there and nobody waits for any, and reports whether it did. It never waits. It panics if n is negative.
+func (s *Semaphore) TryAcquire(n int) bool { return s.tryAcquire(permits(n, "TryAcquire: n")) }
+
+// Release gives n permits back. It never waits. It panics if n is negative, or more than are taken.
+func (s *Semaphore) Release(n int) {
+	if uint64(n) > maxCapacity {
+		permits(n, "Release: n")
+	} else if s.w.give(uint64(n)) {
+		return
+	}
+	panic("breakersync: Release: more than was acquired")
+}
+
+// Resize changes the capacity. It never waits.
+//
+// More permits go to those who wait for them. Fewer take effect as soon as enough have been released: nobody loses what it has.
+// Who waits for more than there will be gets ErrCapacity. It panics if the capacity is negative.
+func (s *Semaphore) Resize(capacity int) {
+	s.w.resize(min(permits(capacity, "Resize: the capacity"), maxCapacity))
+}
+
+// Capacity returns how many permits there are, taken or not.
+func (s *Semaphore) Capacity() int { return int(s.w.capacity.Load()) }
+
+// Acquired returns how many permits are taken. By the time it returns, that may have changed.
+func (s *Semaphore) Acquired() int { return int(s.w.state.Load() >> takenShift) }
+
+// tryAcquire loads the word before the capacity: see weighted.
+func (s *Semaphore) tryAcquire(n uint64) bool {
+	for {
+		old := s.w.state.Load()
+		if old&slow != 0 || old>>takenShift+n > s.w.capacity.Load() {
+			return false
+		}
+		if s.w.state.CompareAndSwap(old, old+n<<takenShift) {
+			return true
+		}
+	}
+}
+
+// permits checks a number of permits.
+func permits(n int, what string) uint64 {
+	if n < 0 {
+		panic("breakersync: " + what + " is negative")
+	}
+	return uint64(n)
+}

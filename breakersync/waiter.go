@@ -1,0 +1,137 @@
+package breakersync
+
+import (
+	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/atomic"
+)
+
+// A waiter is a goroutine in a queue. It leaves the queue exactly once, under the mutex of the queue: the one who takes it out, whoever gives it
+// what it waits for or its breaker's callback, writes the verdict and opens the gate. So a trip and a grant at the same moment can't both count.
+type waiter struct {
+	gate atomic.Gate
+	// queue is where it waits, written before it enters.
+	queue queue
+	// want is how much it waits for. Only weighted uses it.
+	want uint64
+
+	// Guarded by the mutex of the queue.
+	prev, next *waiter
+	queued     bool
+
+	// verdict is written by who took it out, before the gate opens, and read by the waiter afterwards.
+	verdict verdict
+	// onTrip is giveUp, kept because each method value is an allocation.
+	onTrip func()
+}
+
+// queue is what waiters wait in.
+type queue interface {
+	// giveUp takes the waiter out, if it is still there, and opens its gate.
+	giveUp(w *waiter)
+}
+
+type verdict uint8
+
+const (
+	granted verdict = iota + 1
+	interrupted
+	refused // what it waits for will never be there
+)
+
+// waiters holds those that nobody has a reference to any more.
+var waiters atomic.Pool[waiter]
+
+func newWaiter(q queue) *waiter {
+	w := waiters.Get()
+	if w == nil {
+		made := new(waiter)
+		made.onTrip = func() { made.queue.giveUp(made) }
+		w = made
+	}
+	w.queue = q
+	return w
+}
+
+// drop makes the waiter available for others. Nobody may have a reference to it.
+func (w *waiter) drop() {
+	w.gate.Shut()
+	w.queue, w.want, w.verdict = nil, 0, 0
+	waiters.Put(w)
+}
+
+// wait returns when the waiter, which has entered its queue, has been taken out, and says how. A nil breaker never interrupts it. The caller
+// holds no mutex that giveUp locks: on a breaker that has tripped, OnTrip runs the callback at once.
+func (w *waiter) wait(br breaker.Interface) verdict {
+	called := false // or about to be
+	switch b := br.(type) {
+	case nil:
+		w.gate.Wait()
+	case *breaker.Breaker:
+		stop := b.OnTrip(w.onTrip) // inlined for this type, so that stop isn't allocated
+		w.gate.Wait()
+		called = !stop()
+	default:
+		stop := b.OnTrip(w.onTrip)
+		w.gate.Wait()
+		called = !stop()
+	}
+	atomic.Reads(&w.verdict)
+	v := w.verdict
+	// stop never blocks (promise 7), so a callback that came too late to interrupt may still be looking at the waiter. Then it is left to
+	// the garbage collector.
+	if !called || v == interrupted {
+		w.drop()
+	}
+	return v
+}
+
+// list is a queue's list of waiters, in the order in which they came. It is guarded by the mutex of the queue.
+type list struct{ first, last *waiter }
+
+func (l *list) push(w *waiter) {
+	w.queued, w.prev, w.next = true, l.last, nil
+	if l.last == nil {
+		l.first = w
+	} else {
+		l.last.next = w
+	}
+	l.last = w
+}
+
+// take removes the waiter, wherever it is, and writes the verdict. The caller opens its gate once it has unlocked the mutex.
+func (l *list) take(w *waiter, v verdict) {
+	if w.prev == nil {
+		l.first = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		l.last = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	atomic.Writes(&w.verdict)
+	w.queued, w.prev, w.next, w.verdict = false, nil, nil, v
+}
+
+// woken is a chain of waiters that have been taken out, and whose gates are to be opened.
+type woken struct{ list }
+
+func (c *woken) add(w *waiter) {
+	if c.last == nil {
+		c.first = w
+	} else {
+		c.last.next = w
+	}
+	c.last = w
+}
+
+// open opens their gates. The caller holds no mutex: so nobody who goes on runs into it.
+func (c *woken) open() {
+	for w := c.first; w != nil; {
+		next := w.next // after Open, the waiter belongs to others
+		w.next = nil
+		w.gate.Open()
+		w = next
+	}
+}
