@@ -10,7 +10,7 @@ import (
 // A Wait that is interrupted interrupts nobody but its caller: the tasks go on. To stop them, give them the breaker, or use a Group.
 // All methods may be called concurrently, but an Add from zero has to happen before Wait.
 type WaitGroup struct {
-	state  atomic.Uint64 // bit 0: someone is queued, changed under mu only; the others: the count
+	state  atomic.Uint64 // bit 0: someone has been queued since the count was zero, changed under mu only; the others: the count
 	mu     atomic.Mutex
 	queued list // guarded by mu
 }
@@ -107,11 +107,6 @@ func (g *WaitGroup) giveUp(w *waiter) {
 	queued := w.queued
 	if queued {
 		g.queued.take(w, interrupted)
-		for g.queued.first == nil {
-			if old := g.state.Load(); g.state.CompareAndSwap(old, old&^slow) {
-				break
-			}
-		}
 	}
 	g.mu.Unlock()
 	if queued {
