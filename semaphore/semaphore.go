@@ -1,0 +1,75 @@
+package semaphore
+
+import (
+	"runtime"
+
+	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/breakersync"
+)
+
+// ErrCapacity is what Acquire returns when it is asked for more permits than there are.
+var ErrCapacity = breakersync.ErrCapacity
+
+var shared = New(runtime.GOMAXPROCS(0))
+
+// Acquire takes n permits of the shared semaphore. See Semaphore.Acquire.
+func Acquire(br breaker.Interface, n int) error { return shared.Acquire(br, n) }
+
+// TryAcquire takes n permits of the shared semaphore if they are there. See Semaphore.TryAcquire.
+func TryAcquire(n int) bool { return shared.TryAcquire(n) }
+
+// Release gives n permits back to the shared semaphore. See Semaphore.Release.
+func Release(n int) { shared.Release(n) }
+
+// SetCapacity changes how many permits the shared semaphore has. See Semaphore.SetCapacity.
+func SetCapacity(capacity int) { shared.SetCapacity(capacity) }
+
+// A Semaphore is a number of permits, granted first come, first served. All methods may be called concurrently. The zero value has none, until SetCapacity.
+type Semaphore struct{ s breakersync.Semaphore }
+
+// New returns a semaphore with so many permits. It panics if the capacity is negative.
+func New(capacity int) *Semaphore {
+	if capacity < 0 {
+		panic("semaphore: New: the capacity is negative")
+	}
+	s := new(Semaphore)
+	s.s.Resize(capacity)
+	return s
+}
+
+// Acquire takes n permits. If they aren't there, it waits until they are or the breaker trips. Before it returns, it closes the breaker.
+//
+// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker; also if the permits are there, but the
+// breaker had tripped before the call. If n is more than the capacity, it returns ErrCapacity at once and doesn't wait. It costs a
+// compare-and-swap without contention, and the Close. It panics if the breaker is nil or n is negative; only then
+// the breaker isn't closed.
+func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
+	if b, ok := br.(*breaker.Breaker); br == nil || ok && b == nil {
+		panic("semaphore: Acquire: the breaker is nil")
+	}
+	checked(n, "Acquire")
+	defer br.Close()
+	return s.s.Acquire(br, n)
+}
+
+// TryAcquire takes n permits if they are there and nobody waits for any, and reports whether it did. It never waits. It panics if n is negative.
+func (s *Semaphore) TryAcquire(n int) bool { return s.s.TryAcquire(checked(n, "TryAcquire")) }
+
+// Release gives n permits back. It never waits. It panics if n is negative, or more than are taken.
+func (s *Semaphore) Release(n int) { s.s.Release(checked(n, "Release")) }
+
+// SetCapacity changes how many permits there are. More go to those who wait for them. Fewer take effect as soon as enough have been
+// released, and who waits for more than there will be gets ErrCapacity. It never waits. It panics if the capacity is negative.
+func (s *Semaphore) SetCapacity(capacity int) {
+	if capacity < 0 {
+		panic("semaphore: SetCapacity: the capacity is negative")
+	}
+	s.s.Resize(capacity)
+}
+
+func checked(n int, function string) int {
+	if n < 0 {
+		panic("semaphore: " + function + ": n is negative")
+	}
+	return n
+}
