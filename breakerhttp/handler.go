@@ -2,7 +2,6 @@ package breakerhttp
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -10,23 +9,14 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// A HandlerOption is for Handler.
+// A HandlerOption configures Handler and Middleware.
 type HandlerOption func(*handler)
-
-// WithLimit sets the longest time that a request may take, counted from when Handler gets it. A client that allows more,
-// or doesn't say, gets this. By default there is no limit. It panics if the limit isn't more than zero.
-func WithLimit(limit time.Duration) HandlerOption {
-	if limit <= 0 {
-		panic("breakerhttp: WithLimit: the limit is not more than zero: " + limit.String())
-	}
-	return func(h *handler) { h.limit = limit }
-}
 
 // WithProcess adds a breaker that outlives the requests and ends all of them when it trips. It is only watched,
 // never closed. Each further WithProcess adds one more. WithProcess panics if the breaker is nil.
 //
-// Don't give it the breaker that begins the shutdown in Serve: that would cut what Serve lets go on. Handlers under Serve
-// need nothing here, as their requests' own contexts end when Serve cuts them.
+// Don't give it the breaker that begins the shutdown in Serve: that would end what Serve lets finish. Handlers under Serve
+// need nothing here, because their requests' own contexts end when Serve cuts them.
 func WithProcess(process breaker.Interface) HandlerOption {
 	if isNil(process) {
 		panic("breakerhttp: WithProcess: the breaker is nil")
@@ -34,54 +24,56 @@ func WithProcess(process breaker.Interface) HandlerOption {
 	return func(h *handler) { h.processes = append(h.processes, breaker.NopCloser(process)) }
 }
 
-// WithHeaders sets the headers in which a client may say how much time it allows. The first that is present counts. Without
-// any, clients have no say. By default they are XTimeout, GRPCTimeout and ConnectTimeout, in this order. WithHeaders
-// panics if a header has no name or no Parse.
-func WithHeaders(headers ...TimeoutHeader) HandlerOption {
-	own := make([]TimeoutHeader, len(headers))
-	for i, header := range headers {
-		switch {
-		case header.Name == "":
-			panic("breakerhttp: WithHeaders: header " + strconv.Itoa(i) + " has no Name")
-		case header.Parse == nil:
-			panic("breakerhttp: WithHeaders: header " + strconv.Itoa(i) + " has no Parse")
-		}
-		header.Name = http.CanonicalHeaderKey(header.Name)
-		own[i] = header
-	}
-	return func(h *handler) { h.headers = own }
-}
-
 // Handler returns a handler that calls next with requests whose context is done at the earliest of:
 //
 //   - the end of the request's own context;
-//   - the end of the time that the client allows in a header, or of the limit, whichever is less;
+//   - the timeout that the client sets in a header, or the limit, whichever is less;
 //   - the trip of the breakers in WithProcess;
 //   - the return of next.
 //
-// The context has the values of the request's own, the earliest deadline, and a context.Cause that says which one it was;
-// see the package documentation.
+// The context has the values of the request's own and no others, the earliest deadline, and a context.Cause that says
+// which one it was; see the package documentation.
 //
 // Without calling next, it answers
 //
-//   - 400 and one sentence, if the header is malformed, or there more than once;
-//   - 504, if the client allows zero or less, or a deadline is over on arrival;
+//   - 400 and one sentence, if a header is malformed, or there more than once;
+//   - 504, or what WithTimeoutResponse says, if a timeout is zero or less, or a deadline has passed on arrival;
 //   - 503, if the request's context or a process breaker has ended otherwise on arrival.
 //
-// Once next has been called, the response is its own: Handler never writes one, doesn't buffer, and passes the
-// http.ResponseWriter on as it is. It doesn't end a handler that doesn't look at its context, nor a Read or Write on the
-// connection; for those there are http.ResponseController and the timeouts of http.Server.
+// A gRPC request (its Content-Type begins with application/grpc) gets the same as a status of gRPC, in headers alone: 13
+// (internal), 4 (deadline exceeded), 14 (unavailable).
 //
-// It costs some 15 small allocations and 2 µs for a request, a timer among them, no goroutine, and nothing if there
-// is neither a header nor an option. Handler panics if next or an option is nil.
+// Once next has been called, the response belongs to next. Handler doesn't buffer. It passes the http.ResponseWriter on as it
+// is, unless WithTimeoutResponse, WithObserver or WithConnDeadlines need to know what is written. It doesn't stop a
+// handler that ignores its context. Read and Write on the connection end by WithConnDeadlines.
+//
+// next gets a copy of the request. What next finds out about it is in the original afterwards, also after a panic: the parsed
+// forms, the pattern and the path values, and a changed URL, Host, RemoteAddr or Header. So net/http removes the files of an
+// upload, and middleware outside sees the route. After a panic, Handler removes these files itself.
+//
+// Handler costs a timer and a few small allocations for a request, no goroutine, and nothing if there is neither a
+// header nor an option. What it returns may be used concurrently, if next may. Handler panics if next or an option is nil.
 func Handler(next http.Handler, options ...HandlerOption) http.Handler {
 	if next == nil {
 		panic("breakerhttp: Handler: next is nil")
 	}
-	h := &handler{next: next}
-	WithHeaders(XTimeout(), GRPCTimeout(), ConnectTimeout())(h)
-	apply("Handler", h, options)
+	h := newHandler("Handler", options)
+	h.next = next
 	return h
+}
+
+// Middleware returns Handler with these options as a function of the next handler alone, which is what chi's Use, echo's
+// WrapMiddleware and others take. The function panics if next is nil, and Middleware if an option is.
+func Middleware(options ...HandlerOption) func(next http.Handler) http.Handler {
+	template := newHandler("Middleware", options)
+	return func(next http.Handler) http.Handler {
+		if next == nil {
+			panic("breakerhttp: Middleware: next is nil")
+		}
+		h := *template
+		h.next = next
+		return &h
+	}
 }
 
 type handler struct {
@@ -89,96 +81,115 @@ type handler struct {
 	headers   []TimeoutHeader
 	limit     time.Duration // zero: none
 	processes []breaker.Interface
+
+	onTimeout     *timeoutResponse // nil: none
+	observers     []observer
+	connDeadlines bool
+}
+
+func newHandler(function string, options []HandlerOption) *handler {
+	h := new(handler)
+	WithHeaders(XTimeout(), GRPCTimeout(), ConnectTimeout())(h)
+	apply(function, h, options)
+	return h
+}
+
+// isTransparent reports whether a request without a timeout can be passed on as it is.
+func (h *handler) isTransparent() bool {
+	return len(h.processes) == 0 && !h.needsRecorder()
+}
+
+// needsRecorder reports whether somebody has to know what next writes.
+func (h *handler) needsRecorder() bool {
+	return h.onTimeout != nil || len(h.observers) > 0 || h.connDeadlines
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	timeout, cause, err := h.timeout(r.Header)
+	limit, malformed := h.limitOf(r.Header)
+	if malformed == nil && !limit.isSet() && h.isTransparent() {
+		h.next.ServeHTTP(w, r)
+		return
+	}
+	if !h.needsRecorder() {
+		h.serve(w, r, nil, limit, malformed)
+		return
+	}
+	begun := time.Now()
+	w, rec := record(w)
+	rec.panicked = true // until it has returned
+	defer func() { h.observe(r, rec, time.Since(begun)) }()
+	h.serve(w, r, rec, limit, malformed)
+	rec.panicked = false
+}
+
+// serve refuses the request or calls next. The recorder is nil if nobody needs it.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request, rec *recorder, limit limit, malformed error) {
 	switch {
-	case err != nil:
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	case malformed != nil:
+		reply(w, r, http.StatusBadRequest, malformed.Error())
 		return
-	case cause != nil && timeout <= 0:
-		refuse(w, cause)
-		return
-	case cause == nil && len(h.processes) == 0:
-		h.next.ServeHTTP(w, r) // its own context is all there is
+	case limit.isSet() && limit.timeout <= 0:
+		h.refuse(w, r, rec, limit.cause)
 		return
 	}
-
-	ctx := r.Context()
-	var timer *breaker.Breaker
-	if cause != nil {
-		timer = breaker.BreakByTimeout(timeout)
-		defer timer.Close()
-		ctx = withDeadlineOf(ctx, timer)
-	}
-	// What h.processes has is NopCloser: closing br leaves it alone.
-	br := breaker.Multiplex(append([]breaker.Interface{breaker.BreakByContext(ctx, nil)}, h.processes...)...)
-	// The server ends a request's context when its handler returns. So do we, which also lets go of the process.
-	defer br.Close()
-	if timer != nil {
-		// The timer isn't among the sources, because it has a cause of its own, which says neither whose time it was.
-		timer.OnTrip(func() { br.Trip(cause) })
-	}
+	br := h.begin(r.Context(), limit)
+	defer br.Close() // the server ends a request's context when its handler returns, and so do we
 	if br.Err() != nil {
-		refuse(w, br.Cause())
+		h.refuse(w, r, rec, br.Cause())
 		return
 	}
-	h.next.ServeHTTP(w, r.WithContext(breaker.ToContext(br)))
+	h.call(w, r, rec, br)
 }
 
-// timeout returns how long a request with the header may take, and the cause for it to end then, or a nil cause if there is no
-// such time. The error is a sentence for the client.
-func (h *handler) timeout(header http.Header) (timeout time.Duration, cause, err error) {
-	if h.limit > 0 {
-		timeout, cause = h.limit, ErrServerTimeout
+// begin returns the breaker of a request. Closing it leaves the processes alone.
+func (h *handler) begin(ctx context.Context, limit limit) *breaker.Breaker {
+	if limit.isSet() {
+		return breaker.WithinCause(ctx, limit.timeout, limit.cause, h.processes...)
 	}
-	for i := range h.headers {
-		th := &h.headers[i]
-		values := header[th.Name]
-		switch len(values) {
-		case 0:
-			continue
-		case 1:
-		default:
-			return 0, nil, errors.New("malformed header " + th.Name + ": it is there more than once")
-		}
-		client, err := th.Parse(values[0])
-		if err != nil {
-			return 0, nil, errors.New("malformed header " + th.Name + ": " + err.Error())
-		}
-		if cause == nil || client <= timeout {
-			timeout, cause = client, ErrClientTimeout
-		}
-		return timeout, cause, nil
-	}
-	return timeout, cause, nil
+	sources := make([]breaker.Interface, 0, 1+len(h.processes))
+	sources = append(sources, breaker.BreakByContext(ctx, nil))
+	return breaker.Multiplex(append(sources, h.processes...)...)
 }
 
-// refuse answers a request whose time was over before it began.
-func refuse(w http.ResponseWriter, cause error) {
-	if errors.Is(cause, context.DeadlineExceeded) {
-		http.Error(w, "the time for this request is over", http.StatusGatewayTimeout)
+// call calls next.
+func (h *handler) call(w http.ResponseWriter, r *http.Request, rec *recorder, br *breaker.Breaker) {
+	inner := copyOf(r, h.contextOf(r, br))
+	returned := false
+	defer func() {
+		cause := br.Cause()
+		leaveCause(r.Context(), cause)
+		if rec != nil {
+			rec.cause = cause
+		}
+		if !returned {
+			removeUploads(inner)
+		}
+		giveBack(r, inner)
+	}()
+
+	if h.connDeadlines {
+		deadlines := watchConn(w, inner, rec, br)
+		defer func() { deadlines.end(returned) }()
+	}
+	h.next.ServeHTTP(w, inner)
+	if h.onTimeout != nil && rec.isUntouched() && isTimeout(br.Cause()) {
+		h.onTimeout.write(w, r)
+	}
+	returned = true
+}
+
+// refuse answers a request that had ended before it began.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, rec *recorder, cause error) {
+	leaveCause(r.Context(), cause)
+	if rec != nil {
+		rec.cause = cause
+	}
+	if h.onTimeout != nil && isTimeout(cause) {
+		h.onTimeout.write(w, r)
 		return
 	}
-	http.Error(w, "this server is ending", http.StatusServiceUnavailable)
+	refuse(w, r, cause)
 }
-
-// withDeadlineOf returns ctx with the deadline of the timer, if that is earlier, for all who ask. It doesn't end then.
-func withDeadlineOf(ctx context.Context, timer *breaker.Breaker) context.Context {
-	at, _ := timer.Deadline()
-	if own, ok := ctx.Deadline(); ok && own.Before(at) {
-		return ctx
-	}
-	return deadlineContext{ctx, at}
-}
-
-type deadlineContext struct {
-	context.Context
-	at time.Time
-}
-
-func (c deadlineContext) Deadline() (time.Time, bool) { return c.at, true }
 
 // apply applies the options to the target on behalf of a function with that name.
 func apply[T any, O ~func(T)](function string, target T, options []O) {

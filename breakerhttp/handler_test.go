@@ -85,15 +85,15 @@ func TestHandlerEnds(t *testing.T) {
 			options: []breakerhttp.HandlerOption{breakerhttp.WithLimit(3 * time.Second)},
 			err:     context.DeadlineExceeded, cause: breakerhttp.ErrServerTimeout, after: 3 * time.Second, deadline: 3 * time.Second,
 		},
-		"the first header that is present": {
-			header: []string{"Connect-Timeout-Ms", "1000", "Grpc-Timeout", "3S"},
+		"the least of the headers that are present": {
+			header: []string{"Connect-Timeout-Ms", "4000", "Grpc-Timeout", "3S"},
 			err:    context.DeadlineExceeded, cause: breakerhttp.ErrClientTimeout, after: 3 * time.Second, deadline: 3 * time.Second,
 		},
 		"the headers asked for": {
 			options: []breakerhttp.HandlerOption{breakerhttp.WithHeaders(
 				breakerhttp.TimeoutHeader{Name: "budget", Parse: time.ParseDuration}, breakerhttp.GRPCTimeout(),
 			)},
-			header: []string{"X-Timeout", "malformed", "Grpc-Timeout", "1S", "Budget", "3s"},
+			header: []string{"X-Timeout", "malformed", "Grpc-Timeout", "4S", "Budget", "3s"},
 			err:    context.DeadlineExceeded, cause: breakerhttp.ErrClientTimeout, after: 3 * time.Second, deadline: 3 * time.Second,
 		},
 		"no headers asked for": {
@@ -448,26 +448,26 @@ func FuzzHandler(f *testing.F) {
 		const limit = time.Hour
 		header := make(http.Header)
 		want := http.StatusOK
-		decided := false
+		least := limit
 		for i, value := range []string{x, grpc, connect} {
 			if present>>i&1 == 0 {
 				continue
 			}
 			h := headers()[i]
 			header[h.Name] = []string{value}
-			if decided {
+			timeout, err := h.Parse(value)
+			if err != nil {
+				want = http.StatusBadRequest
 				continue
 			}
-			decided = true
-			timeout, err := h.Parse(value)
-			switch {
-			case err != nil:
-				want = http.StatusBadRequest
-			case timeout <= 0:
-				want = http.StatusGatewayTimeout
-			case timeout < time.Minute: // may be over before the handler is called
-				return
-			}
+			least = min(least, timeout)
+		}
+		switch {
+		case want == http.StatusBadRequest:
+		case least <= 0:
+			want = http.StatusGatewayTimeout
+		case least < time.Minute: // may be over before the handler is called
+			return
 		}
 		called := false
 		w := httptest.NewRecorder()
@@ -501,3 +501,6 @@ func BenchmarkHandler(b *testing.B) {
 		handler.ServeHTTP(w, r)
 	}
 }
+
+// byContext returns a breaker that ends with the context, for as long as the test takes.
+func byContext(ctx context.Context) breaker.Interface { return breaker.BreakByContext(ctx, nil) }

@@ -3,6 +3,7 @@ package breakerhttp
 import (
 	"errors"
 	"math"
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -42,6 +43,16 @@ func GRPCTimeout() TimeoutHeader {
 // It writes what has more than ten digits, from 116 days on, as the largest number that has ten.
 func ConnectTimeout() TimeoutHeader {
 	return TimeoutHeader{Name: "Connect-Timeout-Ms", Parse: parseConnect, Format: formatConnect}
+}
+
+// isTimeoutHeader reports whether the name, in any case, is that of one of the headers here.
+func isTimeoutHeader(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "X-Timeout", "Grpc-Timeout", "Connect-Timeout-Ms":
+		return true
+	default:
+		return false
+	}
 }
 
 const (

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"syscall"
 	"testing"
@@ -75,6 +76,30 @@ func init() {
 		fmt.Println("cause:", context.Cause(r.Context()))
 		p.killed()
 	}
+	// What a wrapper forwards arrives twice, and is one signal all the same.
+	children["forwarded"] = func() {
+		p := newProgramWith()
+		r, from := p.request()
+		kill(syscall.SIGINT)
+		<-p.draining
+		kill(syscall.SIGINT)
+		p.settle()
+		p.check(r.Context().Err())
+		close(p.proceed)
+		fmt.Println("client:", <-from)
+		fmt.Println("Serve:", <-p.served)
+	}
+	// Whatever it was that began the shutdown, here a context, the next signal doesn't kill the process. After the gap it counts.
+	children["NotifyContext"] = func() {
+		ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		p := newProgramUntil(breaker.BreakByContext(ctx, cancel), breakerhttp.WithSignalGap(0))
+		_, from := p.request()
+		kill(syscall.SIGTERM)
+		<-p.draining
+		kill(syscall.SIGTERM)
+		fmt.Println("client:", <-from)
+		p.report(<-p.served)
+	}
 	// Right after the first signal, while that one is being dealt with, there is no instant at which a second one
 	// would kill the process. Whether it still counts as the first or cuts already is open.
 	children["no gap"] = func() {
@@ -115,7 +140,16 @@ type program struct {
 	served   chan error
 }
 
+// newProgram has every signal count, at whatever distance.
 func newProgram(options ...breakerhttp.ServeOption) *program {
+	return newProgramWith(append(options, breakerhttp.WithSignalGap(0))...)
+}
+
+func newProgramWith(options ...breakerhttp.ServeOption) *program {
+	return newProgramUntil(breaker.BreakBySignal(os.Interrupt, syscall.SIGTERM), options...)
+}
+
+func newProgramUntil(stop *breaker.Breaker, options ...breakerhttp.ServeOption) *program {
 	p := &program{
 		arrived:  make(chan *http.Request),
 		proceed:  make(chan struct{}),
@@ -129,7 +163,7 @@ func newProgram(options ...breakerhttp.ServeOption) *program {
 	p.url = "http://" + listener.Addr().String()
 	server := &http.Server{Handler: http.HandlerFunc(p.handle)}
 	server.RegisterOnShutdown(func() { close(p.draining) })
-	p.stop = breaker.BreakBySignal(os.Interrupt, syscall.SIGTERM)
+	p.stop = stop
 	options = append([]breakerhttp.ServeOption{breakerhttp.WithGrace(forever), breakerhttp.WithCutTimeout(forever)}, options...)
 	go func() { p.served <- breakerhttp.Serve(server, listener, p.stop, options...) }()
 	return p
@@ -204,6 +238,9 @@ func TestServeSignals(t *testing.T) {
 			"Serve: true 1 0 true interrupt\n"},
 		"cut by a signal asked for": {prints: "client: 200, cause breakerhttp: cut by the server's shutdown, <nil>\n" +
 			"Serve: true 1 0 true user defined signal 1\n"},
+		"forwarded": {prints: "client: 200, cause <nil>, <nil>\nServe: <nil>\n"},
+		"NotifyContext": {prints: "client: 200, cause breakerhttp: cut by the server's shutdown, <nil>\n" +
+			"Serve: true 1 0 true terminated\n"},
 		"no second signal": {killed: syscall.SIGTERM},
 		"third signal":     {prints: "cause: breakerhttp: cut by the server's shutdown\n", killed: syscall.SIGTERM},
 		"no gap":           {prints: "alive\n"},

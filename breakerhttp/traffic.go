@@ -15,8 +15,10 @@ import (
 type traffic struct {
 	// running counts the handlers, and has the marks. Everybody writes it.
 	running atomic.Int64
-	// draining is set before the server is told to shut down.
-	draining atomic.Bool
+	// stopping trips when the shutdown begins.
+	stopping breaker.Breaker
+	// draining trips before the server is told to shut down.
+	draining breaker.Breaker
 	// idle trips when the last handler has returned, once marked as awaited.
 	idle breaker.Breaker
 	// connections are those open and not hijacked, and those hijacked by a handler that hasn't returned: *connection by net.Conn.
@@ -31,6 +33,7 @@ const (
 
 type connection struct {
 	net.Conn
+	traffic *traffic
 	// state is what ConnState has told last.
 	state atomic.Int32
 	// used is set by the first request.
@@ -93,7 +96,7 @@ func (t *traffic) awaitHijackers(limit *breaker.Breaker) {
 
 // add makes a connection known.
 func (t *traffic) add(conn net.Conn) *connection {
-	c := &connection{Conn: conn}
+	c := &connection{Conn: conn, traffic: t}
 	if isKey(conn) {
 		t.connections.Store(conn, c)
 	}
@@ -114,7 +117,7 @@ func (t *traffic) move(conn net.Conn, state http.ConnState) {
 	switch {
 	case state == http.StateClosed:
 		t.connections.Delete(conn)
-	case state == http.StateIdle && t.draining.Load() && !c.used.Load():
+	case state == http.StateIdle && t.draining.Err() != nil && !c.used.Load():
 		// With HTTP/2 a connection is idle before its first request. One that gets there only now may have missed
 		// that the server shuts down: it would accept requests all through the drain, and without any keep the
 		// server waiting (golang/go#81153).
@@ -141,4 +144,15 @@ func (t *traffic) closeHijacked() (busy int) {
 		return true
 	})
 	return busy
+}
+
+// closeUnused closes the connections that haven't sent a request yet. http.Server does so, too, but not as long as it takes them
+// for active: after a TLS handshake for HTTP/2.
+func (t *traffic) closeUnused() {
+	t.connections.Range(func(_, found any) bool {
+		if c := found.(*connection); !c.used.Load() {
+			_ = c.Close() // an error would say that it is closed already
+		}
+		return true
+	})
 }

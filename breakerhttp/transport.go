@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A TransportOption is for Transport.
+// A TransportOption configures Transport.
 type TransportOption func(*transport)
 
 // WithMargin sets what Transport takes off the time that is left, for the way there and back. By default it is zero.
@@ -33,7 +33,8 @@ func WithHeader(header TimeoutHeader) TransportOption {
 // Transport returns an http.RoundTripper that tells the next service, in a header, how much time is left until the deadline of
 // the request's context, minus a margin, and sends the request by base, or by http.DefaultTransport if base is nil.
 //
-// It replaces the header if the request has it already. A request without a deadline is sent as it is. The request
+// It replaces the header if the request has it already, and removes the others that this package knows: a proxy that passes its
+// client's headers on would pass a stale limit on otherwise. A request without a deadline is sent as it is. The request
 // given is never changed: what is sent is a copy with a header of its own, at the cost of some 4 allocations.
 //
 // A request whose time is over isn't sent. The error is context.Cause of its context if that is done, and else, if no more
@@ -74,8 +75,19 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if sent.Header == nil {
 		sent.Header = make(http.Header)
 	}
-	sent.Header.Set(t.header.Name, t.header.Format(left))
+	t.tell(sent.Header, left)
 	return t.base.RoundTrip(sent)
+}
+
+// tell has the header say how much time is left, and nothing else: the least of all counts at the other end, but another
+// service may look for one of the others only.
+func (t *transport) tell(header http.Header, left time.Duration) {
+	for name := range header {
+		if isTimeoutHeader(name) {
+			delete(header, name)
+		}
+	}
+	header.Set(t.header.Name, t.header.Format(left))
 }
 
 // CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
