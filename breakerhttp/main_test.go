@@ -17,7 +17,7 @@ var children = map[string]func(){}
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(asChild); name != "" {
-		time.AfterFunc(patience, func() {
+		time.AfterFunc(3*patience, func() {
 			fmt.Println("hung")
 			os.Exit(1)
 		})
