@@ -169,6 +169,7 @@ func (s *serving) run() error {
 // serveOn serves on a listener, and leaves it to the caller of Serve to panic.
 func (s *serving) serveOn(listener net.Listener) (end ending) {
 	defer func() { end.panicked = recover() }()
+	defer listener.Close() // http.Server.ServeTLS doesn't if it can't read the certificate
 	return ending{err: s.serve(listener)}
 }
 
