@@ -1,114 +1,73 @@
-// Command server is an HTTP server whose every request can be interrupted: by its own timeout, by its client, or by a
-// signal to the process, whichever comes first.
-//
-//	go run ./examples/server                        # drives itself and shows what happens
-//	go run ./examples/server -addr 127.0.0.1:8080   # serves until Ctrl-C, for curl
+// Command server is an HTTP server with time limits and a graceful shutdown, and a client that shows them. With -addr, it serves.
 package main
 
 import (
-	"errors"
+	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/kamilsk/breaker"
-)
-
-const (
-	defaultPace = 5 * time.Millisecond
-	grace       = 3 * time.Second // what a shutdown may take
+	"github.com/kamilsk/breaker/breakerhttp"
 )
 
 func main() {
-	addr := flag.String("addr", "", "only serve on this `address`, until Ctrl-C")
-	pace := flag.Duration("pace", defaultPace, fmt.Sprintf("with -addr: the `time` that each of the %d chunks takes", chunks))
+	addr := flag.String("addr", "", "serve there until Ctrl-C, instead of the demonstration")
 	flag.Parse()
-	if *pace <= 0 {
-		fmt.Fprintln(os.Stderr, "server: -pace has to be more than 0")
-		os.Exit(2)
-	}
-
-	var err error
+	stop := breaker.BreakBySignal(breaker.TerminationSignals()...)
+	defer stop.Close()
+	limited := breakerhttp.Handler(http.HandlerFunc(work), breakerhttp.WithLimit(400*time.Millisecond))
+	server := &http.Server{Addr: *addr, Handler: limited}
 	if *addr == "" {
-		err = demonstrate(os.Stdout)
-	} else {
-		err = listenAndServe(*addr, *pace, os.Stdout)
+		server.Addr = "127.0.0.1:0"
+		server.BaseContext = func(l net.Listener) context.Context {
+			go demonstrate("http://"+l.Addr().String(), stop)
+			return context.Background()
+		}
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "server:", err)
-		os.Exit(1)
+	err := breakerhttp.ListenAndServe(server, stop) // drains for 10 seconds, then cuts, and says how many
+	fmt.Printf("Serve was stopped by %v and returned %v\n", stop.Cause(), err)
+}
+
+// work answers with what it has when its time runs out. The status and the length aren't known before, so they are sent then.
+func work(w http.ResponseWriter, r *http.Request) {
+	for n := range 10 {
+		select {
+		case <-time.After(50 * time.Millisecond): // stands for a row of a query, a page of a report
+		case <-r.Context().Done():
+			fmt.Fprintf(w, "%d of 10 steps: %v", n, context.Cause(r.Context()))
+			return
+		}
 	}
 }
 
-// listenAndServe is the program with -addr.
-func listenAndServe(addr string, pace time.Duration, out io.Writer) error {
-	process := breaker.BreakBySignal(os.Interrupt, syscall.SIGTERM)
-	defer process.Close()
-
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, `Serving on http://%s until Ctrl-C. The work takes %v, -pace changes that. Try:
-
-  curl -sD - -o body -H 'X-Timeout: 1m' http://%[1]s          # 200; 206 if Ctrl-C comes first
-  curl -sD - -o body http://%[1]s                             # 206, after %[3]v
-  curl -m 0.1 -o body -H 'X-Timeout: 1m' http://%[1]s         # hangs up: see the log
-
-`, listener.Addr(), chunks*pace, defaultTimeout)
-	printHead(out)
-	handler := stream{process: process, pace: pace, log: func(o outcome) { printRows(out, o) }}
-	err = serve(listener, handler, process, func() {
-		fmt.Fprintf(out, "\n%v: ending within %v, on a second one at once\n", process.Cause(), grace)
+func demonstrate(url string, stop *breaker.Breaker) {
+	fmt.Print("Package context would say \"deadline exceeded\" thrice, and cancel the last request at the signal.\n\n")
+	get(url, "120ms")
+	get(url, "1h")
+	get(url, "0s")
+	time.AfterFunc(100*time.Millisecond, func() {
+		fmt.Println("                  SIGINT, while a request is in flight:")
+		if self, _ := os.FindProcess(os.Getpid()); self.Signal(os.Interrupt) != nil { // can't be done on Windows
+			stop.Trip(breaker.SignalError{Signal: os.Interrupt})
+		}
 	})
-	if err == nil {
-		fmt.Fprintln(out, "no request was cut off")
-	}
-	return err
+	get(url, "1h")
 }
 
-// serve answers requests until the process breaker trips, then ends what is left. The error is nil if that was a
-// signal, and all requests have been answered.
-func serve(listener net.Listener, handler http.Handler, process *breaker.Breaker, onSignal func()) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	go func() { process.Trip(server.Serve(listener)) }() // a listener that fails is one more reason to end
-
-	<-process.Done()
-
-	// One arrival never trips a breaker made after it: this one waits for the second Ctrl-C. (One that comes even
-	// before this has its default effect, and ends the process as well.)
-	patience := breaker.Multiplex(
-		breaker.BreakByTimeout(grace),
-		breaker.BreakBySignal(os.Interrupt, syscall.SIGTERM),
-	)
-	defer patience.Close()
-	onSignal()
-	err := shutdown(server, patience)
-
-	if cause := process.Cause(); !errors.As(cause, new(breaker.SignalError)) {
-		return cause
+func get(url, timeout string) {
+	r, _ := http.NewRequest(http.MethodGet, url, nil) // the URL is a listener's
+	r.Header.Set("X-Timeout", timeout)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		log.Fatal(err)
 	}
-	return err
-}
-
-// shutdown lets the requests in flight end, as long as the patience lasts.
-//
-// They watch the process breaker, so each of them is writing what it has at this moment, and the wait is short. But
-// it is no shorter than the slowest of them: a handler that doesn't look at its breaker, or a client that doesn't read, would
-// keep the process for ever if Shutdown weren't given a limit.
-func shutdown(server *http.Server, patience *breaker.Breaker) error {
-	err := server.Shutdown(breaker.ToContext(patience))
-	if err == nil {
-		return nil
-	}
-	_ = server.Close() // its error would say no more than that there was somebody to cut off
-	if cause := patience.Cause(); cause != nil {
-		err = cause
-	}
-	return fmt.Errorf("requests were cut off: %w", err)
+	body, _ := io.ReadAll(response.Body) // a few bytes, from this very process
+	fmt.Printf("X-Timeout: %-6s %d %s\n", timeout, response.StatusCode, bytes.TrimSpace(body))
 }
