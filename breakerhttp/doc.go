@@ -29,7 +29,7 @@
 // context.Cause says why:
 //
 //	cause of r.Context()                     matches, by errors.Is                       what happened
-//	ErrClientTimeout                         context.DeadlineExceeded, Interrupted       the client's time is over
+//	ErrClientTimeout                         context.DeadlineExceeded, Interrupted       the client's timeout has expired
 //	ErrServerTimeout                         context.DeadlineExceeded, Interrupted       the server's limit has been reached
 //	ErrShutdown                              context.Canceled, Interrupted               Serve has cut the request
 //	the cause of the breaker in WithProcess  as that does                                the process ends

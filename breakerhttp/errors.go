@@ -10,16 +10,16 @@ import (
 // What context.Cause of a request's context may be, besides what the request or the process brings along. They match
 // breaker.Interrupted and the error that the context has, because callers look for either.
 var (
-	// ErrClientTimeout is the cause if the time that the client allows is over. It matches context.DeadlineExceeded.
-	ErrClientTimeout error = &endError{text: "breakerhttp: the client's time is over", as: context.DeadlineExceeded}
+	// ErrClientTimeout is the cause if the client's timeout has expired. It matches context.DeadlineExceeded.
+	ErrClientTimeout error = &endError{text: "breakerhttp: the client's timeout has expired", as: context.DeadlineExceeded}
 	// ErrServerTimeout is the cause if the server's limit has been reached. It matches context.DeadlineExceeded.
 	ErrServerTimeout error = &endError{text: "breakerhttp: the server's time limit has been reached", as: context.DeadlineExceeded}
 	// ErrShutdown is the cause if Serve has cut the request. It matches context.Canceled.
 	ErrShutdown error = &endError{text: "breakerhttp: cut by the server's shutdown", as: context.Canceled}
 )
 
-// ErrNoTimeLeft is what Transport returns for a request that it doesn't send because no more time is left for it than the
-// margin. It matches context.DeadlineExceeded and breaker.Interrupted.
+// ErrNoTimeLeft is what Transport returns for a request that it doesn't send because no more than the margin is left of its
+// time. It matches context.DeadlineExceeded and breaker.Interrupted.
 var ErrNoTimeLeft error = &endError{text: "breakerhttp: not sent: no more time left than the margin", as: context.DeadlineExceeded}
 
 // endError is to this package what breaker.ErrClosed and its like are to that one.

@@ -38,8 +38,8 @@ func ExampleHandler() {
 		fmt.Printf("%s: %d %s\n", timeout, response.StatusCode, body)
 	}
 	// Output:
-	// 10ms: 200 breakerhttp: the client's time is over
-	// 0s: 504 the time for this request is over
+	// 10ms: 200 breakerhttp: the client's timeout has expired
+	// 0s: 504 no time left for this request
 	//
 	// soon: 400 malformed header X-Timeout: want a Go duration such as 150ms or 2s
 }
@@ -67,7 +67,7 @@ func ExampleWithLimit() {
 	// Output:
 	// breakerhttp: the server's time limit has been reached
 	// breakerhttp: the server's time limit has been reached
-	// breakerhttp: the client's time is over
+	// breakerhttp: the client's timeout has expired
 }
 
 func ExampleWithProcess() {
@@ -88,8 +88,8 @@ func ExampleWithHeaders() {
 	serveOnce(handler, "Request-Timeout", "0.01")
 	serveOnce(handler, "Grpc-Timeout", "10m")
 	// Output:
-	// breakerhttp: the client's time is over
-	// breakerhttp: the client's time is over
+	// breakerhttp: the client's timeout has expired
+	// breakerhttp: the client's timeout has expired
 }
 
 func ExampleXTimeout() {
@@ -202,20 +202,24 @@ func serveStuck(stop *breaker.Breaker, trip func(), options ...breakerhttp.Serve
 			response.Body.Close()
 		}
 	}()
-	fmt.Println(breakerhttp.Serve(server, listener, stop, options...))
+	err = breakerhttp.Serve(server, listener, stop, options...)
+	var cut *breakerhttp.CutError
+	if errors.As(err, &cut) {
+		fmt.Println(cut.Requests, "request was cut, by", breakerhttp.Reason(cut.Cause))
+	}
 	<-done
 }
 
 func ExampleWithGrace() {
 	stop := breaker.New()
 	serveStuck(stop, stop.Close, breakerhttp.WithGrace(10*time.Millisecond))
-	// Output: breakerhttp: requests cut by the shutdown: 1, connections closed while busy: 0, because: breaker deadline exceeded
+	// Output: 1 request was cut, by timeout
 }
 
 func ExampleWithCutTimeout() {
 	stop := breaker.New()
 	serveStuck(stop, stop.Close, breakerhttp.WithGrace(0), breakerhttp.WithCutTimeout(time.Minute))
-	// Output: breakerhttp: requests cut by the shutdown: 1, connections closed while busy: 0, because: breaker deadline exceeded
+	// Output: 1 request was cut, by timeout
 }
 
 func ExampleWithCut() {
@@ -224,7 +228,7 @@ func ExampleWithCut() {
 		stop.Close()
 		cut.Trip(errors.New("the operator is impatient"))
 	}, breakerhttp.WithCut(cut))
-	// Output: breakerhttp: requests cut by the shutdown: 1, connections closed while busy: 0, because: the operator is impatient
+	// Output: 1 request was cut, by other
 }
 
 func ExampleWithSignals() {
@@ -239,4 +243,60 @@ func ExampleWithSignals() {
 	err = breakerhttp.Serve(new(http.Server), listener, stop, breakerhttp.WithSignals(os.Interrupt))
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+func ExampleReady() {
+	mux := http.NewServeMux()
+	mux.Handle("GET /ready", breakerhttp.Ready())
+
+	stop := breaker.New() // in a program, BreakBySignal
+	admin := breakerhttp.Ready(stop)
+	ask := func() {
+		w := httptest.NewRecorder()
+		admin.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/ready", nil))
+		fmt.Print(w.Code, " ", w.Body)
+	}
+	ask()
+	stop.Close()
+	ask()
+	// Output:
+	// 200 ready
+	// 503 shutting down
+}
+
+func ExampleWithDrainDelay() {
+	stop := breaker.New()
+	server := &http.Server{Addr: "127.0.0.1:0", Handler: breakerhttp.Ready()}
+	time.AfterFunc(10*time.Millisecond, stop.Close) // stands for the signal
+
+	begun := time.Now()
+	err := breakerhttp.ListenAndServe(server, stop, breakerhttp.WithDrainDelay(50*time.Millisecond))
+	fmt.Println(err, time.Since(begun) >= 50*time.Millisecond)
+	// Output: <nil> true
+}
+
+func ExampleWithTimeoutResponse() {
+	handler := breakerhttp.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // and returns without a word
+	}), breakerhttp.WithTimeoutResponse(http.StatusServiceUnavailable, `{"error":"try later"}`))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("X-Timeout", "10ms")
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Header().Get("Content-Type"), w.Body)
+	// Output: 503 application/json {"error":"try later"}
+}
+
+func ExampleRecordCause() {
+	outside := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			cause := breakerhttp.RecordCause(r)
+			next.ServeHTTP(w, r)
+			fmt.Println(breakerhttp.Reason(cause()))
+		})
+	}
+	serveOnce(outside(breakerhttp.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+	}))), "X-Timeout", "10ms")
+	// Output: timeout
 }

@@ -74,9 +74,9 @@ func TestRefusedGRPC(t *testing.T) {
 		status  string
 		message string
 	}{
-		"no time":   {timeout: "0n", option: breakerhttp.WithLimit(forever), status: "4", message: "the time for this request is over"},
-		"expired":   {ctx: expired, timeout: "1H", option: breakerhttp.WithLimit(forever), status: "4", message: "the time for this request is over"},
-		"the end":   {timeout: "1H", option: breakerhttp.WithProcess(ended), status: "14", message: "this server is ending"},
+		"no time":   {timeout: "0n", option: breakerhttp.WithLimit(forever), status: "4", message: "no time left for this request"},
+		"expired":   {ctx: expired, timeout: "1H", option: breakerhttp.WithLimit(forever), status: "4", message: "no time left for this request"},
+		"the end":   {timeout: "1H", option: breakerhttp.WithProcess(ended), status: "14", message: "this server is shutting down"},
 		"malformed": {timeout: "soon", option: breakerhttp.WithLimit(forever), status: "13", message: "malformed header Grpc-Timeout: want 1 to 8 digits and one of the units H, M, S, m, u, n"},
 	}
 	for name, tt := range tests {

@@ -213,22 +213,22 @@ func TestHandlerRefuses(t *testing.T) {
 			option: breakerhttp.WithProcess(tripped), header: []string{"X-Timeout", "soon"},
 			status: 400, body: "malformed header X-Timeout: want a Go duration such as 150ms or 2s\n",
 		},
-		"zero":           {option: limit, header: []string{"X-Timeout", "0s"}, status: 504, body: "the time for this request is over\n"},
-		"zero for gRPC":  {option: limit, header: []string{"Grpc-Timeout", "0n"}, status: 504, body: "the time for this request is over\n"},
-		"negative":       {option: limit, header: []string{"X-Timeout", "-1ns"}, status: 504, body: "the time for this request is over\n"},
-		"least":          {option: limit, header: []string{"X-Timeout", "-9223372036854775808ns"}, status: 504, body: "the time for this request is over\n"},
-		"zero, no limit": {option: breakerhttp.WithHeaders(breakerhttp.ConnectTimeout()), header: []string{"Connect-Timeout-Ms", "0"}, status: 504, body: "the time for this request is over\n"},
+		"zero":           {option: limit, header: []string{"X-Timeout", "0s"}, status: 504, body: "no time left for this request\n"},
+		"zero for gRPC":  {option: limit, header: []string{"Grpc-Timeout", "0n"}, status: 504, body: "no time left for this request\n"},
+		"negative":       {option: limit, header: []string{"X-Timeout", "-1ns"}, status: 504, body: "no time left for this request\n"},
+		"least":          {option: limit, header: []string{"X-Timeout", "-9223372036854775808ns"}, status: 504, body: "no time left for this request\n"},
+		"zero, no limit": {option: breakerhttp.WithHeaders(breakerhttp.ConnectTimeout()), header: []string{"Connect-Timeout-Ms", "0"}, status: 504, body: "no time left for this request\n"},
 		"its deadline is over": {
 			ctx: expired, option: limit,
-			status: 504, body: "the time for this request is over\n",
+			status: 504, body: "no time left for this request\n",
 		},
 		"its context has ended": {
 			ctx: canceled, option: limit,
-			status: 503, body: "this server is ending\n",
+			status: 503, body: "this server is shutting down\n",
 		},
 		"the process has ended": {
 			option: breakerhttp.WithProcess(tripped), header: []string{"X-Timeout", "1h"},
-			status: 503, body: "this server is ending\n",
+			status: 503, body: "this server is shutting down\n",
 		},
 	}
 	for name, tt := range tests {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	textNoTime = "the time for this request is over"
-	textEnding = "this server is ending"
+	textNoTime = "no time left for this request"
+	textEnding = "this server is shutting down"
 )
 
 // WithTimeoutResponse sets the answer for a request whose time has run out: the status and the body. By default a handler that
