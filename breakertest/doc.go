@@ -1,0 +1,15 @@
+// Package breakertest finds the breakers that a test leaves open.
+//
+//	func TestServe(t *testing.T) {
+//		breakertest.VerifyNone(t)
+//		…
+//	}
+//
+// A breaker that is left open holds its timer, signal handler or registrations. With go.uber.org/goleak you find the goroutines
+// that are left behind; most breakers have none.
+//
+// # Cost
+//
+// A program that imports the package records every breaker from its start to its close, about 3 µs each. Import it in tests
+// only. Benchmarks in the same test binary pay, too.
+package breakertest

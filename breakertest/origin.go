@@ -1,0 +1,34 @@
+package breakertest
+
+import (
+	"regexp"
+	"runtime"
+)
+
+// origin is whose a breaker is, as far as its stack tells.
+type origin struct {
+	process bool   // the main goroutine made it: a package's initialization, or TestMain
+	test    string // the top-level test on whose goroutine it was made, if any
+}
+
+// topLevel finds the test that a function belongs to: p.TestA, its literals p.TestA.func1, and those of its subtests.
+var topLevel = regexp.MustCompile(`\.((?:Test|Benchmark|Fuzz|Example)[^./]*)(?:\.|$)`)
+
+// originOf goes through a stack from its constructor on.
+func originOf(stack []runtime.Frame) (o origin) {
+	for i, frame := range stack {
+		switch frame.Function {
+		case "testing.tRunner", "testing.(*B).runN", "testing.runExample":
+			if i > 0 {
+				if match := topLevel.FindStringSubmatch(stack[i-1].Function); match != nil {
+					o.test = match[1]
+				}
+			}
+			return o
+		case "runtime.main":
+			o.process = true
+			return o
+		}
+	}
+	return o
+}

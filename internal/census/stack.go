@@ -1,0 +1,56 @@
+package census
+
+import (
+	"runtime"
+	"strings"
+)
+
+// module is the path of package breaker.
+const module = "github.com/kamilsk/breaker"
+
+// constructing are the packages whose functions construct breakers: what calls them is the user's.
+var constructing = []string{module + ".", module + "/breakernats.", module + "/breakercluster."}
+
+// internal are the packages that are on the stack when a breaker is recorded.
+var internal = []string{module + "/internal/census.", module + "/internal/live."}
+
+// frames returns the functions that the counters are in, inlined ones included. There is at least one.
+func frames(pcs []uintptr) []runtime.Frame {
+	all := make([]runtime.Frame, 0, len(pcs))
+	for next := runtime.CallersFrames(pcs); ; {
+		frame, more := next.Next()
+		all = append(all, frame)
+		if !more {
+			return all
+		}
+	}
+}
+
+// constructor returns the index of the constructor among the frames: of the last one, counted from the innermost, before the
+// user's code begins. It looks no names up beyond that, which takes most of the time.
+func constructor(pcs []uintptr) int {
+	next := runtime.CallersFrames(pcs)
+	for i := 0; ; i++ {
+		frame, more := next.Next()
+		if !in(frame.Function, constructing) && !in(frame.Function, internal) {
+			return max(i-1, 0)
+		}
+		if !more {
+			return i
+		}
+	}
+}
+
+func in(function string, packages []string) bool {
+	for _, prefix := range packages {
+		if strings.HasPrefix(function, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// shortName cuts the path of the package but for its last element.
+func shortName(function string) string {
+	return function[strings.LastIndexByte(function, '/')+1:]
+}
