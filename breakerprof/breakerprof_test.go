@@ -62,7 +62,13 @@ var constructors = map[string]func() *breaker.Breaker{
 	},
 }
 
-var process = breaker.New() // made while the profile is off
+// process is made and waited for while the profile is off.
+var process = func() *breaker.Breaker {
+	br := breaker.New()
+	br.Done()
+	br.OnTrip(func() {})
+	return br
+}()
 
 func TestEachConstructor(t *testing.T) {
 	on(t, 1)
