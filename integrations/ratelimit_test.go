@@ -233,6 +233,7 @@ func TestLimiter_ManyInterruptions(t *testing.T) {
 		for range 1000 {
 			br := breaker.BreakByTimeout(time.Millisecond)
 			_, err := limiter.Take(br)
+			br.Close()
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		_, err = limiter.Take(breaker.New())

@@ -63,7 +63,7 @@ func declared(t *testing.T, dir string) (functions, methods []string) {
 func mentionsBreakers(f *ast.FuncType) (found bool) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		id, ok := n.(*ast.Ident)
-		found = found || ok && (id.Name == "Breaker" || id.Name == "Interface")
+		found = found || ok && (id.Name == "Breaker" || id.Name == "Interface" || id.Name == "Idle")
 		return true
 	})
 	return found

@@ -1,10 +1,11 @@
 package lostclose
 
 import (
-	"go/token"
+	"go/ast"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/ast/inspector"
 )
 
 // directive begins a comment that says why a breaker may be left open.
@@ -36,9 +37,30 @@ func ignoredLines(pass *analysis.Pass) map[line]bool {
 	return lines
 }
 
-// ignores reports whether nothing is to be said of a place.
-func (c *checker) ignores(pos token.Pos) bool {
-	at := c.pass.Fset.Position(pos)
-	return skipTests && strings.HasSuffix(at.Filename, "_test.go") ||
-		c.ignored[line{at.Filename, at.Line}] || c.ignored[line{at.Filename, at.Line - 1}]
+// ignores reports whether nothing is to be said of an expression: the line on which its statement begins, the one before, or the one on
+// which the statement ends has a directive, or the expression's own line. The statement is the innermost one around it.
+func (c *checker) ignores(cur inspector.Cursor) bool {
+	at := c.pass.Fset.Position(cur.Node().Pos())
+	if skipTests && strings.HasSuffix(at.Filename, "_test.go") {
+		return true
+	}
+	if len(c.ignored) == 0 {
+		return false
+	}
+	first, last := at.Line, at.Line
+	for around := range cur.Enclosing() {
+		if _, ok := around.Node().(*ast.BlockStmt); ok {
+			break
+		}
+		if _, ok := around.Node().(ast.Stmt); ok {
+			first, last = c.pass.Fset.Position(around.Node().Pos()).Line, c.pass.Fset.Position(around.Node().End()).Line
+			break
+		}
+	}
+	for _, number := range []int{at.Line, at.Line - 1, first, first - 1, last} {
+		if c.ignored[line{at.Filename, number}] {
+			return true
+		}
+	}
+	return false
 }

@@ -26,7 +26,7 @@ tripped nor waited for, returned, stored or passed on. NopCloser and ToContext p
 it returns holds nothing.`,
 	URL:      "https://pkg.go.dev/github.com/kamilsk/breaker/lostclose",
 	Run:      run,
-	Requires: []*analysis.Analyzer{inspect.Analyzer, ctrlflow.Analyzer},
+	Requires: []*analysis.Analyzer{inspect.Analyzer, ctrlflow.Analyzer, functions},
 }
 
 var skipTests bool
@@ -36,13 +36,26 @@ func init() {
 }
 
 func run(pass *analysis.Pass) (any, error) {
-	if !seesBreaker(pass.Pkg) {
+	known := pass.ResultOf[functions].(*knowledge)
+	if !known.reaches {
 		return nil, nil
 	}
-	c := &checker{pass: pass, info: pass.TypesInfo, ignored: ignoredLines(pass)}
-	for cur := range pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Root().Preorder((*ast.CallExpr)(nil)) {
-		if name := maker(c.info, cur.Node().(*ast.CallExpr)); name != "" && !c.ignores(cur.Node().Pos()) {
-			c.check(cur, name)
+	c := newChecker(pass, known)
+	c.ignored = ignoredLines(pass)
+	root := pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Root()
+	for cur := range root.Preorder((*ast.CallExpr)(nil), (*ast.StarExpr)(nil)) {
+		if c.ignores(cur) {
+			continue
+		}
+		switch node := cur.Node().(type) {
+		case *ast.StarExpr:
+			c.checkCopy(cur, node)
+		case *ast.CallExpr:
+			if m, ok := c.makes(node); ok {
+				c.check(cur, m)
+			}
+			c.checkOwner(cur, node)
+			c.checkStop(cur, node)
 		}
 	}
 	return nil, nil
@@ -50,13 +63,20 @@ func run(pass *analysis.Pass) (any, error) {
 
 // checker is what all steps of one pass share.
 type checker struct {
-	pass    *analysis.Pass
-	info    *types.Info
-	ignored map[line]bool
+	pass      *analysis.Pass
+	info      *types.Info
+	ignored   map[line]bool
+	knowledge *knowledge
+	// judging are the variables that originOfVariable is at.
+	judging map[*types.Var]bool
+}
+
+func newChecker(pass *analysis.Pass, known *knowledge) *checker {
+	return &checker{pass: pass, info: pass.TypesInfo, knowledge: known, judging: map[*types.Var]bool{}}
 }
 
 // check judges the breaker that the call returns.
-func (c *checker) check(call inspector.Cursor, name string) {
+func (c *checker) check(call inspector.Cursor, m made) {
 	function, ok := enclosingFunction(call)
 	if !ok {
 		return // a package variable: it lives as long as the process
@@ -66,17 +86,22 @@ func (c *checker) check(call inspector.Cursor, name string) {
 	if u.endsAnyway(call.Node().Pos()) {
 		return
 	}
-	value := c.climb(call)
-	target, bound := boundTo(value)
+	value := c.climbResult(call, m.result)
+	target, bound := boundTo(value, m.result)
+	if v := c.failure(value, m); v != nil {
+		u.followFailure(v, value.Parent().Node())
+	}
 	id, ok := target.(*ast.Ident)
 	switch {
 	case value.ParentEdgeKind() == edge.ExprStmt_X, ok && id.Name == "_":
-		c.checkTemporary(call, u, name, "discarded")
+		c.checkTemporary(call, u, m, "discarded")
 	case !bound:
 		u.follow(value, aBreaker)
-		c.checkTemporary(call, u, name, "only watched")
+		c.checkTemporary(call, u, m, "only watched")
 	case !ok:
-		// A field, an element, a pointer's target: stored.
+		if u.followTarget(target) { // else stored: in a field, an element, a pointer's target
+			c.checkTemporary(call, u, m, "only watched")
+		}
 	default:
 		if v, ok := c.info.ObjectOf(id).(*types.Var); ok && within(function.Node(), v.Pos()) {
 			c.checkVariable(call, u, v)
@@ -84,15 +109,32 @@ func (c *checker) check(call inspector.Cursor, name string) {
 	}
 }
 
+// failure returns the variable that gets the result which says that there is no breaker.
+func (c *checker) failure(value inspector.Cursor, m made) *types.Var {
+	if m.fails == none {
+		return nil
+	}
+	target, bound := boundTo(value, m.fails)
+	id, ok := target.(*ast.Ident)
+	if !bound || !ok {
+		return nil
+	}
+	v, _ := c.info.ObjectOf(id).(*types.Var)
+	return v
+}
+
 // checkTemporary judges a breaker that no variable holds.
-func (c *checker) checkTemporary(call inspector.Cursor, u *uses, name, fate string) {
+func (c *checker) checkTemporary(call inspector.Cursor, u *uses, m made, fate string) {
+	if u.closesBefore(call.Node().Pos()) {
+		return
+	}
 	s := search{uses: u, inMain: c.isMain(u.function)}
 	switch loss := s.from(c.graph(u.function), call.Node().Pos(), true); {
 	case loss == nil:
 	case !u.any():
-		c.report(call, "the breaker made by breaker.%s is %s, so nobody can close it", name, fate)
+		c.report(call, "the breaker made by %s is %s, so nobody can close it", m.name, fate)
 	default:
-		c.report(call, "the breaker made by breaker.%s is not closed on every path: %s", name, c.describe(loss))
+		c.report(call, "the breaker made by %s is not closed on every path: %s", m.name, c.describe(loss))
 	}
 }
 
@@ -133,44 +175,6 @@ func (c *checker) describe(l *loss) string {
 	default:
 		return fmt.Sprintf("the return on line %d leaves it behind", line)
 	}
-}
-
-// fix suggests a deferred Close, where nothing in the function takes care of the breaker and a defer runs once.
-func (c *checker) fix(call inspector.Cursor, u *uses, v *types.Var) []analysis.SuggestedFix {
-	if u.any() || len(u.sets) > 1 {
-		return nil
-	}
-	for around := range call.Enclosing((*ast.ForStmt)(nil), (*ast.RangeStmt)(nil), (*ast.LabeledStmt)(nil)) {
-		if u.function.Contains(around) {
-			return nil
-		}
-	}
-	for statement := range call.Enclosing((*ast.AssignStmt)(nil), (*ast.DeclStmt)(nil)) {
-		switch statement.ParentEdgeKind() {
-		case edge.BlockStmt_List, edge.CaseClause_Body, edge.CommClause_Body:
-			at := c.endOfLine(statement)
-			return []analysis.SuggestedFix{{
-				Message:   "Defer " + v.Name() + ".Close()",
-				TextEdits: []analysis.TextEdit{{Pos: at, End: at, NewText: []byte("\ndefer " + v.Name() + ".Close()")}},
-			}}
-		}
-		break
-	}
-	return nil
-}
-
-// endOfLine returns the end of the line on which a statement ends, or of the statement if more follows on that line.
-func (c *checker) endOfLine(statement inspector.Cursor) token.Pos {
-	end := statement.Node().End()
-	file := c.pass.Fset.File(end)
-	line := file.Line(end)
-	if next, ok := statement.NextSibling(); ok && file.Line(next.Node().Pos()) == line {
-		return end
-	}
-	if file.Line(statement.Parent().Node().End()) == line {
-		return end
-	}
-	return file.LineStart(line+1) - 1
 }
 
 // graph returns the control-flow graph of a function that has a body.
@@ -215,24 +219,44 @@ func (c *checker) climb(cur inspector.Cursor) inspector.Cursor {
 			cur = cur.Parent()
 		case edge.CallExpr_Args:
 			call := cur.Parent().Node().(*ast.CallExpr)
-			if !c.info.Types[call.Fun].IsType() {
+			if !c.info.Types[call.Fun].IsType() && c.handles(call, cur.ParentEdgeIndex()).Forwards != 0 {
 				return cur
 			}
-			cur = cur.Parent() // a conversion
+			cur = cur.Parent() // a conversion, or a function that returns what it is given
 		default:
 			return cur
 		}
 	}
 }
 
-// boundTo returns what an assignment or a declaration gives the value to, and whether there is one at all.
-func boundTo(value inspector.Cursor) (target ast.Expr, bound bool) {
+// climbResult is climb for one result of a call: f(g()) gives all results of g to f.
+func (c *checker) climbResult(call inspector.Cursor, result int) inspector.Cursor {
+	if _, several := c.info.TypeOf(call.Node().(ast.Expr)).(*types.Tuple); several && call.ParentEdgeKind() == edge.CallExpr_Args {
+		if c.handles(call.Parent().Node().(*ast.CallExpr), result).Forwards != 0 {
+			return call
+		}
+		call = call.Parent()
+	}
+	return c.climb(call)
+}
+
+// boundTo returns what an assignment or a declaration gives the value to, or its given result if it has several, and whether there is
+// one at all.
+func boundTo(value inspector.Cursor, result int) (target ast.Expr, bound bool) {
 	i := value.ParentEdgeIndex()
 	switch value.ParentEdgeKind() {
 	case edge.AssignStmt_Rhs:
-		return value.Parent().Node().(*ast.AssignStmt).Lhs[i], true
+		assign := value.Parent().Node().(*ast.AssignStmt)
+		if len(assign.Rhs) < len(assign.Lhs) {
+			i = result
+		}
+		return assign.Lhs[i], true
 	case edge.ValueSpec_Values:
-		return value.Parent().Node().(*ast.ValueSpec).Names[i], true
+		spec := value.Parent().Node().(*ast.ValueSpec)
+		if len(spec.Values) < len(spec.Names) {
+			i = result
+		}
+		return spec.Names[i], true
 	default:
 		return nil, false
 	}

@@ -20,7 +20,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // What is seeded is found, where it is, and nothing else.
 func TestAnalyzer(t *testing.T) {
-	analysistest.Run(t, analysistest.TestData(), lostclose.Analyzer, "seeded", "fine", "entry", "unrelated")
+	analysistest.Run(t, analysistest.TestData(), lostclose.Analyzer, "seeded", "fine", "entry", "unrelated",
+		"across", "containers", "copied", "owned", "stops")
 }
 
 func TestAnalyzer_Fixes(t *testing.T) {

@@ -22,15 +22,21 @@ type search struct {
 	inMain bool // the process ends with the function
 
 	made    token.Pos
-	visited map[*cfg.Block]bool
+	visited map[step]bool
 	entered map[*cfg.Block]bool // loops that run at least once, and have begun to
+}
+
+// step is a block that a path comes to. The failure that was made with the breaker is stale if its variable has another value.
+type step struct {
+	block *cfg.Block
+	stale bool
 }
 
 // from searches from the call that makes the breaker, and returns the first loss found, or nil. If the statement with
 // the call isn't included, what it does is about what the variable held before.
 func (s *search) from(g *cfg.CFG, made token.Pos, included bool) *loss {
 	s.made = made
-	s.visited = map[*cfg.Block]bool{}
+	s.visited = map[step]bool{}
 	s.entered = map[*cfg.Block]bool{}
 	for _, b := range g.Blocks {
 		if !b.Live {
@@ -43,14 +49,14 @@ func (s *search) from(g *cfg.CFG, made token.Pos, included bool) *loss {
 			if !included {
 				i++
 			}
-			return s.rest(b, i)
+			return s.rest(b, i, false)
 		}
 	}
 	return nil // unreachable code
 }
 
 // rest searches from the n-th node of a block on.
-func (s *search) rest(b *cfg.Block, n int) *loss {
+func (s *search) rest(b *cfg.Block, n int, stale bool) *loss {
 	for _, node := range b.Nodes[n:] {
 		if s.uses.endsIn(node) {
 			return nil
@@ -58,6 +64,7 @@ func (s *search) rest(b *cfg.Block, n int) *loss {
 		if s.uses.setsIn(node) {
 			return &loss{pos: node.Pos(), overwritten: true, again: within(node, s.made)}
 		}
+		stale = stale || s.uses.failsIn(node)
 		if ret, ok := node.(*ast.ReturnStmt); ok {
 			if s.inMain || s.named && ret.Results == nil {
 				return nil
@@ -67,15 +74,15 @@ func (s *search) rest(b *cfg.Block, n int) *loss {
 	}
 	successors := b.Succs
 	if s.enters(b) {
-		s.visited[b] = false // the loop comes back to it
+		s.visited[step{b, stale}] = false // the loop comes back to it
 		successors = b.Succs[:1]
 	}
 	for i, next := range successors {
-		if s.visited[next] || s.endsOn(b, i) {
+		if s.visited[step{next, stale}] || s.endsOn(b, i, stale) {
 			continue
 		}
-		s.visited[next] = true
-		if l := s.rest(next, 0); l != nil {
+		s.visited[step{next, stale}] = true
+		if l := s.rest(next, 0, stale); l != nil {
 			return l
 		}
 	}
@@ -83,7 +90,7 @@ func (s *search) rest(b *cfg.Block, n int) *loss {
 }
 
 // endsOn reports whether the breaker has tripped, or can't be, if the block goes on with its i-th successor.
-func (s *search) endsOn(b *cfg.Block, i int) bool {
+func (s *search) endsOn(b *cfg.Block, i int, stale bool) bool {
 	next := b.Succs[i]
 	if clause, ok := next.Stmt.(*ast.CommClause); ok && next.Kind == cfg.KindSelectCaseBody && s.uses.clauses[clause] {
 		return true
@@ -104,7 +111,7 @@ func (s *search) endsOn(b *cfg.Block, i int) bool {
 	default:
 		return false
 	}
-	return s.uses.excludes(condition, i == 0)
+	return s.uses.excludes(condition, i == 0, stale)
 }
 
 // enters reports whether the block is the head of a loop that is going to run for the first time, and certainly does.

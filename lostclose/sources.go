@@ -152,7 +152,12 @@ func isFunction(t types.Type) bool {
 
 // isBreakerType reports whether a type has the method set of a breaker.
 func isBreakerType(t types.Type) bool {
-	close, _, _ := types.LookupFieldOrMethod(t, true, nil, "Close")
-	f, ok := close.(*types.Func)
+	if pointer, ok := types.Unalias(t).(*types.Pointer); ok {
+		if _, ok := pointer.Elem().Underlying().(*types.Pointer); ok {
+			return false
+		}
+	}
+	method, _, _ := types.LookupFieldOrMethod(t, true, nil, "Close")
+	f, ok := method.(*types.Func)
 	return ok && isBreaker(f.Pkg())
 }

@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ast/edge"
 	"golang.org/x/tools/go/ast/inspector"
@@ -18,6 +19,8 @@ const (
 	aView                // what NopCloser or ToContext made of it
 	aDone                // its Done channel
 	anError              // what Err or Cause returned
+	aFailure             // the error that came with it: if it isn't nil, there is no breaker
+	aSuccess             // the bool that came with it: if it is false, there is no breaker
 )
 
 // uses is what a function does with one breaker.
@@ -31,16 +34,23 @@ type uses struct {
 	clauses map[*ast.CommClause]bool
 	// exprs are what conditions are made of: the breaker itself, which isn't nil, errors, and calls of IsReleased.
 	exprs map[ast.Expr]what
-	// sets are the statements that give the variable a value.
+	// sets are the statements that give the variable a value. If the breaker has another name as well, none of them loses it.
 	sets []ast.Node
+	// variable is the one whose sets count: the first that is followed.
+	variable *types.Var
+	aliased  bool
+	// failing is the variable with the failure or the success, failed are the statements that give it a value.
+	failing *types.Var
+	failed  []ast.Node
 
 	// sources are those among the ends that end a source of the breaker.
 	sources []inspector.Cursor
 	// onlyTrips: the breaker that is followed is a source, and counts as such only where it trips or has tripped.
 	onlyTrips bool
 
-	// seen are the variables followed so far.
-	seen map[*types.Var]bool
+	// seen are the variables followed so far, contained the places in variables that contain the breaker.
+	seen      map[*types.Var]bool
+	contained map[place]bool
 }
 
 func (c *checker) newUses(function inspector.Cursor) *uses {
@@ -50,6 +60,8 @@ func (c *checker) newUses(function inspector.Cursor) *uses {
 		clauses:  map[*ast.CommClause]bool{},
 		exprs:    map[ast.Expr]what{},
 		seen:     map[*types.Var]bool{},
+
+		contained: map[place]bool{},
 	}
 }
 
@@ -73,14 +85,17 @@ func (u *uses) followVariable(v *types.Var, w what) {
 		return
 	}
 	u.seen[v] = true
+	if u.variable == nil && w == aBreaker {
+		u.variable = v
+	}
 	for cur := range u.identifiers(v) {
 		switch cur.ParentEdgeKind() {
 		case edge.AssignStmt_Lhs, edge.ValueSpec_Names:
-			if w == aBreaker {
+			if v == u.variable {
 				u.sets = append(u.sets, cur.Parent().Node())
 			}
-		case edge.Field_Names:
-			// The declaration of a result.
+		case edge.Field_Names, edge.RangeStmt_Key, edge.RangeStmt_Value:
+			// The declaration of a result, or of the elements of something.
 		default:
 			u.follow(cur, w)
 		}
@@ -109,22 +124,24 @@ func (u *uses) followBreaker(cur inspector.Cursor) {
 	case edge.SelectorExpr_X:
 		name := parent.Node().(*ast.SelectorExpr).Sel.Name
 		switch {
-		case u.followMethod(parent, name), watchers[name]:
+		case u.followMethod(parent, name), watchers[name], touchers[name] && isBreakerMethod(u.info, parent):
 		case enders[name]:
 			u.end(cur)
 		default:
 			u.pass(cur) // a field or a method that isn't known
 		}
 	case edge.CallExpr_Args:
-		if views[callee(u.info, parent.Node().(*ast.CallExpr))] {
-			u.follow(parent, aView)
-			return
-		}
-		u.pass(cur)
+		u.followArgument(cur)
 	case edge.BinaryExpr_X, edge.BinaryExpr_Y:
 		u.exprs[cur.Node().(ast.Expr)] = aBreaker
+	case edge.AssignStmt_Lhs:
+		// An element of a container gets another value.
 	case edge.AssignStmt_Rhs, edge.ValueSpec_Values:
-		if target, _ := boundTo(cur); !isBlank(target) {
+		if target, _ := boundTo(cur, 0); !isBlank(target) && !u.followTarget(target) {
+			u.pass(cur)
+		}
+	case edge.CompositeLit_Elts, edge.KeyValueExpr_Value:
+		if !u.followLiteral(cur) {
 			u.pass(cur)
 		}
 	case edge.SendStmt_Value:
@@ -135,6 +152,29 @@ func (u *uses) followBreaker(cur inspector.Cursor) {
 		u.pass(cur)
 	default:
 		u.pass(cur) // returned, stored, its address taken
+	}
+}
+
+// followArgument follows what a function does with the breaker.
+func (u *uses) followArgument(cur inspector.Cursor) {
+	parent := cur.Parent()
+	call := parent.Node().(*ast.CallExpr)
+	name := callee(u.info, call)
+	switch h := u.handles(call, cur.ParentEdgeIndex()); {
+	case views[name]:
+		u.follow(parent, aView)
+	case borrowers[name], prints(u.info, call), h.Watches:
+		// The breaker is still ours.
+	case isBuiltin(u.info, call, "append") && cur.ParentEdgeIndex() > 0:
+		if target, bound := boundTo(parent, 0); bound {
+			if v := u.container(target); v != nil {
+				u.followContainer(v, nil)
+				return
+			}
+		}
+		u.pass(cur)
+	default:
+		u.pass(cur)
 	}
 }
 
@@ -194,7 +234,7 @@ func (u *uses) followError(cur inspector.Cursor) {
 
 // followAlias follows a variable that gets the expression and never anything else.
 func (u *uses) followAlias(cur inspector.Cursor, w what) {
-	target, bound := boundTo(cur)
+	target, bound := boundTo(cur, 0)
 	id, ok := target.(*ast.Ident)
 	if !bound || !ok {
 		return
@@ -237,6 +277,11 @@ func (u *uses) isOwn(cur inspector.Cursor) bool {
 // end notes that the breaker trips, or has tripped.
 func (u *uses) end(cur inspector.Cursor) { u.ends = append(u.ends, cur) }
 
+// isClose reports whether an end is a call of Close or the like.
+func (u *uses) isClose(end inspector.Cursor) bool {
+	return end.ParentEdgeKind() == edge.SelectorExpr_X && enders[end.Parent().Node().(*ast.SelectorExpr).Sel.Name]
+}
+
 // pass notes that someone else has the breaker now.
 func (u *uses) pass(cur inspector.Cursor) {
 	if !u.onlyTrips {
@@ -256,29 +301,36 @@ func (u *uses) endsIn(n ast.Node) bool {
 
 // setsIn reports whether a statement gives the variable another value.
 func (u *uses) setsIn(n ast.Node) bool {
-	for _, set := range u.sets {
-		if set == n {
-			return true
-		}
-	}
-	return false
+	return !u.aliased && slices.Contains(u.sets, n)
 }
 
-// excludes reports whether a condition's outcome says that the breaker has tripped, or can't be.
-func (u *uses) excludes(condition ast.Expr, outcome bool) bool {
+// excludes reports whether a condition's outcome says that the breaker has tripped, or can't be. The failure that came with it says
+// so only while it isn't stale.
+func (u *uses) excludes(condition ast.Expr, outcome, stale bool) bool {
 	condition = ast.Unparen(condition)
-	if w, ok := u.exprs[condition]; ok && w == anError {
+	switch w, ok := u.exprs[condition]; {
+	case ok && w == anError:
 		return outcome // IsReleased: of the methods asked, the only one that returns a bool
+	case ok && w == aSuccess:
+		return !outcome && !stale
 	}
 	switch e := condition.(type) {
 	case *ast.UnaryExpr:
-		return e.Op == token.NOT && u.excludes(e.X, !outcome)
+		return e.Op == token.NOT && u.excludes(e.X, !outcome, stale)
 	case *ast.CallExpr:
-		return outcome && isCallOf(u.info, e, "errors", "Is") && u.is(e.Args[0], anError)
+		if outcome && isCallOf(u.info, e, "errors", "Is") && u.is(e.Args[0], anError) {
+			return true
+		}
+		for _, arg := range e.Args {
+			if outcome && !stale && u.is(arg, aFailure) {
+				return true // errors.Is, errors.As, os.IsNotExist: true of no nil
+			}
+		}
+		return false
 	case *ast.BinaryExpr:
 		switch e.Op {
 		case token.LAND, token.LOR:
-			x, y := u.excludes(e.X, outcome), u.excludes(e.Y, outcome)
+			x, y := u.excludes(e.X, outcome, stale), u.excludes(e.Y, outcome, stale)
 			if (e.Op == token.LAND) == outcome {
 				return x || y // both have this outcome
 			}
@@ -292,7 +344,7 @@ func (u *uses) excludes(condition ast.Expr, outcome bool) bool {
 				return false
 			}
 			isNil := (e.Op == token.EQL) == outcome
-			return u.is(x, anError) && !isNil || u.is(x, aBreaker) && isNil
+			return u.is(x, anError) && !isNil || u.is(x, aFailure) && !isNil && !stale || u.is(x, aBreaker) && isNil
 		}
 	}
 	return false
@@ -314,6 +366,28 @@ func (u *uses) runs(over ast.Expr) bool {
 	}
 	return value.Value != nil && value.Value.Kind() == constant.Int && constant.Sign(value.Value) > 0
 }
+
+// followFailure notes where the variable is mentioned that says, with the breaker, that there is none.
+func (u *uses) followFailure(v *types.Var, made ast.Node) {
+	w := aFailure
+	if !types.IsInterface(v.Type()) {
+		w = aSuccess
+	}
+	u.failing = v
+	for cur := range u.identifiers(v) {
+		switch cur.ParentEdgeKind() {
+		case edge.AssignStmt_Lhs, edge.ValueSpec_Names:
+			if cur.Parent().Node() != made {
+				u.failed = append(u.failed, cur.Parent().Node())
+			}
+		default:
+			u.exprs[cur.Node().(ast.Expr)] = w
+		}
+	}
+}
+
+// failsIn reports whether a statement gives the failure another value.
+func (u *uses) failsIn(n ast.Node) bool { return slices.Contains(u.failed, n) }
 
 // isTagless reports whether the cases of a switch are conditions, the clause being one of them.
 func (u *uses) isTagless(clause ast.Stmt) bool {

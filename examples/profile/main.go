@@ -66,12 +66,14 @@ func tidy() {
 
 // forgetful leaves a timer and a registration behind, for an hour.
 func forgetful() {
+	//lostclose:ignore it is what the profile is to find
 	br := breaker.Multiplex(breaker.BreakByTimeout(time.Hour), breaker.NopCloser(process))
 	work(br)
 }
 
 // retrying leaves a timer.
 func retrying() {
+	//lostclose:ignore it is what the profile is to find
 	br := breaker.BreakByDeadline(time.Now().Add(time.Hour))
 	work(br)
 }

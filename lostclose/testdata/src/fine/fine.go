@@ -22,7 +22,7 @@ var processContext = breaker.ToContext(breaker.BreakBySignal(os.Interrupt))
 
 func busy() bool { return false }
 
-func use(breaker.Interface) {}
+func use(br breaker.Interface) { br.Close() }
 
 type server struct {
 	br  breaker.Interface
@@ -84,7 +84,9 @@ func addressedBefore() {
 	br = breaker.BreakByTimeout(time.Hour)
 }
 
-func register(**breaker.Breaker) {}
+var registered **breaker.Breaker
+
+func register(br **breaker.Breaker) { registered = br }
 
 func methodValue(t *testing.T) {
 	br := breaker.BreakByTimeout(time.Hour)

@@ -16,6 +16,36 @@ func onTheLine() {
 	breaker.BreakByTimeout(time.Hour) //lostclose:ignore the same here
 }
 
+func wholeStatement() {
+	//lostclose:ignore each of them, however long the statement
+	br := breaker.Multiplex(
+		breaker.NopCloser(
+			breaker.BreakByTimeout(time.Hour),
+		),
+		breaker.NopCloser(breaker.BreakByTimeout(time.Minute)),
+	)
+	use(
+		breaker.NopCloser(br),
+		breaker.NopCloser(breaker.BreakByTimeout(time.Hour)),
+	) //lostclose:ignore the same here
+}
+
+func use(...breaker.Interface) {}
+
+func notTheBlock(n int) {
+	//lostclose:ignore a statement is not the block in it
+	if n > 0 {
+		breaker.BreakByTimeout(time.Hour) // want `is discarded`
+
+		breaker.BreakByTimeout(time.Hour) // want `is discarded`
+	}
+	//lostclose:ignore nor the literal
+	f := func() {
+		breaker.BreakByTimeout(time.Hour) // want `is discarded`
+	}
+	f()
+}
+
 func tooFar() {
 	//lostclose:ignore a comment is about what follows
 

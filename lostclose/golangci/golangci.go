@@ -1,0 +1,66 @@
+// Package golangci makes lostclose a linter of golangci-lint, by its module plugins.
+//
+// Build a golangci-lint that has it, with this .custom-gcl.yml, by golangci-lint custom:
+//
+//	version: v2.15.0
+//	plugins:
+//	  - module: github.com/kamilsk/breaker/lostclose
+//	    import: github.com/kamilsk/breaker/lostclose/golangci
+//	    version: latest
+//
+// Then enable it in .golangci.yml:
+//
+//	version: "2"
+//	linters:
+//	  enable: [lostclose]
+//	  settings:
+//	    custom:
+//	      lostclose:
+//	        type: module
+//	        description: reports breakers that nobody closes
+//	        settings:
+//	          skip-tests: true
+package golangci
+
+import (
+	"fmt"
+
+	"github.com/golangci/plugin-module-register/register"
+	"golang.org/x/tools/go/analysis"
+
+	"github.com/kamilsk/breaker/lostclose"
+)
+
+// Name is the linter's.
+const Name = "lostclose"
+
+func init() { register.Plugin(Name, New) }
+
+// Settings are what .golangci.yml may say.
+type Settings struct {
+	// SkipTests leaves out the files whose names end in _test.go.
+	SkipTests bool `json:"skip-tests"`
+}
+
+// New returns the plugin. Settings that it doesn't know are an error.
+func New(settings any) (register.LinterPlugin, error) {
+	s, err := register.DecodeSettings[Settings](settings)
+	if err != nil {
+		return nil, fmt.Errorf("lostclose: %w", err)
+	}
+	return plugin{s}, nil
+}
+
+type plugin struct{ settings Settings }
+
+func (p plugin) BuildAnalyzers() ([]*analysis.Analyzer, error) {
+	if p.settings.SkipTests {
+		if err := lostclose.Analyzer.Flags.Set("skiptests", "true"); err != nil {
+			return nil, err
+		}
+	}
+	return []*analysis.Analyzer{lostclose.Analyzer}, nil
+}
+
+// GetLoadMode says that the analyzer needs types.
+func (plugin) GetLoadMode() string { return register.LoadModeTypesInfo }
