@@ -63,11 +63,13 @@ for module in "${modules[@]}"; do
   fi
   go vet -vettool="$dir/lostclose" ./... 2> "$result/vet" || true
   sed -e 's/^vet: //' -e '/^#/d' -e '/: \there /d' "$result/vet" | sort -u > "$result/alarms"
-  cp -r . "$result/fixed"
-  cd "$result/fixed"
-  "$dir/lostclose" -fix ./... > "$result/fix" 2>&1 || true
-  fixes=$(diff -r "$result/src" "$result/fixed" | grep -c '^> .*defer .*\.Close()' || true)
-  compiles=compiles
-  go build ./... 2> "$result/build.fixed" || compiles="DOESN'T COMPILE"
-  echo "$module $version: $rewritten, $(wc -l < "$result/alarms") alarms, $fixes fixed, which $compiles"
+  fixed='nothing to fix'
+  if [ -s "$result/alarms" ]; then
+    cp -r . "$result/fixed"
+    cd "$result/fixed"
+    "$dir/lostclose" -fix ./... > "$result/fix" 2>&1 || true
+    fixed="$(diff -r "$result/src" "$result/fixed" | grep -c '^> .*defer .*\.Close()' || true) fixed"
+    go build ./... 2> "$result/build.fixed" || fixed="$fixed, which DOESN'T COMPILE"
+  fi
+  echo "$module $version: $rewritten, $(wc -l < "$result/alarms") alarms, $fixed"
 done

@@ -36,17 +36,27 @@ func run(m *testing.M) int {
 
 // Both ways to run it find what is seeded, and nothing else: go vet with its protocol, and the command by itself.
 func TestCommand_FindsWhatIsSeeded(t *testing.T) {
-	dir := module(t)
-	expected := seeded(t, filepath.Join(dir, "seeded", "seeded.go"))
-	require.Greater(t, len(expected), 30)
+	findsIn(t, module(t, "seeded", "fine"), "seeded", 30)
+}
+
+// What is known of a function comes with the package that has it, in both ways.
+func TestCommand_KnowsFunctionsOfOtherPackages(t *testing.T) {
+	findsIn(t, module(t, "helpers", "across"), "across", 10)
+}
+
+// findsIn checks that exactly what is marked in one package is found in the module.
+func findsIn(t *testing.T, dir, name string, atLeast int) {
+	t.Helper()
+	expected := marked(t, filepath.Join(dir, name, name+".go"))
+	require.Greater(t, len(expected), atLeast)
 
 	out, code := execute(t, dir, "go", "vet", "-vettool="+tool, "./...")
 	assert.Equal(t, 1, code, out)
-	assert.Equal(t, expected, findings(out))
+	assert.Equal(t, expected, findings(out, name))
 
 	out, code = execute(t, dir, tool, "./...")
 	assert.Equal(t, 3, code, out)
-	assert.Equal(t, expected, findings(out))
+	assert.Equal(t, expected, findings(out, name))
 }
 
 // The repository that this is part of is free of findings, and so is what it shows to users. Its own tests leave
@@ -68,17 +78,19 @@ func TestCommand_FindsNothingHere(t *testing.T) {
 	}
 }
 
-// module makes a module of the seeded package and the stand-in for the one with breakers.
-func module(t *testing.T) string {
+// module makes a module of some packages of the testdata, and the stand-in for the one with breakers.
+func module(t *testing.T, packages ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	data := filepath.Join("..", "..", "testdata", "src")
-	for from, to := range map[string]string{
-		filepath.Join(data, "seeded"):                     filepath.Join(dir, "seeded"),
-		filepath.Join(data, "fine"):                       filepath.Join(dir, "fine"),
-		filepath.Join(data, filepath.FromSlash(stubPath)): filepath.Join(dir, "breaker"),
-	} {
-		require.NoError(t, os.CopyFS(to, os.DirFS(from)))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "breaker"), os.DirFS(filepath.Join(data, filepath.FromSlash(stubPath)))))
+	for _, name := range packages {
+		require.NoError(t, os.CopyFS(filepath.Join(dir, name), os.DirFS(filepath.Join(data, name))))
+		path := filepath.Join(dir, name, name+".go")
+		source, err := os.ReadFile(path)
+		require.NoError(t, err)
+		source = bytes.ReplaceAll(source, []byte(`"helpers"`), []byte(`"seeded/helpers"`))
+		require.NoError(t, os.WriteFile(path, source, 0o600))
 	}
 	write := func(path, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, path), []byte(text), 0o600))
@@ -88,8 +100,8 @@ func module(t *testing.T) string {
 	return dir
 }
 
-// seeded returns the lines with an expectation.
-func seeded(t *testing.T, path string) map[int]bool {
+// marked returns the lines on which a finding is expected.
+func marked(t *testing.T, path string) map[int]bool {
 	t.Helper()
 	source, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -104,15 +116,15 @@ func seeded(t *testing.T, path string) map[int]bool {
 
 var finding = regexp.MustCompile(`(?m)^\S*?(\w+)\.go:(\d+):\d+: (.*)$`)
 
-// findings returns the lines that are reported.
-func findings(out string) map[int]bool {
+// findings returns the lines that are reported in the file of that name, and -1 for any other.
+func findings(out, name string) map[int]bool {
 	lines := map[int]bool{}
 	for _, match := range finding.FindAllStringSubmatch(out, -1) {
 		if strings.HasPrefix(match[3], "\there ") {
 			continue
 		}
 		number, err := strconv.Atoi(match[2])
-		if err != nil || match[1] != "seeded" {
+		if err != nil || match[1] != name {
 			number = -1
 		}
 		lines[number] = true
