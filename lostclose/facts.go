@@ -109,13 +109,17 @@ func reachesBreaker(pass *analysis.Pass) bool {
 	return false
 }
 
+// rounds is how long a chain of functions may be, each calling the next one, of which the first is still known.
+const rounds = 10
+
 // summarize finds out what the functions of the package do. Functions that call each other need several rounds: at first nothing is
 // known of any, so what is found never has to be taken back.
 func (c *checker) summarize(root inspector.Cursor) {
 	if isBreaker(c.pass.Pkg) {
 		return
 	}
-	for changed := true; changed; {
+	changed := true
+	for round := 0; changed && round < rounds; round++ {
 		changed = false
 		for function := range root.Preorder((*ast.FuncDecl)(nil)) {
 			decl := function.Node().(*ast.FuncDecl)
@@ -153,7 +157,7 @@ func mayBeBreaker(t types.Type) bool { return isBreakerType(t) || types.IsInterf
 // known returns the summary of the function that is called, or nil.
 func (c *checker) known(call *ast.CallExpr) *summary {
 	f := typeutil.StaticCallee(c.info, call)
-	if f == nil || isBreaker(f.Pkg()) {
+	if f == nil || isBreaker(f.Pkg()) || isMethodExpression(c.info, call) {
 		return nil
 	}
 	f = f.Origin()
@@ -170,6 +174,16 @@ func (c *checker) known(call *ast.CallExpr) *summary {
 		return m
 	}
 	return s
+}
+
+// isMethodExpression reports whether a call is T.Method(t, …), whose arguments are not the parameters.
+func isMethodExpression(info *types.Info, call *ast.CallExpr) bool {
+	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	selection := info.Selections[selector]
+	return selection != nil && selection.Kind() == types.MethodExpr
 }
 
 // bySignature knows the constructors of the modules that build on breaker. They keep what they return, so no analysis would find them.
