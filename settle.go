@@ -175,17 +175,27 @@ func (l *link) drop() {
 	if l.dropped {
 		return
 	}
+	toWatch := l.isToWatch()
 	l.dropped = true
-	atomic.Reads(&l.source)
 	source := l.source
 	if source == nil { // the construction ended before this link
 		return
 	}
 	source.unregister(&l.registration)
 	l.forget()
-	if w, ok := source.source.(*watch); ok {
-		w.leave()
+	if toWatch {
+		source.source.(*watch).leave()
 	}
+}
+
+// isToWatch reports whether the source is what waits for a signal or a channel.
+func (l *link) isToWatch() bool {
+	atomic.Reads(&l.source)
+	if l.dropped || l.source == nil {
+		return false
+	}
+	_, ok := l.source.source.(*watch)
+	return ok
 }
 
 // forget lets go of the source, unless it is still looked at: a closed breaker that somebody retains must not pin what it once listened to.
@@ -203,7 +213,7 @@ func (w *settlement) run() {
 		w.stage = releasing
 		w.releasing = w.settled
 		if b := w.root; b != nil && b.state.Load()&flagBusy == 0 {
-			w.release(b)
+			w.release(b, false)
 		}
 	}
 	if w.stage == releasing {
@@ -341,22 +351,26 @@ func (w *settlement) releaseNode(n *node) {
 	all := n.source.links()
 	for i := range all {
 		if l := &all[i]; l.pending {
-			w.release(l.source)
+			w.release(l.source, false)
 		}
 	}
 	// Otherwise a constructor is still registering the links; whichever of us comes last drops them (see finish).
 	if n.state.Load()&flagBusy == 0 {
-		w.release(&n.Breaker)
+		w.release(&n.Breaker, false)
 	}
 }
 
-func (w *settlement) release(b *Breaker) {
+// release lets go of what b holds. What catches a signal is held to the last, when the callbacks have run: one of them may be about to
+// catch the next one, and there must be no moment at which that could kill the process (promise 12).
+func (w *settlement) release(b *Breaker, last bool) {
 	if b.source == nil || b.state.Load()&flagBusy != 0 {
 		return
 	}
 	all := b.source.links()
 	for i := range all {
-		all[i].drop()
+		if l := &all[i]; last || !l.isToWatch() {
+			l.drop()
+		}
 	}
 	if b.state.Load()&flagAsk == 0 {
 		b.source.release()
@@ -413,7 +427,7 @@ func (w *settlement) finish() {
 			return
 		}
 		w.stage = ending
-		w.release(b) // what a constructor or the first who waits was attaching at the time of releasing
+		w.release(b, true) // also what a constructor or the first who waits was attaching at the time of releasing
 	}
 	w.caller, w.stage = nil, finishing
 	var cancel func()

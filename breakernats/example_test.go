@@ -124,6 +124,6 @@ func ExampleWithSilence() {
 	fmt.Println(br.Wait())
 	fmt.Println("the key's breaker is", stop.State())
 	// Output:
-	// breaker deadline exceeded
+	// breaker: timed out
 	// the key's breaker is open
 }

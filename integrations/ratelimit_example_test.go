@@ -22,7 +22,7 @@ func ExampleLimiter_Take() {
 	}
 	// Output:
 	// <nil>
-	// breaker deadline exceeded
+	// breaker: timed out
 }
 
 // A limiter takes the options of the library.

@@ -19,5 +19,5 @@ func Example_semaphore() {
 
 	err := places.Acquire(breaker.ToContext(br), 5)
 	fmt.Printf("%v, because: %v\n", err, br.Cause())
-	// Output: context deadline exceeded, because: breaker deadline exceeded
+	// Output: context deadline exceeded, because: breaker: timed out
 }
