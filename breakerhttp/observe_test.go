@@ -148,7 +148,7 @@ func TestObserverKeepsTheWriter(t *testing.T) {
 }
 
 // hostile is an error that does what it shouldn't.
-type hostile struct{ error }
+type hostile struct{}
 
 func (hostile) Is(error) bool { panic("Is") }
 func (hostile) As(any) bool   { panic("As") }

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tmaxmax/go-sse"
 	"golang.org/x/net/http2"
+	//lint:ignore SA1019 as below
 	"golang.org/x/net/http2/h2c"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -40,6 +41,10 @@ func underServe(t *testing.T, handler http.Handler, options ...breakerhttp.Serve
 	stop = breaker.New()
 	done := make(chan error, 1)
 	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
+	if _, ok := handler.(*grpcHandler); ok {
+		server.Protocols = new(http.Protocols)
+		server.Protocols.SetUnencryptedHTTP2(true)
+	}
 	options = append([]breakerhttp.ServeOption{breakerhttp.WithGrace(time.Minute)}, options...)
 	go func() { done <- breakerhttp.Serve(server, listener, stop, options...) }()
 	t.Cleanup(stop.Close)
@@ -176,7 +181,9 @@ func TestHTTP_Echo(t *testing.T) {
 
 // The handler of x/net's h2c is done without: connections that are idle hold nothing up, and none gets a request in during the drain.
 func TestHTTP_H2C(t *testing.T) {
-	handler := h2c.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }), new(http2.Server))
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })
+	//lint:ignore SA1019 that people still have it is the point
+	handler := h2c.NewHandler(hello, new(http2.Server))
 	address, stop, served := underServe(t, handler)
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
@@ -194,6 +201,9 @@ func TestHTTP_H2C(t *testing.T) {
 	assert.Error(t, err)
 }
 
+// grpcHandler is served over HTTP/2.
+type grpcHandler struct{ http.Handler }
+
 // A gRPC client takes what Handler refuses for what it is.
 func TestHTTP_RefusesGRPC(t *testing.T) {
 	server := grpc.NewServer()
@@ -209,8 +219,7 @@ func TestHTTP_RefusesGRPC(t *testing.T) {
 		})},
 	} {
 		t.Run(want.String(), func(t *testing.T) {
-			handler := h2c.NewHandler(breakerhttp.Handler(server, options...), new(http2.Server))
-			address, stop, served := underServe(t, handler)
+			address, stop, served := underServe(t, &grpcHandler{breakerhttp.Handler(server, options...)})
 			client, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 			require.NoError(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
