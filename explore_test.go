@@ -84,6 +84,8 @@ func TestExplore(t *testing.T) {
 	e.group(t, "channels", false, slices.Concat(polled(), watchedChannels()))
 	e.group(t, "sequences", false, sequences(e.want > quickRun))
 	e.group(t, "directory", false, directories())
+	e.group(t, "order", false, ordered())
+	e.group(t, "idle", false, idles())
 	e.group(t, "triples", true, slices.Concat(
 		hubTriples(), viewTriples(), directoryTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), triples()))
 

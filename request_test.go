@@ -436,3 +436,118 @@ func TestStop_RetainsNoBlock(t *testing.T) {
 	br.Close()
 	assert.False(t, stops[0]())
 }
+
+// unheard is a context that ends without telling anyone.
+type unheard struct {
+	context.Context
+	ended *bool
+}
+
+func (unheard) Done() <-chan struct{}        { return make(chan struct{}) }
+func (unheard) AfterFunc(func()) func() bool { return func() bool { return true } }
+func (c unheard) Err() error {
+	if *c.ended {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// promise 19: what is closed with its owner has the cause of its context, if that had ended.
+func TestEnded_CountsWhenTheOwnerTrips(t *testing.T) {
+	ended := false
+	owned, sibling := breaker.BreakByContext(unheard{context.Background(), &ended}, nil), breaker.New()
+	owner := breaker.Multiplex(owned, sibling)
+	ended = true
+	sibling.Trip(errA)
+	assertClosed(t, owner, errA)
+	assertClosed(t, owned, context.DeadlineExceeded)
+}
+
+// deadlineLike is a deadline's error by its own word.
+type deadlineLike struct{}
+
+func (deadlineLike) Error() string        { return "it took too long" }
+func (deadlineLike) Is(target error) bool { return target == context.DeadlineExceeded }
+
+func TestTrip_WithADeadlinesCause(t *testing.T) {
+	for _, cause := range []error{
+		context.DeadlineExceeded, deadlineLike{},
+		fmt.Errorf("the limit: %w", context.DeadlineExceeded), errors.Join(errA, nil, deadlineLike{}),
+	} {
+		br := breaker.New()
+		br.Trip(cause)
+		assert.Equal(t, context.DeadlineExceeded, breaker.ToContext(br).Err(), "%v", cause)
+	}
+}
+
+func TestErr_OfAViewReads(t *testing.T) {
+	parent := breaker.New()
+	br := breaker.BreakByContext(breaker.ToContext(parent), nil)
+	br.Close()
+	assert.Equal(t, "operation interrupted: context canceled", br.Err().Error())
+	parent.Close()
+	assert.ErrorIs(t, br.Err(), context.Canceled)
+}
+
+// A NopCloser has all of Interface.
+func TestNopCloser_HasAllOfInterface(t *testing.T) {
+	br := breaker.BreakByTimeout(time.Hour)
+	view := breaker.NopCloser(br)
+	at, ok := view.Deadline()
+	want, _ := br.Deadline()
+	assert.True(t, ok && at == want)
+	called := false
+	view.OnTrip(func() { called = true })
+	view.Close()
+	assert.NoError(t, view.Cause())
+	br.Trip(errA)
+	assert.Equal(t, errA, view.Cause())
+	assert.True(t, called)
+}
+
+// promise 16: inside of a bubble, a signal is noticed by asking, through Within, too.
+func TestWithin_OfASignalInABubble(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	synctest.Test(t, func(t *testing.T) {
+		signals := breaker.BreakBySignal(syscall.SIGUSR2)
+		br := breaker.Within(context.Background(), time.Hour, signals)
+		require.NoError(t, br.Err())
+		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR2))
+		spin(t, "the signal arrives", func() bool { return br.Err() != nil })
+		require.ErrorAs(t, br.Cause(), new(breaker.SignalError))
+		signals.Close()
+	})
+}
+
+// promise 8: what panics while it is being made leaves nothing behind.
+func TestWithin_PanicsWhileBeingMade(t *testing.T) {
+	parent, tripped := breaker.New(), breaker.New()
+	tripped.Trip(errA)
+	ctx := panickyErr{context.Background(), new(int)}
+	assert.Equal(t, errB, catch(func() { breaker.Within(ctx, time.Hour, parent, tripped) }))
+	assert.Zero(t, registrations(parent))
+}
+
+// panickyErr is a foreign context whose Err panics, the first time.
+type panickyErr struct {
+	context.Context
+	tries *int
+}
+
+func (panickyErr) Done() <-chan struct{} { return make(chan struct{}) }
+func (c panickyErr) Err() error {
+	if *c.tries++; *c.tries == 1 {
+		panic(errB)
+	}
+	return nil
+}
+
+// A zero value that had a callback closes as one that never had.
+func TestZeroValue_AfterItsLastCallback(t *testing.T) {
+	var br breaker.Breaker
+	assert.True(t, br.OnTrip(func() {})())
+	br.Close()
+	assertClosed(t, &br, breaker.ErrClosed)
+}

@@ -156,9 +156,6 @@ func (l *link) closePrivate() bool {
 		return true
 	}
 	b.publish()
-	if b.state.Load()&phase == closed {
-		return true
-	}
 	if !l.isPrivate() {
 		l.pending = true
 		return false

@@ -40,13 +40,13 @@ type source interface {
 func (b *Breaker) breaker() *Breaker           { return b }
 func (b *Breaker) inside() (*Breaker, bool)    { return b, true }
 func (b *Breaker) poll()                       {}
-func (b *Breaker) attach()                     {}
+func (b *Breaker) attach()                     {} // not reached here: only what is lazy is attached
 func (b *Breaker) links() []link               { return nil }
 func (b *Breaker) release()                    {}
 func (b *Breaker) canceler() func()            { return nil }
 func (b *Breaker) deadline() (time.Time, bool) { return time.Time{}, false }
 func (b *Breaker) value(any) any               { return nil }
-func (b *Breaker) ownErr() error               { return Interrupted }
+func (b *Breaker) ownErr() error               { return Interrupted } // not reached here: only contexts have one
 
 // checkCopy panics if b is a copy of a breaker that a constructor made (promise 20). A zero value has no source.
 func (b *Breaker) checkCopy() {
