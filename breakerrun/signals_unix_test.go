@@ -170,14 +170,15 @@ func start(stop breaker.Interface, options ...breakerrun.Option) *program {
 				return nil
 			}
 		}),
-		breakerrun.Worker("other", func(stop, _ breaker.Interface) error {
+		// A server: nil says that it has lost nothing, however early the cut comes.
+		breakerrun.Server("other", func(stop, _ breaker.Interface) error {
 			select {
 			case <-p.fail:
 				return errBoom
 			case <-stop.Done():
 				return nil
 			}
-		}))
+		}, breakerrun.WithStage(breakerrun.Work)))
 	<-p.started
 	return p
 }
