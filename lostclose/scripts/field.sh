@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tries lostclose on code of others: copies modules from the Go proxy, makes breakers of their contexts, and collects what lostclose reports.
-# Then it applies all fixes, and compiles again.
+# Then it does the same without the deferred calls of cancel functions, which lostclose should find, applies all fixes, and compiles again.
 #
 #	scripts/field.sh DIR [MODULE@VERSION…]
 #
@@ -43,33 +43,38 @@ modules=(
 export GOWORK=off GOFLAGS=-mod=mod
 (cd "$here" && go build -o "$dir/lostclose" ./cmd/lostclose && go build -o "$dir/rewrite" ./internal/rewrite)
 
-for module in "${modules[@]}"; do
-  name=$(tr '/@' '__' <<< "${module%@*}")
-  result=$dir/$name
-  rm -rf "$result" && mkdir -p "$result"
-  source=$(go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
-  version=$(sed 's/.*@//' <<< "$source")
-  cp -r "$source" "$result/src" && chmod -R u+w "$result/src"
-  cd "$result/src"
+# find SOURCE VARIANT [FLAG] copies the module, rewrites it, and collects the alarms. It prints what was rewritten.
+find() {
+  local result=$dir/$name/$2
+  mkdir -p "$dir/$name" && cp -r "$1" "$result" && chmod -R u+w "$result"
+  cd "$result"
   rm -rf vendor
   go mod edit -go=1.26.0 -require=github.com/kamilsk/breaker@v0.0.0 -replace="github.com/kamilsk/breaker=$root"
-  go list ./... > /dev/null # completes go.sum
-  if ! go build ./... 2> "$result/build.before"; then
-    echo "$module $version: doesn't compile as it is"; continue
+  go list ./... > /dev/null 2>&1 # completes go.sum
+  "$dir/rewrite" ${3:-} . 2> "$result.rewrite" || { head -1 "$result.rewrite"; return 1; }
+  go vet -vettool="$dir/lostclose" ./... > "$result.vet" 2>&1 || true
+  if grep -q 'vet: ' "$result.vet"; then
+    echo ", but doesn't compile: $(grep -m 1 'vet: ' "$result.vet")"; return 1
   fi
-  rewritten=$("$dir/rewrite" . 2> "$result/rewrite") || { echo "$module $version: $(head -1 "$result/rewrite")"; continue; }
-  if ! go build ./... 2> "$result/build.rewritten"; then
-    echo "$module $version: doesn't compile when it is rewritten: $(sed -n 2p "$result/build.rewritten")"; continue
+  grep -E '\.go:[0-9]+:[0-9]+: [^[:space:]]' "$result.vet" | sort -u > "$result.alarms" || true
+}
+
+for module in "${modules[@]}"; do
+  name=$(tr '/@' '__' <<< "${module%@*}")
+  rm -rf "${dir:?}/$name"
+  source=$(go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
+  version=$(sed 's/.*@//' <<< "$source")
+  as_is=$(find "$source" as-is) || { echo "$module $version: $as_is"; continue; }
+  cut=$(find "$source" cut -cut) || { echo "$module $version: $cut"; continue; }
+  cd "$dir/$name/cut"
+  fixes=0 compiles=
+  if [ -s "$dir/$name/cut.alarms" ]; then
+    cp -r . "$dir/$name/fixed"
+    cd "$dir/$name/fixed"
+    "$dir/lostclose" -fix ./... > "$dir/$name/fix" 2>&1 || true
+    fixes=$(diff -r "$dir/$name/cut" . | grep -c '^> .*defer .*\.Close()' || true)
+    go list -f '{{if ne .Name "main"}}{{.ImportPath}}{{end}}' ./... | xargs go build 2> "$dir/$name/build" || compiles=", which DOESN'T COMPILE"
   fi
-  go vet -vettool="$dir/lostclose" ./... 2> "$result/vet" || true
-  sed -e 's/^vet: //' -e '/^#/d' -e '/: \there /d' "$result/vet" | sort -u > "$result/alarms"
-  fixed='nothing to fix'
-  if [ -s "$result/alarms" ]; then
-    cp -r . "$result/fixed"
-    cd "$result/fixed"
-    "$dir/lostclose" -fix ./... > "$result/fix" 2>&1 || true
-    fixed="$(diff -r "$result/src" "$result/fixed" | grep -c '^> .*defer .*\.Close()' || true) fixed"
-    go build ./... 2> "$result/build.fixed" || fixed="$fixed, which DOESN'T COMPILE"
-  fi
-  echo "$module $version: $rewritten, $(wc -l < "$result/alarms") alarms, $fixed"
+  echo "$module ${version}: $as_is: $(wc -l < "$dir/$name/as-is.alarms") alarms;" \
+    "${cut##*, }: $(wc -l < "$dir/$name/cut.alarms") alarms, $fixes fixed$compiles"
 done

@@ -1,7 +1,9 @@
 // Command rewrite makes breakers of the contexts in a module, mechanically, so that lostclose can be tried on code that others have
 // written. It overwrites the files of the module in the given directory: give it a copy.
 //
-//	rewrite DIR
+//	rewrite [-cut] DIR
+//
+// With -cut it leaves out the deferred calls of cancel functions: mistakes for lostclose to find.
 //
 // What context.WithCancel, WithTimeout, WithDeadline, WithCancelCause, WithTimeoutCause, WithDeadlineCause or signal.NotifyContext
 // return becomes a breaker under the name of the cancel function, and its view as a context:
@@ -19,6 +21,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"go/ast"
 	"go/format"
@@ -36,39 +39,48 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: rewrite DIR")
+	cut := flag.Bool("cut", false, "leave out deferred calls of cancel functions")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: rewrite [-cut] DIR")
 		os.Exit(2)
 	}
-	done, left, err := rewrite(os.Args[1])
+	n, err := rewrite(flag.Arg(0), *cut)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rewrite:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("%d rewritten, %d left\n", done, left)
+	fmt.Printf("%d rewritten, %d left", n.done, n.left)
+	if *cut {
+		fmt.Printf(", %d cut", n.cut)
+	}
+	fmt.Println()
 }
 
+// counts are how many calls are rewritten, and left, and how many deferred calls are cut.
+type counts struct{ done, left, cut int }
+
 // rewrite rewrites all packages of the module in the directory.
-func rewrite(dir string) (done, left int, err error) {
+func rewrite(dir string, cut bool) (n counts, err error) {
 	const mode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedSyntax | packages.NeedTypes |
 		packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps
 	loaded, err := packages.Load(&packages.Config{Mode: mode, Dir: dir, Env: append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")}, "./...")
 	if err != nil {
-		return 0, 0, err
+		return n, err
 	}
 	for _, pkg := range loaded {
 		if len(pkg.Errors) > 0 {
-			return done, left, fmt.Errorf("%s: %w", pkg.PkgPath, errors.Join(asErrors(pkg.Errors)...))
+			return n, fmt.Errorf("%s: %w", pkg.PkgPath, errors.Join(asErrors(pkg.Errors)...))
 		}
 		for _, file := range pkg.Syntax {
-			f := &rewriter{pkg: pkg, info: pkg.TypesInfo, file: file}
+			f := &rewriter{pkg: pkg, info: pkg.TypesInfo, file: file, cuts: cut}
 			if err := f.rewrite(); err != nil {
-				return done, left, err
+				return n, err
 			}
-			done, left = done+f.done, left+f.left
+			n = counts{n.done + f.done, n.left + f.left, n.cut + f.cut}
 		}
 	}
-	return done, left, nil
+	return n, nil
 }
 
 func asErrors(all []packages.Error) (errs []error) {
@@ -87,9 +99,9 @@ type rewriter struct {
 	source []byte
 	name   string // of the package with the breakers
 	edits  []edit
-	done   int
-	left   int
-	uses   map[string]bool // the packages that may be unused afterwards, by an expression that uses each
+	cuts   bool // deferred calls of cancel functions are left out
+	counts
+	uses map[string]bool // the packages that may be unused afterwards, by an expression that uses each
 }
 
 type edit struct {
@@ -230,6 +242,12 @@ func (r *rewriter) rename(root inspector.Cursor, defined *ast.Ident, cause bool)
 	for cur := range root.Preorder((*ast.Ident)(nil)) {
 		id := cur.Node().(*ast.Ident)
 		if r.info.Uses[id] != v {
+			continue
+		}
+		if r.cuts && cur.ParentEdgeKind() == edge.CallExpr_Fun && cur.Parent().ParentEdgeKind() == edge.DeferStmt_Call {
+			statement := cur.Parent().Parent().Node()
+			edits = append(edits, edit{r.offset(statement.Pos()), r.offset(statement.End()), ""})
+			r.cut++
 			continue
 		}
 		method := ".Close"

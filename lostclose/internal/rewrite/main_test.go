@@ -90,13 +90,14 @@ var _ = context.WithTimeout
 var _ = signal.NotifyContext
 `
 
-// What is rewritten compiles.
-func TestRewrite(t *testing.T) {
+// module makes a module of the file, with the package that this module is part of.
+func module(t *testing.T) (dir string) {
+	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	require.NoError(t, err)
 	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
 	require.NoError(t, err)
-	dir := t.TempDir()
+	dir = t.TempDir()
 	for name, text := range map[string]string{
 		"a.go": before,
 		"go.mod": "module a\n\ngo 1.26.0\n\nrequire github.com/kamilsk/breaker v0.0.0\n\n" +
@@ -105,10 +106,25 @@ func TestRewrite(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	done, left, err := rewrite(dir)
+	return dir
+}
+
+func TestRewrite_Cut(t *testing.T) {
+	dir := module(t)
+	n, err := rewrite(dir, true)
 	require.NoError(t, err)
-	assert.Equal(t, 5, done)
-	assert.Equal(t, 1, left)
+	assert.Equal(t, counts{done: 5, left: 1, cut: 1}, n)
+	source, err := os.ReadFile(filepath.Join(dir, "a.go"))
+	require.NoError(t, err)
+	assert.NotContains(t, string(source), "defer")
+}
+
+// What is rewritten compiles.
+func TestRewrite(t *testing.T) {
+	dir := module(t)
+	n, err := rewrite(dir, false)
+	require.NoError(t, err)
+	assert.Equal(t, counts{done: 5, left: 1}, n)
 	source, err := os.ReadFile(filepath.Join(dir, "a.go"))
 	require.NoError(t, err)
 	assert.Equal(t, after, string(source))
