@@ -40,7 +40,13 @@ func (m *Mutex) TryLock() bool { return m.w.state.CompareAndSwap(0, one) }
 
 // Unlock unlocks the mutex, or hands it to the goroutine that has waited longest. It never waits. It panics if the mutex isn't locked.
 func (m *Mutex) Unlock() {
-	if !m.w.state.CompareAndSwap(one, 0) && !m.w.give(1) {
+	if !m.w.state.CompareAndSwap(one, 0) {
+		m.unlockSlow()
+	}
+}
+
+func (m *Mutex) unlockSlow() {
+	if !m.w.give(1) {
 		panic("breakersync: Unlock of unlocked Mutex")
 	}
 }

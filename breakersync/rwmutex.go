@@ -35,7 +35,13 @@ func (m *RWMutex) TryLock() bool { return m.w.state.CompareAndSwap(0, all*one) }
 
 // Unlock undoes Lock. It never waits. It panics if the mutex isn't locked for writing.
 func (m *RWMutex) Unlock() {
-	if !m.w.state.CompareAndSwap(all*one, 0) && !m.w.give(all) {
+	if !m.w.state.CompareAndSwap(all*one, 0) {
+		m.unlockSlow()
+	}
+}
+
+func (m *RWMutex) unlockSlow() {
+	if !m.w.give(all) {
 		panic("breakersync: Unlock of unlocked RWMutex")
 	}
 }
@@ -59,14 +65,17 @@ func (m *RWMutex) TryRLock() bool { return m.w.tryTake(1, all) }
 
 // RUnlock undoes one RLock. It never waits. It panics if the mutex isn't locked for reading.
 func (m *RWMutex) RUnlock() {
-	now := m.w.state.Add(^uint64(one - 1))
+	if now := m.w.state.Add(^uint64(one - 1)); now&slow != 0 || now>>takenShift >= all-1 {
+		m.runlockSlow(now)
+	}
+}
+
+func (m *RWMutex) runlockSlow(now uint64) {
 	if now>>takenShift >= all-1 { // it was 0, or a writer's
 		m.w.state.Add(one)
 		panic("breakersync: RUnlock of unlocked RWMutex")
 	}
-	if now&slow != 0 {
-		m.w.gave(1, now)
-	}
+	m.w.gave(1)
 }
 
 // Locker returns a view of the mutex for code that takes a sync.Locker. It locks for writing. Its Lock can't be interrupted.

@@ -44,12 +44,15 @@ func (s *Semaphore) TryAcquire(n int) bool { return s.tryAcquire(permits(n, "Try
 
 // Release gives n permits back. It never waits. It panics if n is negative, or more than are taken.
 func (s *Semaphore) Release(n int) {
-	if uint64(n) > maxCapacity {
-		permits(n, "Release: n")
-	} else if s.w.give(uint64(n)) {
-		return
+	if uint64(n) > maxCapacity || s.w.state.Add(-uint64(n)<<takenShift)&loud != 0 {
+		s.releaseSlow(n)
 	}
-	panic("breakersync: Release: more than was acquired")
+}
+
+func (s *Semaphore) releaseSlow(n int) {
+	if want := permits(n, "Release: n"); want > maxCapacity || !s.w.gave(want) {
+		panic("breakersync: Release: more than was acquired")
+	}
 }
 
 // Resize changes the capacity. It never waits.

@@ -62,27 +62,32 @@ func (w *waiter) drop() {
 // wait returns when the waiter, which has entered its queue, has been taken out, and says how. A nil breaker never interrupts it. The caller
 // holds no mutex that giveUp locks: on a breaker that has tripped, OnTrip runs the callback at once.
 func (w *waiter) wait(br breaker.Interface) verdict {
-	called := false // or about to be
+	var v verdict
+	unused := true // nobody has a reference to the waiter any more
 	switch b := br.(type) {
 	case nil:
-		w.gate.Wait()
+		v = w.await()
 	case *breaker.Breaker:
 		stop := b.OnTrip(w.onTrip) // inlined for this type, so that stop isn't allocated
-		w.gate.Wait()
-		called = !stop()
+		v = w.await()
+		unused = v == interrupted || stop()
 	default:
 		stop := b.OnTrip(w.onTrip)
-		w.gate.Wait()
-		called = !stop()
+		v = w.await()
+		unused = v == interrupted || stop()
 	}
-	atomic.Reads(&w.verdict)
-	v := w.verdict
-	// stop never blocks (promise 7), so a callback that came too late to interrupt may still be looking at the waiter. Then it is left to
-	// the garbage collector.
-	if !called || v == interrupted {
+	// A callback that has interrupted the waiter has done with it. One that came too late may still be looking at it, because stop never
+	// blocks (promise 7): then the waiter is left to the garbage collector.
+	if unused {
 		w.drop()
 	}
 	return v
+}
+
+func (w *waiter) await() verdict {
+	w.gate.Wait()
+	atomic.Reads(&w.verdict)
+	return w.verdict
 }
 
 // list is a queue's list of waiters, in the order in which they came. It is guarded by the mutex of the queue.

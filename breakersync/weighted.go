@@ -28,6 +28,7 @@ type weighted struct {
 
 const (
 	slow         = 1
+	loud         = slow | 1<<63 // the latter: more has been given back than was taken
 	takenShift   = 16
 	one          = 1 << takenShift
 	revision     = 2
@@ -109,16 +110,12 @@ func (s *weighted) enter(w *waiter, capacity uint64) verdict {
 
 // give gives n permits back, and reports whether so many were taken.
 func (s *weighted) give(n uint64) bool {
-	now := s.state.Add(-n << takenShift)
-	return isQuiet(now) || s.gave(n, now)
+	return s.state.Add(-n<<takenShift)&loud == 0 || s.gave(n)
 }
 
-// isQuiet reports whether nothing is left to do for one who has given permits back, which made the word what it is.
-func isQuiet(now uint64) bool { return now&slow == 0 && int64(now) >= 0 }
-
-// gave is what is left to do otherwise. It reports whether so many were taken.
-func (s *weighted) gave(n, now uint64) bool {
-	misuse := int64(now) < 0
+// gave is what is left to do for one who has given n permits back if the word is loud now. It reports whether so many were taken.
+func (s *weighted) gave(n uint64) bool {
+	misuse := int64(s.state.Load()) < 0
 	if misuse {
 		s.state.Add(n << takenShift)
 	}
