@@ -63,7 +63,6 @@ type modelBreaker struct {
 	tripped   bool
 	seen      reason  // what was observed, if tripped
 	only      *reason // the one possible reason, if the command itself tripped it
-	also      *reason // a possible reason besides what its sources are
 	explained bool
 }
 
@@ -404,15 +403,15 @@ func (m *model) reasons(b *modelBreaker) (all []reason) {
 	if b.only != nil {
 		return []reason{*b.only}
 	}
-	if b.also != nil {
-		all = append(all, *b.also)
-	}
 	if c := b.channel; c != nil && (c.fired || c.closed || c.pending) {
 		all = append(all, reasonOf(madeChannel))
 	}
 	if c := b.ctx; c != nil && c.ended && c.explained {
 		r := reasonOf(c.seen.cause)
 		r.expired = r.expired || c.seen.err == context.DeadlineExceeded
+		if c.view != nil {
+			r = c.view.seen // it listens to the breaker behind the view, as a Multiplex does
+		}
 		all = append(all, r)
 	}
 	for _, child := range b.children {
@@ -452,7 +451,7 @@ func (m *model) endings(c *modelContext) (all []ending) {
 		if b.seen.expired {
 			err = context.DeadlineExceeded
 		}
-		all = append(all, ending{err, b.seen.cause})
+		all = append(all, ending{err, viewCause(b.seen.cause)})
 	}
 	if c.parent != nil && c.parent.explained {
 		all = append(all, c.parent.seen)

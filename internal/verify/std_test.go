@@ -286,9 +286,9 @@ func TestDeadlines(t *testing.T) {
 		cause   error         // of the derived one
 	}{
 		{"earlier than the parent's", 3 * time.Second, 3 * time.Second, numbered(3)},
-		{"later than the parent's", time.Minute, limit, madeExpired},
+		{"later than the parent's", time.Minute, limit, context.DeadlineExceeded},
 		{"one nanosecond earlier", limit - 1, limit - 1, numbered(3)},
-		{"one nanosecond later", limit + 1, limit, madeExpired},
+		{"one nanosecond later", limit + 1, limit, context.DeadlineExceeded},
 		{"passed", -1, 0, numbered(3)},
 	} {
 		for _, wrap := range []struct {
@@ -325,7 +325,7 @@ func TestDeadlines(t *testing.T) {
 
 					<-br.Done()
 					require.Equal(t, limit, time.Since(began))
-					ended(t, view, context.DeadlineExceeded, madeExpired, "view")
+					ended(t, view, context.DeadlineExceeded, context.DeadlineExceeded, "view")
 					ended(t, ctx, context.DeadlineExceeded, tt.cause, "derived, later")
 				})
 			})

@@ -125,7 +125,12 @@ func (c *countingCloser) Close() {
 	c.Breaker.Close()
 }
 
-// embedding and plainEmbedding are user's types that change nothing.
+// deafCloser is a user's type whose Close does nothing. What is owned is closed all the same: the breaker inside.
+type deafCloser struct{ *breaker.Breaker }
+
+func (deafCloser) Close() {}
+
+// embedding and viewEmbedding are user's types that change nothing.
 type embedding struct{ *breaker.Breaker }
 type viewEmbedding struct{ breaker.Interface }
 type valueEmbedding struct {
@@ -488,6 +493,14 @@ func (w *world) doContext(c command) {
 
 type key string
 
+// watchView is what happens to the breaker behind a view when another one is made of it: if it is made of a view itself,
+// it is watched from there on, so that a chain of them takes linear time (promise 25).
+func (w *world) watchView(c *modelContext) {
+	if c != nil && c.view != nil && c.view.ctx != nil && c.view.ctx.view != nil {
+		w.model.watch(c.view)
+	}
+}
+
 func (w *world) doContextBreaker(c command) {
 	ctx := w.pickContext(c.x[0])
 	m := &modelBreaker{name: w.newName(), bare: true}
@@ -509,28 +522,37 @@ func (w *world) doContextBreaker(c command) {
 		m.cancels = true
 		if ctx != nil && ctx.m.cancelable {
 			m.cancel = ctx.m
-			cancel = func() { b.cancels.Add(1); ctx.cancel() }
+			cancel = func() { w.cancelled(b); ctx.cancel() }
 			break
 		}
-		cancel = func() { b.cancels.Add(1) }
+		cancel = func() { w.cancelled(b) }
 	case 2:
 		how = "another's cancel"
 		m.cancels = true
-		cancel = func() { b.cancels.Add(1) }
+		cancel = func() { w.cancelled(b) }
 		if other, ok := pick(w.contexts, c.x[2]); ok && other.m.cancelable {
 			how = "cancel of " + other.m.name
 			m.cancel = other.m
-			cancel = func() { b.cancels.Add(1); other.cancel() }
+			cancel = func() { w.cancelled(b); other.cancel() }
 		}
 	}
 	w.logf("%s := BreakByContext(%s, %s)", m.name, from, how)
 	b.Breaker = breaker.BreakByContext(real, cancel)
+	w.watchView(m.ctx)
 	w.breakers = append(w.breakers, b)
 	w.model.breakers = append(w.model.breakers, m)
 	w.model.ask(m)
 	b.quiet = c.x[4]&1 != 0
 	if c.x[4]&2 != 0 {
 		w.askDone(b)
+	}
+}
+
+// cancelled is what a breaker's cancel function does first. It is called last of all, by a breaker that is closed. While the
+// constructor runs there is none to ask.
+func (w *world) cancelled(b *realBreaker) {
+	if b.cancels.Add(1); b.Breaker != nil && b.State() != breaker.Closed {
+		w.problemf("promise 18: the cancel function of %s is called in the state %v", b.m.name, b.State())
 	}
 }
 
@@ -584,6 +606,8 @@ func (w *world) doMultiplex(c command) {
 			owned, arg, name = false, viewEmbedding{breaker.NopCloser(b.Breaker)}, "embedding{NopCloser("+name+")}"
 		case 5:
 			owned, arg, name = false, breaker.NopCloser(breaker.NopCloser(embedding{b.Breaker})), "NopCloser(NopCloser(embedding{"+name+"}))"
+		case 6:
+			arg, name = deafCloser{b.Breaker}, "deafCloser{"+name+"}"
 		}
 		m.children = append(m.children, modelChild{b.m, owned})
 		args, names = append(args, arg), append(names, name)
@@ -653,19 +677,15 @@ func (w *world) doTrip(c command) {
 	w.tripped(b, cause, unique, wins)
 }
 
-// because says that the command trips a breaker, if it is open, and for which reason. It returns whether that is
-// what decides. If the breaker hasn't been asked since its source ended, both are right: a trip may look at the source first.
+// because says that the command trips a breaker, if it is open, and for which reason. It returns what that decides. If the
+// breaker's source has ended since it was asked, that counts, and the command comes too late (promise 19).
 func (w *world) because(b *realBreaker, r reason) func(won bool) bool {
-	switch {
-	case b.m.tripped:
+	w.model.ask(b.m)
+	if b.m.tripped {
 		return func(won bool) bool { return !won }
-	case w.silent(b):
-		b.m.also = &r
-		return func(bool) bool { return true }
-	default:
-		b.m.only = &r
-		return func(won bool) bool { return won }
 	}
+	b.m.only = &r
+	return func(won bool) bool { return won }
 }
 
 // tripped calls Trip and checks all that holds as soon as it returns.
@@ -809,7 +829,7 @@ func (w *world) body(c *realCallback, b *realBreaker, act func()) func() {
 		if !isClosed(b.Done()) || b.Err() == nil || b.Cause() == nil || b.State() == breaker.Open {
 			w.problemf("promise 6: %s runs before %s has tripped", c.m.name, b.m.name)
 		}
-		if ctx := breaker.ToContext(b.Breaker); ctx.Err() == nil || context.Cause(ctx) != b.Cause() {
+		if ctx := breaker.ToContext(b.Breaker); ctx.Err() == nil || context.Cause(ctx) != viewCause(b.Cause()) {
 			w.problemf("promise 13: %s runs before the context of %s has ended", c.m.name, b.m.name)
 		}
 		if c.isRegistered() && c.stop() {
@@ -999,13 +1019,21 @@ func (w *world) compare(b *realBreaker) {
 	}
 	w.require(b.State() == breaker.Closed, "promise 10: %s is %v at rest, not closed", name, b.State())
 	w.require(isReleased(b), "%s isn't released", name)
-	w.require(context.Cause(ctx) == b.Cause(), "promise 13: the context of %s has the cause %v", name, context.Cause(ctx))
+	w.require(context.Cause(ctx) == viewCause(b.Cause()), "promises 13 and 22: the context of %s has the cause %v", name, context.Cause(ctx))
 	w.require(b.Cause() == m.seen.cause, "promise 4: the cause of %s changed to %v", name, b.Cause())
 	w.require(ctx.Err() == context.Canceled || ctx.Err() == context.DeadlineExceeded, "promise 13: the context of %s has Err %v", name, ctx.Err())
 	if m.only != nil && *m.only == (reason{madeExpired, true}) || m.seen.cause == breaker.ErrClosed {
 		w.require(errors.Is(b.Cause(), breaker.Interrupted) && errors.Is(b.Cause(), ctx.Err()), "promise 4: the cause of %s matches too little", name)
 	}
 	w.compareErr(b)
+}
+
+// causeIn is the cause of a breaker as its context tells it.
+func causeIn(c *modelContext, m *modelBreaker) error {
+	if c.view != nil {
+		return viewCause(m.seen.cause)
+	}
+	return m.seen.cause
 }
 
 // compareErr is promise 5.
@@ -1016,7 +1044,7 @@ func (w *world) compareErr(b *realBreaker) {
 		w.require(m.bare || err == breaker.Interrupted, "promise 5: %s has Err %v", m.name, err)
 		// Its context ended it, or it ended its context. If the cause is ErrClosed, an owner may have been faster.
 		byContext := m.only == nil && m.seen.cause != breaker.ErrClosed
-		if c := m.ctx; c != nil && c.ended && (byContext && c.seen.cause == m.seen.cause || m.cancel == c) {
+		if c := m.ctx; c != nil && c.ended && (byContext && c.seen.cause == causeIn(c, m) || m.cancel == c) {
 			w.require(errors.Is(err, c.seen.err), "promise 5: %s has Err %v, and its context %v", m.name, err, c.seen.err)
 		}
 	}
