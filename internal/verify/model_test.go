@@ -45,12 +45,15 @@ type modelBreaker struct {
 	// Its sources.
 	deadline  time.Time // its own, if it has a timer, fired or not
 	timed     bool
+	limit     error         // the cause when the timer goes off; nil for the package's own
+	idle      time.Duration // the timeout of an Idle, which moves the deadline
 	channel   *modelChannel
 	ctx       *modelContext
 	children  []modelChild
 	callbacks []*modelCallback
 
-	bare bool // out of BreakByContext: its Err may be another one (promise 5)
+	blind bool // a Within: has its context's values, and not those of what it watches
+	bare  bool // out of BreakByContext: its Err may be another one (promise 5)
 
 	// cancels: it has a cancel function, which ends cancel, if that isn't nil.
 	cancels bool
@@ -64,6 +67,7 @@ type modelBreaker struct {
 	seen      reason  // what was observed, if tripped
 	only      *reason // the one possible reason, if the command itself tripped it
 	explained bool
+	ranOut    bool // its own timer tripped it
 }
 
 // modelChild is a breaker that a Multiplex was given.
@@ -327,13 +331,15 @@ func (m *model) taken(at time.Time) bool {
 		slices.ContainsFunc(m.contexts, func(c *modelContext) bool { return c.timed && c.deadline.Equal(at) })
 }
 
-// deadlineOf is the earliest deadline among the sources (promise 14). It outlives the trip.
+// deadlineOf is the earliest deadline among the sources (promise 14). It outlives the trip, but for an Idle that has expired.
 func (m *model) deadlineOf(b *modelBreaker) (at time.Time, ok bool) {
-	if b.timed {
-		return b.deadline, true
+	if b.timed && !(b.idle > 0 && b.ranOut) {
+		at, ok = b.deadline, true
 	}
 	if b.ctx != nil {
-		return m.deadlineOfContext(b.ctx)
+		if t, has := m.deadlineOfContext(b.ctx); has && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
 	}
 	for _, child := range b.children {
 		if t, has := m.deadlineOf(child.b); has && (!ok || t.Before(at)) {
@@ -346,6 +352,9 @@ func (m *model) deadlineOf(b *modelBreaker) (at time.Time, ok bool) {
 func (m *model) deadlineOfContext(c *modelContext) (time.Time, bool) {
 	if c.view != nil {
 		return m.deadlineOf(c.view)
+	}
+	if c.parent != nil && !c.armed {
+		return m.deadlineOfContext(c.parent) // of an Idle, it moves
 	}
 	return c.deadline, c.timed
 }
@@ -362,8 +371,8 @@ func (m *model) has(c *modelContext, key any) bool {
 }
 
 func (m *model) sees(b *modelBreaker, key any) bool {
-	if b.ctx != nil {
-		return m.has(b.ctx, key)
+	if b.ctx != nil || b.blind {
+		return b.ctx != nil && m.has(b.ctx, key)
 	}
 	return slices.ContainsFunc(b.children, func(child modelChild) bool { return m.sees(child.b, key) })
 }

@@ -13,6 +13,7 @@ import (
 var weights = map[operation]int{
 	opNew: 2, opTimeout: 2, opDeadline: 1, opChannel: 3, opContextBreaker: 3, opMultiplex: 5, opContext: 4,
 	opTrip: 2, opClose: 1, opOnTrip: 4, opStop: 1, opSend: 1, opCloseChannel: 1, opCancel: 1, opSleep: 2, opAsk: 1, opReveal: 1,
+	opAny: 3, opWithin: 4, opTimeoutCause: 1, opIdle: 2, opTouch: 2, opReset: 1,
 }
 
 var chosen = func() (all []operation) {

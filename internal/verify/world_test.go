@@ -46,6 +46,12 @@ const (
 	opSleep
 	opAsk
 	opReveal
+	opAny
+	opWithin
+	opTimeoutCause
+	opIdle
+	opTouch
+	opReset
 	operations
 )
 
@@ -75,7 +81,8 @@ type world struct {
 
 type realBreaker struct {
 	*breaker.Breaker
-	m *modelBreaker
+	m    *modelBreaker
+	idle *breaker.Idle // if it is one
 
 	quiet   bool // not to be asked while only being asked would trip it
 	done    <-chan struct{}
@@ -117,7 +124,7 @@ type attempt struct {
 type countingCloser struct {
 	*breaker.Breaker
 	closes atomic.Int32
-	owner  *modelBreaker
+	owner  *modelBreaker // nil if nothing owns it
 }
 
 func (c *countingCloser) Close() {
@@ -221,13 +228,19 @@ func (w *world) do(c command) {
 	switch c.op % operations {
 	case opNew:
 		w.doNew(c)
-	case opTimeout, opDeadline:
+	case opTimeout, opDeadline, opTimeoutCause:
 		w.doTimer(c)
+	case opIdle:
+		w.doIdle(c)
+	case opTouch, opReset:
+		w.doTouch(c)
+	case opWithin:
+		w.doWithin(c)
 	case opChannel:
 		w.doChannel(c)
 	case opContextBreaker:
 		w.doContextBreaker(c)
-	case opMultiplex:
+	case opMultiplex, opAny:
 		w.doMultiplex(c)
 	case opContext:
 		w.doContext(c)
@@ -338,11 +351,17 @@ func (w *world) doTimer(c command) {
 	at := w.instant(d)
 	m := &modelBreaker{name: w.newName(), watched: true, timed: true, deadline: at}
 	var br *breaker.Breaker
-	if c.op%operations == opTimeout {
+	switch c.op % operations {
+	case opTimeoutCause:
+		d = at.Sub(w.model.now)
+		m.limit = w.newCause()
+		w.logf("%s := BreakByTimeoutCause(%v, %v)", m.name, d, m.limit)
+		br = breaker.BreakByTimeoutCause(d, m.limit)
+	case opTimeout:
 		d = at.Sub(w.model.now)
 		w.logf("%s := BreakByTimeout(%v)", m.name, d)
 		br = breaker.BreakByTimeout(d)
-	} else {
+	default:
 		if d == maxDuration {
 			at = time.Unix(1<<40, 0)
 			m.deadline = at
@@ -359,7 +378,136 @@ func (w *world) doTimer(c command) {
 
 func (w *world) expire(m *modelBreaker) {
 	m.only = &reason{madeExpired, true}
+	if m.limit != nil {
+		m.only.cause = m.limit
+	}
+	m.ranOut = true
 	w.model.trip(m)
+}
+
+func (w *world) doIdle(c command) {
+	d, _ := pick(durations, c.x[0])
+	at := w.instant(d)
+	d = at.Sub(w.model.now)
+	m := &modelBreaker{name: w.newName(), watched: true, timed: d > 0, deadline: at, idle: d}
+	w.logf("%s := BreakByIdle(%v)", m.name, d)
+	idle := breaker.BreakByIdle(d)
+	w.add(&idle.Breaker, m, c.x[4]).idle = idle
+	if d <= 0 {
+		w.require(idle.Err() != nil, "BreakByIdle: %s isn't tripped on return", m.name)
+		w.expire(m)
+	}
+}
+
+// doTouch moves the deadline of an Idle, by Touch or by Reset.
+func (w *world) doTouch(c command) {
+	var all []*realBreaker
+	for _, b := range w.breakers {
+		if b.idle != nil {
+			all = append(all, b)
+		}
+	}
+	b, ok := pick(all, c.x[0])
+	if !ok {
+		return
+	}
+	open := !b.m.tripped
+	if c.op%operations == opTouch {
+		at := w.model.now.Add(b.m.idle)
+		if open && !at.Equal(b.m.deadline) && w.model.taken(at) {
+			return // something else happens at that instant
+		}
+		w.logf("%s.Touch()", b.m.name)
+		w.require(b.idle.Touch() == open, "Touch of %s returned %v", b.m.name, !open)
+		if open {
+			b.m.deadline = at
+		}
+		return
+	}
+	d, _ := pick(durations, c.x[1])
+	at := w.instant(d)
+	d = at.Sub(w.model.now)
+	w.logf("%s.Reset(%v)", b.m.name, d)
+	if open && d <= 0 {
+		b.m.only = &reason{madeExpired, true}
+		w.model.trip(b.m)
+	}
+	w.require(b.idle.Reset(d) == (open && d > 0), "Reset of %s returned %v", b.m.name, !(open && d > 0))
+	switch {
+	case open && d > 0:
+		b.m.idle, b.m.deadline = d, at
+	default:
+		w.require(b.Err() != nil, "%s has no Err after Reset returned false", b.m.name)
+	}
+}
+
+func (w *world) doWithin(c command) {
+	ctx := w.pickContext(c.x[0])
+	d, _ := pick(durations, c.x[1])
+	m := &modelBreaker{name: w.newName(), blind: true, timed: true}
+	real, from := context.Background(), "Background()"
+	if ctx != nil {
+		real, m.ctx, from = ctx.Context, ctx.m, ctx.m.name
+		w.waitFor(ctx.m)
+	}
+	var args []breaker.Interface
+	var names []string
+	for _, x := range c.x[2:4] {
+		b, ok := pick(w.breakers, x>>2)
+		if !ok || x&3 == 3 {
+			continue
+		}
+		// Whether a Within that is born tripped still makes them wait for their sources is left open.
+		if !b.m.watched && !b.m.tripped {
+			w.askDone(b)
+			w.settle()
+			w.model.step()
+		}
+		switch x & 3 {
+		case 0:
+			args, names = append(args, b.Breaker), append(names, b.m.name)
+		case 1:
+			args, names = append(args, breaker.NopCloser(b.Breaker)), append(names, "NopCloser("+b.m.name+")")
+		case 2:
+			closer := &countingCloser{Breaker: b.Breaker}
+			w.wrappers = append(w.wrappers, closer)
+			args, names = append(args, closer), append(names, "closer{"+b.m.name+"}")
+		}
+		m.children = append(m.children, modelChild{b.m, false})
+	}
+	at := w.instant(d)
+	m.deadline = at
+	d = at.Sub(w.model.now)
+	m.watched = ctx == nil || ctx.m.view != nil // there it is registered at once
+	var br *breaker.Breaker
+	if c.x[4]&4 != 0 {
+		m.limit = w.newCause()
+		w.logf("%s := WithinCause(%s, %v, %v, %s)", m.name, from, d, m.limit, strings.Join(names, ", "))
+		br = breaker.WithinCause(real, d, m.limit, args...)
+	} else {
+		w.logf("%s := Within(%s, %v, %s)", m.name, from, d, strings.Join(names, ", "))
+		br = breaker.Within(real, d, args...)
+	}
+	w.model.breakers = append(w.model.breakers, m)
+	b := &realBreaker{Breaker: br, m: m, quiet: c.x[4]&1 != 0}
+	w.breakers = append(w.breakers, b)
+	w.watchView(m.ctx)
+	w.model.ask(m) // the context of others comes first
+	if !m.tripped && d <= 0 {
+		w.expire(m)
+	}
+	if m.ctx != nil && m.ctx.ended {
+		w.model.trip(m)
+	}
+	for _, child := range m.children {
+		if child.b.tripped {
+			w.model.trip(m)
+		}
+	}
+	w.require(!m.tripped || br.Err() != nil, "promise 9: %s isn't tripped on return", m.name)
+	if c.x[4]&2 != 0 {
+		w.askDone(b)
+	}
 }
 
 func (w *world) doChannel(c command) {
@@ -556,7 +704,13 @@ func (w *world) cancelled(b *realBreaker) {
 	}
 }
 
+// doMultiplex is for Multiplex, and for Any, which is the same and owns nothing.
 func (w *world) doMultiplex(c command) {
+	own := c.op%operations == opMultiplex
+	function, construct := "Multiplex", breaker.Multiplex
+	if !own {
+		function, construct = "Any", breaker.Any
+	}
 	m := &modelBreaker{name: w.newName(), watched: true}
 	var children []*realBreaker
 	var modes []byte
@@ -599,7 +753,10 @@ func (w *world) doMultiplex(c command) {
 		case 2:
 			arg, name = embedding{b.Breaker}, "embedding{"+name+"}"
 		case 3:
-			closer := &countingCloser{Breaker: b.Breaker, owner: m}
+			closer := &countingCloser{Breaker: b.Breaker}
+			if own {
+				closer.owner = m
+			}
 			w.wrappers = append(w.wrappers, closer)
 			arg, name = closer, "closer{"+name+"}"
 		case 4:
@@ -609,16 +766,16 @@ func (w *world) doMultiplex(c command) {
 		case 6:
 			arg, name = deafCloser{b.Breaker}, "deafCloser{"+name+"}"
 		}
-		m.children = append(m.children, modelChild{b.m, owned})
+		m.children = append(m.children, modelChild{b.m, owned && own})
 		args, names = append(args, arg), append(names, name)
 		born = born || b.m.tripped
 		if lazy(b) {
 			late = append(late, b)
 		}
 	}
-	w.logf("%s := Multiplex(%s)", m.name, strings.Join(names, ", "))
+	w.logf("%s := %s(%s)", m.name, function, strings.Join(names, ", "))
 	given := slices.Clone(args)
-	br := breaker.Multiplex(given...)
+	br := construct(given...)
 	w.require(slices.Equal(given, args), "promise 9: the slice was written to (D6)")
 	clear(given)
 	w.model.breakers = append(w.model.breakers, m)
@@ -1044,7 +1201,7 @@ func (w *world) compareErr(b *realBreaker) {
 		w.require(m.bare || err == breaker.Interrupted, "promise 5: %s has Err %v", m.name, err)
 		// Its context ended it, or it ended its context. If the cause is ErrClosed, an owner may have been faster.
 		byContext := m.only == nil && m.seen.cause != breaker.ErrClosed
-		if c := m.ctx; c != nil && c.ended && (byContext && c.seen.cause == causeIn(c, m) || m.cancel == c) {
+		if c := m.ctx; m.bare && c != nil && c.ended && (byContext && c.seen.cause == causeIn(c, m) || m.cancel == c) {
 			w.require(errors.Is(err, c.seen.err), "promise 5: %s has Err %v, and its context %v", m.name, err, c.seen.err)
 		}
 	}
@@ -1067,10 +1224,10 @@ func (w *world) compareRest() {
 	}
 	for _, c := range w.wrappers {
 		want := int32(0)
-		if c.owner.tripped {
+		if c.owner != nil && c.owner.tripped {
 			want = 1
 		}
-		w.require(c.closes.Load() == want, "promise 9: %s closed its child %d times", c.owner.name, c.closes.Load())
+		w.require(c.closes.Load() == want, "promise 9: a child was closed %d times, not %d", c.closes.Load(), want)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
