@@ -419,6 +419,7 @@ func silence(t *testing.T, e *Engine) {
 	br := breakBy(t, bucket(t, far, breakercluster.WithSilence(limit)), "import")
 	near := bucket(t, e.open(t, e.Addr), breakercluster.WithSilence(limit))
 	guarded := breakBy(t, near, "import")
+	defer guarded.Close()
 	p.Freeze()
 	if c := <-told; c.Up || c.Why == nil {
 		t.Fatalf("%+v", c)
@@ -444,6 +445,7 @@ func closed(t *testing.T, e *Engine) {
 	s, end := e.Open(t, e.Addr)
 	br := breakBy(t, bucket(t, s), "import")
 	hold := breakBy(t, bucket(t, s, breakercluster.WithHoldOnClose()), "import")
+	defer hold.Close()
 	end()
 	select {
 	case <-br.Done():

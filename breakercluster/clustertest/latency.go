@@ -64,6 +64,7 @@ func Benchmark(b *testing.B, start func(t testing.TB) *Engine) {
 		var all []*breakercluster.Bucket
 		for range nodes {
 			all = append(all, e.node(b))
+			//lostclose:ignore breakBy closes it at the end of the benchmark
 			breakBy(b, all[len(all)-1], "hold") // a node has more to do than this job, so its watch goes on
 		}
 		run := time.Now().UnixNano()
