@@ -551,3 +551,13 @@ func TestZeroValue_AfterItsLastCallback(t *testing.T) {
 	br.Close()
 	assertClosed(t, &br, breaker.ErrClosed)
 }
+
+// promise 10: cancel is called, also if its context never ends by itself, and if the breaker is closed with its owner.
+func TestCancel_OfAContextThatNeverEnds(t *testing.T) {
+	calls := 0
+	br := breaker.BreakByContext(context.Background(), func() { calls++ })
+	br.Close()
+	assert.Equal(t, 1, calls)
+	breaker.Multiplex(breaker.BreakByContext(context.Background(), func() { calls++ })).Close()
+	assert.Equal(t, 2, calls)
+}

@@ -108,7 +108,7 @@ func (b *Breaker) becomeClosed() {
 // reports whether it did.
 func (b *Breaker) settleAtOnce() bool {
 	s := b.state.Load()
-	if s&flagBusy != 0 || s&flagAsk != 0 && s&(flagLazy|flagOwnErr) != flagLazy || !b.registry.isEmpty() {
+	if s&(flagBusy|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.isEmpty() {
 		return false
 	}
 	if b.source == nil {
@@ -138,7 +138,7 @@ func (b *Breaker) settleAtOnce() bool {
 func (l *link) isPrivate() bool {
 	atomic.Reads(&l.source)
 	b := l.source
-	if b.state.Load()&(flagAsk|flagBusy) != 0 || b.registry.base.Load() != nil {
+	if b.state.Load()&(flagAsk|flagBusy|flagOwnErr) != 0 || b.registry.base.Load() != nil {
 		return false
 	}
 	if r := b.registry.first[0].Load(); r != nil && r != &l.registration {

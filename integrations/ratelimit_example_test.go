@@ -22,7 +22,7 @@ func ExampleLimiter_Take() {
 	}
 	// Output:
 	// <nil>
-	// breaker: timed out
+	// context deadline exceeded
 }
 
 // A limiter takes the options of the library.
