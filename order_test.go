@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,31 +104,6 @@ func TestOrder_CallbackWaitsForADependent(t *testing.T) {
 	request = breaker.Multiplex(breaker.NopCloser(process))
 	process.Trip(errA)
 	assertClosed(t, request, errA)
-}
-
-// promise 18: with fan-outs of any size, by signals too.
-func TestOrder_SlowCallbackDelaysNobodyOnASignal(t *testing.T) {
-	all := make([]*breaker.Breaker, 200)
-	for i := range all {
-		all[i] = breaker.BreakBySignal(syscall.SIGWINCH)
-	}
-	release := make(chan struct{})
-	slow := make(chan struct{})
-	all[len(all)/3].OnTrip(func() {
-		close(slow)
-		<-release
-	})
-	self, err := os.FindProcess(os.Getpid())
-	require.NoError(t, err)
-	require.NoError(t, self.Signal(syscall.SIGWINCH))
-	await(t, "the callback", slow)
-	for _, br := range all {
-		require.True(t, isShut(br.Done()), "it hears late")
-	}
-	close(release)
-	for _, br := range all {
-		br.AwaitClosed()
-	}
 }
 
 // promise 18: in a fan-out of a million, where the callbacks lie anywhere between the dependents.
@@ -487,7 +461,7 @@ func TestCopy_PanicsAtFirstUse(t *testing.T) {
 		"BreakByDeadline": func() *breaker.Breaker { return breaker.BreakByDeadline(time.Now().Add(time.Hour)) },
 		"BreakByContext":  func() *breaker.Breaker { return breaker.BreakByContext(ctx, cancel) },
 		"BreakByChannel":  func() *breaker.Breaker { return breaker.BreakByChannel(make(chan struct{})) },
-		"BreakBySignal":   func() *breaker.Breaker { return breaker.BreakBySignal(syscall.SIGWINCH) },
+		"BreakBySignal":   func() *breaker.Breaker { return breaker.BreakBySignal(os.Interrupt) },
 		"Multiplex":       func() *breaker.Breaker { return breaker.Multiplex(breaker.New(), breaker.New()) },
 		"Any":             func() *breaker.Breaker { return breaker.Any(breaker.New()) },
 		"Within":          func() *breaker.Breaker { return breaker.Within(ctx, time.Hour, breaker.New()) },

@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,7 +141,8 @@ func TestWithin_Deadline(t *testing.T) {
 // promise 15: bad input panics, naming the function and the argument, before anything is registered.
 func TestWithin_BadInput(t *testing.T) {
 	process := breaker.New()
-	assert.Equal(t, "breaker: Within: ctx is nil", catch(func() { breaker.Within(nil, 1, process) })) //nolint:staticcheck // that is the point
+	var none context.Context
+	assert.Equal(t, "breaker: Within: ctx is nil", catch(func() { breaker.Within(none, 1, process) }))
 	assert.Equal(t, "breaker: WithinCause: breaker 1 is nil", catch(func() { breaker.WithinCause(context.Background(), 1, nil, process, nil) }))
 	assert.Equal(t, "breaker: Any: breaker 1 is nil", catch(func() { breaker.Any(process, (*breaker.Breaker)(nil)) }))
 	assert.Zero(t, registrations(process))
@@ -238,23 +236,6 @@ func TestDeadline_IsConstant(t *testing.T) {
 		br.Close()
 		at, _ := br.Deadline()
 		assert.True(t, at == first)
-	}
-}
-
-// promise 24: what other code does to a signal makes no later breaker deaf.
-func TestSignals_OfOthers(t *testing.T) {
-	if !alone(t) {
-		return
-	}
-	self, err := os.FindProcess(os.Getpid())
-	require.NoError(t, err)
-	for name, silence := range map[string]func(...os.Signal){"Reset": signal.Reset, "Ignore": signal.Ignore} {
-		before := breaker.BreakBySignal(syscall.SIGUSR1)
-		silence(syscall.SIGUSR1)
-		after := breaker.BreakBySignal(syscall.SIGUSR1)
-		require.NoError(t, self.Signal(syscall.SIGUSR1))
-		await(t, name, after.Done())
-		await(t, name, before.Done())
 	}
 }
 
@@ -503,22 +484,6 @@ func TestNopCloser_HasAllOfInterface(t *testing.T) {
 	br.Trip(errA)
 	assert.Equal(t, errA, view.Cause())
 	assert.True(t, called)
-}
-
-// promise 16: inside of a bubble, a signal is noticed by asking, through Within, too.
-func TestWithin_OfASignalInABubble(t *testing.T) {
-	if !alone(t) {
-		return
-	}
-	synctest.Test(t, func(t *testing.T) {
-		signals := breaker.BreakBySignal(syscall.SIGUSR2)
-		br := breaker.Within(context.Background(), time.Hour, signals)
-		require.NoError(t, br.Err())
-		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR2))
-		spin(t, "the signal arrives", func() bool { return br.Err() != nil })
-		require.ErrorAs(t, br.Cause(), new(breaker.SignalError))
-		signals.Close()
-	})
 }
 
 // promise 8: what panics while it is being made leaves nothing behind.

@@ -37,13 +37,13 @@ func init() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			os.Exit(0)
 		}()
-		var kept []net.Conn
+		kept := make(map[net.Conn]bool)
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			kept = append(kept, c)
+			kept[c] = true
 		}
 	}
 }
