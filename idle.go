@@ -23,6 +23,8 @@ type Idle struct {
 	// due is when the breaker trips, counted from start, or expired. Touch, Reset and the timer move it, by compare-and-swap: so either
 	// a touch comes in time, or the timer does, and both know.
 	due atomic.Int64
+	// last is what due was before it expired, because Deadline outlives the trip. Only what has found due expired reads it.
+	last atomic.Int64
 }
 
 // expired is what due becomes when the time has passed.
@@ -149,6 +151,7 @@ func (i *Idle) expire() {
 			i.arm()
 			return
 		}
+		i.last.Store(due)
 		if i.due.CompareAndSwap(due, expired) {
 			i.trip(errExpired, flagExpired)
 			return
@@ -162,7 +165,7 @@ func (i *Idle) release() { i.timer.Stop() }
 func (i *Idle) deadline() (time.Time, bool) {
 	due := i.due.Load()
 	if due == expired {
-		return time.Time{}, false
+		due = i.last.Load()
 	}
 	if i.state.Load()&flagBubble != 0 {
 		return time.Now().Add(time.Duration(due) - time.Since(start)), true

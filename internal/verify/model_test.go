@@ -331,9 +331,9 @@ func (m *model) taken(at time.Time) bool {
 		slices.ContainsFunc(m.contexts, func(c *modelContext) bool { return c.timed && c.deadline.Equal(at) })
 }
 
-// deadlineOf is the earliest deadline among the sources (promise 14). It outlives the trip, but for an Idle that has expired.
+// deadlineOf is the earliest deadline among the sources (promise 14). It outlives the trip.
 func (m *model) deadlineOf(b *modelBreaker) (at time.Time, ok bool) {
-	if b.timed && !(b.idle > 0 && b.ranOut) {
+	if b.timed {
 		at, ok = b.deadline, true
 	}
 	if b.ctx != nil {
