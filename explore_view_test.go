@@ -76,7 +76,7 @@ func relayed(s *subject) {
 		switch tripped := s.Err() != nil; {
 		case tripped != (child.Err() != nil):
 			s.r.Failf("promise 13: Err is %v, and that of a derived context %v", s.Err(), child.Err())
-		case tripped && context.Cause(child) != s.Cause():
+		case tripped && context.Cause(child) != s.Cause() && (s.Cause() != ErrClosed || context.Cause(child) != context.Canceled): // promise 22
 			s.r.Failf("promise 13: Cause is %v, and that of a derived context %v", s.Cause(), context.Cause(child))
 		}
 	})

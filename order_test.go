@@ -64,10 +64,10 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := breaker.New()
-			calls := 0
+			var calls atomic.Int32
 			var all map[string]breaker.Interface
 			look := func() {
-				calls++
+				calls.Add(1)
 				for name, br := range all {
 					assert.Error(t, br.Err(), name)
 					assert.Error(t, br.Cause(), name)
@@ -83,7 +83,7 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 			root.OnTrip(look)
 			end(root)
 			root.AwaitClosed()
-			spin(t, "all callbacks have run", func() bool { return calls == len(all)+3 })
+			spin(t, "all callbacks have run", func() bool { return int(calls.Load()) == len(all)+3 })
 			for name, br := range all {
 				switch name {
 				case "what is owned", "what watches the owned":
@@ -336,11 +336,11 @@ func (mute) Error() string { panic("mute") }
 
 // promise 21: a cause is a cause, whatever its methods do.
 func TestCauses_CantHurt(t *testing.T) {
-	var inside *breaker.Breaker
+	var inside atomic.Pointer[breaker.Breaker]
 	for name, cause := range map[string]error{
 		"a typed nil":   errNil,
 		"Is panics":     &hostile{func() { panic(errB) }},
-		"Is calls back": &hostile{func() { inside.Close() }},
+		"Is calls back": &hostile{func() { inside.Load().Close() }},
 		"Is leaves":     &hostile{runtime.Goexit},
 		"wraps itself":  endless{},
 		"joins itself":  errors.Join(endless{}, endless{}),
@@ -354,7 +354,7 @@ func TestCauses_CantHurt(t *testing.T) {
 				t.Run(name+", from "+from, func(t *testing.T) {
 					ctx, cancel := context.WithCancelCause(context.Background())
 					br := breaker.BreakByContext(ctx, nil)
-					inside = br
+					inside.Store(br)
 					outer := breaker.Multiplex(br)
 					calls := 0
 					if watched == 1 {

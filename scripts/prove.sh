@@ -63,7 +63,6 @@ if [ "$mode" = quick ]; then
     export GOFLAGS=-p=1
     layer 'explorer' explored go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$logs/explorer" \
       -run Explore -v -timeout 25m .
-    layer 'statements reached' last scripts/cover.sh "$logs/explorer"
     layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
   ) &
   (
