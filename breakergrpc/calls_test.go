@@ -65,7 +65,7 @@ func TestCallEnds(t *testing.T) {
 			code: codes.Unavailable, reason: breakergrpc.ReasonSignal, is: breaker.Interrupted,
 		},
 		"closed": {
-			trip: breaker.ErrClosed, cause: breaker.ErrClosed, ctxErr: context.Canceled,
+			trip: breaker.ErrClosed, cause: context.Canceled, ctxErr: context.Canceled,
 			code: codes.Unavailable, reason: breakergrpc.ReasonClosed, is: breaker.Interrupted,
 		},
 		"cancelled": {

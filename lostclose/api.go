@@ -34,7 +34,7 @@ var (
 	// askers return an error that is nil as long as the breaker is open.
 	askers = set("Err", "Cause")
 	// watchers change nothing.
-	watchers = set("Done", "IsReleased", "Deadline", "State", "OnTrip", "String")
+	watchers = set("Done", "IsReleased", "Deadline", "State", "OnTrip", "String", "Format", "MarshalText")
 	// touchers are the methods of Idle that change only its deadline.
 	touchers = set("Touch", "Reset")
 )
