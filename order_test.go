@@ -75,7 +75,6 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 				}
 			}
 			root.OnTrip(look)
-			context.AfterFunc(breaker.ToContext(root), look)
 			all = dependents(root)
 			for _, br := range all {
 				br.OnTrip(look)
@@ -83,7 +82,7 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 			root.OnTrip(look)
 			end(root)
 			root.AwaitClosed()
-			spin(t, "all callbacks have run", func() bool { return int(calls.Load()) == len(all)+3 })
+			spin(t, "all callbacks have run", func() bool { return int(calls.Load()) == len(all)+2 })
 			for name, br := range all {
 				switch name {
 				case "what is owned", "what watches the owned":
