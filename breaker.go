@@ -129,7 +129,7 @@ func (b *Breaker) err() error {
 // observe reports whether the breaker has tripped, asking a source that is to be asked. It takes the word just
 // loaded and returns the one it decided on.
 func (b *Breaker) observe(s uint32) (uint32, bool) {
-	if s&(phase|flagPoll) == flagPoll {
+	if s&flagPoll != 0 && s&settled == 0 { // promise 19: also if another goroutine is about to close Done
 		b.source.poll()
 		s = b.state.Load()
 	}

@@ -64,9 +64,9 @@ func (b *contextBreaker) canceler() func()            { return takeOut(&b.cancel
 func (b *contextBreaker) deadline() (time.Time, bool) { return b.ctx.Deadline() }
 func (b *contextBreaker) value(key any) any           { return b.ctx.Value(key) }
 
-// poll trips the breaker if ctx is done.
+// poll trips the breaker if ctx is done, or awaits whoever is tripping it.
 func (b *contextBreaker) poll() {
-	if b.ctx.Err() != nil && b.state.Load()&phase == open {
+	if b.state.Load()&settled == 0 && b.ctx.Err() != nil {
 		tripByContext(&b.Breaker, b.ctx, flagOwnErr)
 	}
 }

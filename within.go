@@ -168,14 +168,11 @@ func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
 // poll trips the request if ctx is done.
 func (r *request) poll() {
 	s := r.state.Load()
-	if s&phase != open {
-		return
-	}
-	if s&flagAsk != 0 && r.ctx.Err() != nil {
+	if s&settled == 0 && s&flagAsk != 0 && r.ctx.Err() != nil {
 		tripByContext(&r.Breaker, r.ctx, 0)
 		return
 	}
-	if s&flagPollOnly != 0 {
+	if s&phase == open && s&flagPollOnly != 0 {
 		r.pollLinks(r.source.links())
 	}
 }
