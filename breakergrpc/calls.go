@@ -50,7 +50,8 @@ func UnaryServerInterceptor(options ...Option) grpc.UnaryServerInterceptor {
 
 // StreamServerInterceptor is UnaryServerInterceptor for streams. The end of the context also ends a RecvMsg that waits for the
 // client, and a SendMsg that waits for it to read. From then on both return the cause as a status, so what a handler has to
-// say at the end it says by its error. See unblock for what this takes of gRPC.
+// say at the end it says by its error. This takes a method of gRPC's that isn't documented. Should that be gone in another version, or other
+// code wrap the transport's stream, such a wait ends with the connection.
 //
 // It panics if an option is nil.
 func StreamServerInterceptor(options ...Option) grpc.StreamServerInterceptor {
@@ -71,8 +72,10 @@ func DrainOf(ctx context.Context) <-chan struct{} {
 // call is one of them.
 type call struct {
 	calls *Calls
-	br    *breaker.Breaker
-	ctx   context.Context
+	// own is the context that gRPC made for it.
+	own context.Context
+	br  *breaker.Breaker
+	ctx context.Context
 }
 
 // callKey is the key of the innermost *call.
@@ -84,7 +87,7 @@ func (c *Calls) begin(ctx context.Context, method string) *call {
 		more = append(more, breaker.NopCloser(c.draining))
 	}
 	//lostclose:ignore by unary or stream
-	cl := &call{calls: c, br: breaker.Multiplex(c.sources(ErrServerTimeout, more...)...)}
+	cl := &call{calls: c, own: ctx, br: breaker.Multiplex(c.sources(ErrServerTimeout, more...)...)}
 	cl.ctx = context.WithValue(breaker.ToContext(cl.br), callKey{}, cl)
 	return cl
 }
@@ -115,7 +118,13 @@ func (c *Calls) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 }
 
 // status returns the cause as an error for the client.
-func (cl *call) status() error { return statusOf(cl.br.Cause(), cl.calls.withText).Err() }
+func (cl *call) status() error {
+	cause := cl.br.Cause()
+	if cl.own.Err() != nil && (cause == context.DeadlineExceeded || cause == context.Canceled) {
+		return status.FromContextError(cause).Err() // the client has ended the call, and knows better why
+	}
+	return statusOf(cause, cl.calls.withText).Err()
+}
 
 // result returns what the client gets if the handler has returned err.
 func (cl *call) result(err error) error {

@@ -144,12 +144,14 @@ func TestCallAnswers(t *testing.T) {
 	own := status.Error(codes.AlreadyExists, "there is one")
 	for name, want := range map[string]error{"nil": nil, "status": own, "unknown": errors.New("disk full")} {
 		t.Run(name, func(t *testing.T) {
+			process := breaker.New()
 			conn := with(t, &service{
 				call: func(ctx context.Context, in *message) (*message, error) {
+					process.Trip(errBoom)
 					<-ctx.Done()
 					return in, want
 				},
-			}, breakergrpc.WithLimit(time.Millisecond))
+			}, breakergrpc.WithProcess(process))
 			out, err := call(t.Context(), conn, "partial")
 			if want == nil {
 				require.NoError(t, err)
@@ -256,7 +258,11 @@ func TestClientEnds(t *testing.T) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			},
-			chat: func(stream grpc.ServerStream) error { began <- struct{}{}; <-stream.Context().Done(); return nil },
+			chat: func(stream grpc.ServerStream) error {
+				began <- struct{}{}
+				<-stream.Context().Done()
+				return stream.Context().Err()
+			},
 		}, began
 	}
 	plain := func(t *testing.T, options ...breakergrpc.Option) (*grpc.ClientConn, chan struct{}) {
@@ -323,6 +329,25 @@ func TestClientEnds(t *testing.T) {
 			check(t, do(t.Context(), conn), codes.Canceled, errBoom)
 		})
 	}
+}
+
+// The server has the client's deadline, too, and may be the first. It leaves the cause to the client.
+func TestClientDeadlineOnServer(t *testing.T) {
+	causes := make(chan error, 1)
+	conn := with(t, &service{call: func(ctx context.Context, _ *message) (*message, error) {
+		<-ctx.Done()
+		causes <- context.Cause(ctx)
+		return nil, ctx.Err()
+	}}, breakergrpc.WithLimit(time.Hour))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := call(ctx, conn, "")
+	assert.Equal(t, codes.DeadlineExceeded, status.Code(err))
+	var known *breakergrpc.CallError
+	require.ErrorAs(t, err, &known)
+	assert.Equal(t, context.DeadlineExceeded, known.Cause)
+	// The client may have given up before the server's own timer.
+	assert.Contains(t, []error{context.DeadlineExceeded, context.Canceled}, receive(t, causes))
 }
 
 // A stream that goes well isn't touched, and nothing of it is left with the process.

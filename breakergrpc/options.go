@@ -30,7 +30,8 @@ func WithLimit(limit time.Duration) Option {
 }
 
 // WithProcess adds a breaker that outlives the calls and ends all of them when it trips. It is watched, never
-// closed. Its values aren't those of the calls. Each further WithProcess adds one more. WithProcess panics if the breaker is nil.
+// closed, and holds one registration for each WithProcess, not for each call. Its values aren't those of the calls. Each
+// further WithProcess adds one more. WithProcess panics if the breaker is nil.
 //
 // Don't give a server the breaker that begins the shutdown in Serve: that would cut what Serve lets go on.
 func WithProcess(process breaker.Interface) Option {
