@@ -515,7 +515,7 @@ func TestRunConcurrently(t *testing.T) {
 			all = append(all, run(r, stop,
 				breakerrun.Server("a", func(stop, cut breaker.Interface) error { <-stop.Done(); return errBoom }),
 				breakerrun.Worker("b", func(stop, cut breaker.Interface) error { <-cut.Done(); return nil }),
-				breakerrun.Worker("c", func(stop, cut breaker.Interface) error { return nil }),
+				breakerrun.Server("c", func(stop, cut breaker.Interface) error { return nil }),
 				breakerrun.Readiness("r", func(bool) {}, 0)))
 		}
 		stop.Close()
