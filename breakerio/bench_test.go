@@ -57,7 +57,8 @@ func BenchmarkConn_Read(b *testing.B) {
 	}
 }
 
-// To bind a connection for a request and take the breaker off again, beside what one would write with package context.
+// To bind a connection for a request and take the breaker off again, beside what one would write
+// with package context.
 func BenchmarkConn_Bind(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) {
 		br := breaker.New()

@@ -9,27 +9,34 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Conn returns the connection with its reads and writes bound to the breaker: one that is blocked when br trips ends at once, and
-// later ones don't begin.
+// Conn returns the connection with its reads and writes bound to the breaker: one that is blocked
+// when br trips ends at once, and later ones don't begin.
 //
-// They return the cause of br, in a *net.OpError where net has one: errors.Is(err, br.Cause()) and errors.Is(err,
-// breaker.Interrupted) hold, and Timeout reports whether br timed out. A Write that was blocked also returns how much of it
-// was written. Errors that have nothing to do with the trip, io.EOF and those of your own deadlines among them, stay as they are.
+// Their error is the cause of br, inside a *net.OpError: errors.Is(err, br.Cause()) and
+// errors.Is(err, breaker.Interrupted) hold, and Timeout reports whether br timed out. A Write that
+// was blocked also returns how much of it was written. Other errors stay as they are: io.EOF, for
+// example, and the timeouts of your own deadlines.
 //
-// Deadlines that were set before go on to hold, and those that you set later through the result as well. None of them undoes the
-// trip. Don't set deadlines on inner itself meanwhile.
+// Deadlines keep working: those that were set before, and those that you set later through the
+// result. None of them undoes the trip. Don't set deadlines on inner itself meanwhile.
 //
-// Close unregisters from br and closes inner. Conn doesn't own br, and never closes it. To put inner back into a pool instead of
-// closing it, call Release.
+// Close unregisters from br and closes inner. Conn doesn't own br, and never closes it. To put
+// inner back into a pool instead of closing it, call Release.
 //
-// It costs one registration and no goroutine; a Read or a Write costs one more call of br.Err. If SetDeadline of inner fails at
-// the trip (that of an SSH channel does), inner is closed instead, on a goroutine of its own.
+// It costs one registration and no goroutine; a Read or a Write costs one more call of br.Err. If
+// SetDeadline of inner fails at the trip (that of an SSH channel does), inner is closed instead, on
+// a goroutine of its own.
 //
-// The result has the methods ReadFrom and WriteTo, so that io.Copy lets the kernel copy where it would with inner; CloseWrite, CloseRead and
-// SyscallConn if inner has them; and NetConn, which returns inner, for options such as SetNoDelay. It goes under
-// a *tls.Conn, and not over it, if anybody needs to see the *tls.Conn, as net/http does.
+// The result has the methods ReadFrom and WriteTo, so that io.Copy lets the kernel copy where it
+// would with inner; CloseWrite, CloseRead and SyscallConn if inner has them; and NetConn, which
+// returns inner, for options such as SetNoDelay. Put it under a *tls.Conn rather than over it:
+// net/http, for one, needs to see the *tls.Conn.
 //
-// Conn panics if br or inner is nil. All methods may be called concurrently, as far as those of inner may.
+// Don't call Fd on a file that the method File of inner has returned. That puts inner into blocking
+// mode, too, where no deadline works.
+//
+// Conn panics if br or inner is nil. All methods may be called concurrently, as far as those of
+// inner may.
 func Conn(br breaker.Interface, inner net.Conn) net.Conn {
 	mustBreaker("Conn", br)
 	if inner == nil {
@@ -50,14 +57,17 @@ func newConn(br breaker.Interface, inner net.Conn) net.Conn {
 	return c
 }
 
-// Release takes the breaker off a connection that Conn or a Listener has returned, and returns the connection beneath.
+// Release takes the breaker off a connection that Conn or a Listener has returned, and returns the
+// connection beneath.
 //
-// When it returns, the breaker doesn't touch that connection any more: it may go back into a pool, even if br trips at this very
-// moment. The error is nil if the connection is as it was. Otherwise br had interrupted it, and the error is the cause: the
-// deadlines of the connection lie in the past. Close it, or set new ones if you know what was read and written.
+// When it returns, the breaker doesn't touch that connection any more: it may go back into a pool,
+// even if br trips at this very moment. The error is nil if the connection is as it was. Otherwise
+// br had interrupted it, and the error is the cause: the deadlines of the connection lie in the
+// past. Close it, or set new ones if you know what was read and written.
 //
-// No Read or Write may be in progress. The wrapper must not be used afterwards. Release waits for a callback that is
-// just setting the deadline, and for nothing else. It panics if conn isn't from this package.
+// No Read or Write may be in progress. The wrapper must not be used afterwards. Release waits for a
+// callback that is just setting the deadline, and for nothing else. It panics if conn isn't from
+// this package.
 func Release(conn net.Conn) (inner net.Conn, err error) {
 	w, ok := conn.(wrapper)
 	if !ok {
@@ -108,7 +118,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, c.explain(err)
 }
 
-// ReadFrom copies as io.Copy does. Package net looks for its own types to have the kernel copy, so neither side may be wrapped.
+// ReadFrom copies as io.Copy does. Package net looks for its own types to have the kernel copy, so
+// neither side may be wrapped.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	if c.tripped() {
 		return 0, c.refuse("write")
@@ -149,7 +160,8 @@ func explainBoth(one, other *conn, err error) error {
 	return explained
 }
 
-// unwrap returns the connection of this package that is read from, if it is one, and the reader without it.
+// unwrap returns the connection of this package that is read from, if it is one, and the reader
+// without it.
 func unwrap(r io.Reader) (from *conn, bare io.Reader) {
 	switch v := r.(type) {
 	case wrapper:
@@ -174,7 +186,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// refuse returns the error of an operation that comes after the trip, in the form that net gives it.
+// refuse returns the error of an operation that comes after the trip, in the form that net gives
+// it.
 func (c *conn) refuse(op string) error {
 	err := &net.OpError{Op: op, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: causeOf(c.br)}
 	if err.Source != nil {
@@ -183,8 +196,8 @@ func (c *conn) refuse(op string) error {
 	return err
 }
 
-// halfConn is a conn over one with CloseWrite. Proxies close the connection if it hasn't got that, and net/http doesn't
-// wait until the client has read the response.
+// halfConn is a conn over one with CloseWrite. Proxies close the connection if it hasn't got that,
+// and net/http doesn't wait until the client has read the response.
 type halfConn struct{ *conn }
 
 func (c halfConn) CloseWrite() error { return c.Conn.(closeWriter).CloseWrite() }
@@ -203,8 +216,8 @@ func (c duplexConn) SyscallConn() (syscall.RawConn, error) {
 	return rawConn{raw, c.conn}, nil
 }
 
-// rawConn also hides what package os looks for in a raw connection: it would copy past the wrapper, and return a
-// timeout where there is a cause.
+// rawConn also hides what package os looks for in a raw connection: it would copy past the wrapper,
+// and return a timeout where there is a cause.
 type rawConn struct {
 	syscall.RawConn
 	c *conn

@@ -8,15 +8,18 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Copy copies from src to dst until src ends or br trips. It returns how many bytes were written, and the cause of br if that
-// tripped; see Conn for what the error is. The result is nil only if src ended first, as with io.Copy.
+// Copy copies from src to dst until src ends or br trips. It returns how many bytes were written,
+// and the cause of br if that tripped; see Conn for what the error is. The result is nil only if
+// src ended first, as with io.Copy.
 //
-// A Read or Write that is blocked when br trips ends at once if Reader or Writer would take src or dst, without WithGoroutine. If not, the
-// copying stops before the next one: at most 32 KB later, or 1 MB where the kernel copies, as it does in the same cases as with io.Copy. What a
-// Read has returned is written first, unless the Write is interrupted.
+// A Read or Write that is blocked when br trips ends at once if Reader or Writer would take src or
+// dst, without WithGoroutine. If not, the copying stops before the next one: at most 32 KB later,
+// or 1 MB where the kernel copies, as it does in the same cases as with io.Copy. What a Read has
+// returned is written first, unless the Write is interrupted.
 //
-// Copy unregisters from br before it returns, and closes neither br nor dst nor src. After the trip, the read deadline of src and the
-// write deadline of dst lie in the past: set new ones before you go on with them. Without a trip they are as they were.
+// Copy unregisters from br before it returns, and closes neither br nor dst nor src. After the
+// trip, the read deadline of src and the write deadline of dst lie in the past: set new ones before
+// you go on with them. Without a trip they are as they were.
 //
 // It costs two registrations and no goroutine. It panics if br, dst or src is nil.
 func Copy(br breaker.Interface, dst io.Writer, src io.Reader) (written int64, err error) {
@@ -31,7 +34,8 @@ func Copy(br breaker.Interface, dst io.Writer, src io.Reader) (written int64, er
 		return 0, causeOf(br)
 	}
 
-	// An error says that this end can't be woken, or that the file is closed: then the first operation says so.
+	// An error says that this end can't be woken, or that the file is closed: then the first
+	// operation says so.
 	source, err := sourceOf(src)
 	if err != nil {
 		source = end{reader: src}

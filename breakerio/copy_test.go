@@ -80,7 +80,8 @@ func TestCopy(t *testing.T) {
 // forever is open as long as the tests run.
 var forever = breaker.New()
 
-// drain reads what arrives at far until near is closed, and returns a function that closes near and returns what came.
+// drain reads what arrives at far until near is closed, and returns a function that closes near and
+// returns what came.
 func drain(t *testing.T, near io.Closer, far io.Reader) func() []byte {
 	got := new(bytes.Buffer)
 	done := start(func() (int64, error) { return io.Copy(got, far) })
@@ -217,7 +218,8 @@ func TestCopy_BetweenPieces(t *testing.T) {
 	assert.EqualValues(t, 1<<20, n)
 }
 
-// The connections are as they were after a copy without a trip, and a trip at the last moment is reported, because they aren't then.
+// The connections are as they were after a copy without a trip, and a trip at the last moment is
+// reported, because they aren't then.
 func TestCopy_Afterwards(t *testing.T) {
 	for range 1_000 {
 		br := breaker.New()

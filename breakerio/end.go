@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// An end is what is read from or written to, and how to wake who is blocked there.
+// An end is what is read from or written to, and how to wake a goroutine that is blocked there.
 type end struct {
 	reader io.Reader
 	writer io.Writer

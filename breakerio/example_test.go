@@ -66,7 +66,7 @@ func ExampleWithConns() {
 	}
 	defer conn.Close()
 
-	drain.Close() // nobody else is let in; who is in goes on
+	drain.Close() // accepts no more; the connection goes on
 	_, _ = client.Write([]byte("hello"))
 	n, err := conn.Read(make([]byte, 10))
 	fmt.Println(n, err)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// reopen opens a pipe or a terminal anew, in non-blocking mode. The new description has flags of its own, so the old one
-// and all who share it notice nothing.
+// reopen opens a pipe or a terminal anew, in non-blocking mode. The new description has flags of
+// its own, so other processes that share the old one notice nothing.
 func reopen(f *os.File, info fs.FileInfo, access int) (*os.File, bool) {
 	if info.Mode()&fs.ModeNamedPipe == 0 && !isTerminal(info) {
 		return nil, false // opening another device may do anything, and a socket can't be opened
@@ -34,8 +34,8 @@ func reopen(f *os.File, info fs.FileInfo, access int) (*os.File, bool) {
 	return file, true
 }
 
-// isTerminal reports whether a device is a terminal that can be opened anew. That of a pseudo-terminal's master gives a new
-// pair each time, so it can't.
+// isTerminal reports whether a device is a terminal that can be opened anew. That of a
+// pseudo-terminal's master gives a new pair each time, so it can't.
 func isTerminal(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || info.Mode()&fs.ModeCharDevice == 0 {

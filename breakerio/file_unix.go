@@ -38,8 +38,8 @@ func fileSource(f *os.File) (end, error) {
 	return end{reader: w, wake: w.wakeUp, finish: w.close}, nil
 }
 
-// fileSink returns the end for writing to a file. Waiting before a blocking write doesn't help: that there is room for something
-// doesn't mean that there is for all.
+// fileSink returns the end for writing to a file. Waiting before a blocking write doesn't help:
+// that there is room for something doesn't mean that there is for all.
 func fileSink(f *os.File) (end, error) {
 	info, nonblocking, err := inspect(f)
 	switch {
@@ -60,9 +60,9 @@ func fileSink(f *os.File) (end, error) {
 	return end{}, fmt.Errorf("%s %w", f.Name(), ErrNotInterruptible)
 }
 
-// inspect returns what kind of file it is, and whether it is in non-blocking mode. In that mode nothing blocks but the
-// waiting of the runtime, which deadlines end. SetDeadline itself doesn't say: it succeeds as well after Fd has put
-// the file into blocking mode.
+// inspect returns what kind of file it is, and whether it is in non-blocking mode. In that mode
+// nothing blocks but the waiting of the runtime, which deadlines end. SetDeadline itself doesn't
+// say: it succeeds as well after Fd has put the file into blocking mode.
 func inspect(f *os.File) (info fs.FileInfo, nonblocking bool, err error) {
 	info, err = f.Stat()
 	if err != nil {
@@ -84,7 +84,8 @@ func inspect(f *os.File) (info fs.FileInfo, nonblocking bool, err error) {
 	return info, nonblocking, err
 }
 
-// isStored reports whether a file lies on a disk, so that a read or write of it takes its time and then ends.
+// isStored reports whether a file lies on a disk, so that a read or write of it takes its time and
+// then ends.
 func isStored(mode fs.FileMode) bool {
 	return mode.IsRegular() || mode.IsDir() || mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0
 }
@@ -97,8 +98,9 @@ func isNull(info fs.FileInfo) bool {
 // errNeverBlocks is what newWaiter returns for a file that there is no need to wait for.
 var errNeverBlocks = fmt.Errorf("breakerio: it never blocks")
 
-// waiter reads from a file in blocking mode, once there is something to read. It leaves that mode alone: the file
-// description, and with it the flag, may be shared with other processes, which would get EAGAIN.
+// waiter reads from a file in blocking mode, once there is something to read. It leaves that mode
+// alone: the file description, and with it the flag, may be shared with other processes, which
+// would get EAGAIN.
 type waiter struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -146,7 +148,8 @@ func (w *waiter) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	// Not RawConn.Read: that would keep the file locked while this waits, and os.File.Close of the file waiting.
+	// Not RawConn.Read: that would keep the file locked while this waits, and os.File.Close of the
+	// file waiting.
 	if err := w.both(w.poll.wait); err != nil {
 		if w.closed.Load() {
 			err = os.ErrClosed
@@ -161,11 +164,11 @@ func (w *waiter) wakeUp() error {
 	return err
 }
 
-// close wakes up who waits, and closes what was opened.
+// close wakes up a blocked Read, and closes what was opened.
 func (w *waiter) close() error {
 	w.closed.Store(true)
 	_ = w.wakeUp()
-	err := w.alarm.Close() // waits until nobody uses the descriptor
+	err := w.alarm.Close() // waits until no Read uses the descriptor
 	w.poll.close()
 	_ = w.ring.Close()
 	return err

@@ -12,14 +12,16 @@ import (
 // past is a deadline that ends what is blocked, and whatever is tried later.
 var past = time.Unix(1, 0)
 
-// A guard wakes whoever is blocked in one thing when its breaker trips, and leaves the thing alone once it is released.
+// A guard wakes the goroutines that are blocked in one thing when its breaker trips, and leaves the
+// thing alone once it is released.
 //
 //	armed ── trip ──▶ fired      the deadline lies in the past, and stays there
 //	  │                 │
 //	  └──── release ────┴──▶ released      the breaker doesn't touch it any more
 //
-// The stop function of OnTrip alone can't keep a late deadline from a connection that is back in a pool: when it returns false,
-// the callback may not have begun. So the callback and release exclude each other.
+// The stop function of OnTrip alone can't keep a late deadline from a connection that is back in a
+// pool: when it returns false, the callback may not have begun. So the callback and release exclude
+// each other.
 type guard struct {
 	br breaker.Interface
 	// wake is written by arm, called by the callback with mu held. It is nil for what never blocks.
@@ -33,7 +35,8 @@ type guard struct {
 	mu sync.Mutex
 	// released is written with mu held.
 	released atomic.Bool
-	// fired is written with mu held, before the thing is woken: who finds a timeout finds fired as well.
+	// fired is written with mu held, before the thing is woken: a Read that finds a timeout finds
+	// fired as well.
 	fired atomic.Bool
 	// ended is written with fired: any error may come of the trip now.
 	ended atomic.Bool
@@ -56,11 +59,12 @@ func (g *guard) interrupt() {
 	g.fired.Store(true)
 	if err := g.wake(); err != nil && !isClosed(err) && g.end != nil {
 		g.ended.Store(true)
-		go func() { _ = g.end() }() // it may block, and a callback must not; nobody is there to hear of an error
+		go func() { _ = g.end() }() // it may block, and a callback must not
 	}
 }
 
-// release unregisters, and reports whether the trip came first. When it returns, the guard doesn't touch the thing any more.
+// release unregisters, and reports whether the trip came first. When it returns, the guard doesn't
+// touch the thing any more.
 func (g *guard) release() (fired bool) {
 	if g.stop != nil {
 		g.stop()
@@ -71,8 +75,9 @@ func (g *guard) release() (fired bool) {
 	return g.fired.Load()
 }
 
-// tripped reports whether no operation may begin any more. The callback may not have run yet (promise 18), or the thing may
-// have something to deliver without blocking: after the trip it doesn't.
+// tripped reports whether no operation may begin any more. The callback may not have run yet
+// (promise 18), or the thing may have something to deliver without blocking: after the trip it
+// doesn't.
 func (g *guard) tripped() bool { return g.br.Err() != nil && !g.released.Load() }
 
 // explain returns the cause instead of an error that the trip has brought about.
@@ -86,9 +91,10 @@ func (g *guard) explain(err error) error {
 	return err
 }
 
-// setDeadline sets a deadline of the user's, unless the breaker has tripped: that deadline wins. There is no lock, because the
-// setter may be the user's and may trip the breaker. Looking twice is enough: if fired isn't set yet when it is read after the
-// setter has returned, the callback sets its deadline after this one.
+// setDeadline sets a deadline of the user's, unless the breaker has tripped: that deadline wins.
+// There is no lock, because the setter may be the user's and may trip the breaker. Looking twice is
+// enough: if fired isn't set yet when it is read after the setter has returned, the callback sets
+// its deadline after this one.
 func (g *guard) setDeadline(set func(time.Time) error, t time.Time) error {
 	if g.holds() {
 		t = past

@@ -10,25 +10,28 @@ import (
 // A ListenerOption configures Listener.
 type ListenerOption func(*listener)
 
-// WithConns has Listener return each accepted connection as Conn(br, connection). That breaker may be another one than the
-// listener's: the first ends the accepting, the second, later, the connections. WithConns panics if br is nil.
+// WithConns has Listener return each accepted connection as Conn(br, connection). That breaker may
+// be another one than the listener's: the first ends the accepting, the second, later, the
+// connections. WithConns panics if br is nil.
 func WithConns(br breaker.Interface) ListenerOption {
 	mustBreaker("WithConns", br)
 	return func(l *listener) { l.conns = br }
 }
 
-// Listener returns the listener with Accept bound to the breaker: one that is blocked when br trips ends at once, and later ones
-// don't begin. Connections that were accepted before go on; see WithConns.
+// Listener returns the listener with Accept bound to the breaker: one that is blocked when br trips
+// ends at once, and later ones don't begin. Connections that were accepted before go on; see
+// WithConns.
 //
-// Accept then returns the cause of br in a *net.OpError, as Conn does. It isn't Temporary, so net/http and others
-// that retry return.
+// Accept then returns the cause of br in a *net.OpError, as Conn does. It isn't Temporary, so
+// net/http and others that retry return.
 //
-// The trip ends Accept by a deadline, and inner stays open until you close it. A listener without SetDeadline, such as that of
-// tls.NewListener, is closed instead, on a goroutine of its own. To avoid that, call
-// tls.NewListener(breakerio.Listener(br, inner), config).
+// The trip ends Accept by a deadline, and inner stays open until you close it. A listener without
+// SetDeadline, such as that of tls.NewListener, is closed instead, on a goroutine of its own. To
+// avoid that, call tls.NewListener(breakerio.Listener(br, inner), config).
 //
-// Close unregisters from br and closes inner. Listener doesn't own br. It costs one registration and no goroutine. It panics if br or
-// inner is nil. All methods may be called concurrently. The result has SetDeadline, if inner has it.
+// Close unregisters from br and closes inner. Listener doesn't own br. It costs one registration
+// and no goroutine. It panics if br or inner is nil. All methods may be called concurrently. The
+// result has SetDeadline, if inner has it.
 func Listener(br breaker.Interface, inner net.Listener, how ...ListenerOption) net.Listener {
 	mustBreaker("Listener", br)
 	if inner == nil {

@@ -33,7 +33,7 @@ func TestListener(t *testing.T) {
 			_, err = accept()
 			assertInterrupted(t, br.Breaker, err)
 
-			// It is still open: whoever takes it over finds who has connected meanwhile.
+			// It is still open: a successor finds the clients that have connected meanwhile.
 			require.NoError(t, inner.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Time{}))
 			client, err := net.Dial(network, inner.Addr().String())
 			require.NoError(t, err)

@@ -62,7 +62,7 @@ func start[N int | int64](f func() (N, error)) <-chan outcome {
 func inFlight(f func() outcome) outcome { return f() }
 
 // inWait are the states of a goroutine that waits for I/O, for net.Pipe, or in a system call.
-var inWait = regexp.MustCompile(`^goroutine \d+[^\[]*\[(IO wait|select|syscall|chan receive)`)
+var inWait = regexp.MustCompile(`^goroutine \d+[^\[]*\[(IO wait|select|syscall|chan)`)
 
 // awaitBlocked waits until so many of the operations that start has begun are blocked.
 func awaitBlocked(t testing.TB, operations int) {
@@ -98,7 +98,8 @@ func ownGoroutines() (n int) {
 	return n
 }
 
-// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a failure.
+// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a
+// failure.
 func awaitThat(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	for begin := time.Now(); !condition(); runtime.Gosched() {
@@ -120,7 +121,8 @@ func await(t testing.TB, done <-chan outcome) outcome {
 	}
 }
 
-// assertInterrupted checks all that is promised of the error of an operation that the trip has ended.
+// assertInterrupted checks all that is promised of the error of an operation that the trip has
+// ended.
 func assertInterrupted(t testing.TB, br *breaker.Breaker, err error) {
 	t.Helper()
 	require.Error(t, err)

@@ -24,7 +24,8 @@ import (
 
 const many = 10_000
 
-// peer is a process that accepts connections and says nothing: in one process, both ends of so many would take too many descriptors.
+// peer is a process that accepts connections and says nothing: in one process, both ends of so many
+// would take too many descriptors.
 func init() {
 	children["peer"] = func() {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -37,10 +38,11 @@ func init() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			os.Exit(0)
 		}()
-		kept := make(map[net.Conn]bool)
+		kept := make(map[net.Conn]bool) // or they would be collected, and closed
 		for {
 			c, err := l.Accept()
 			if err != nil {
+				fmt.Println(err, len(kept))
 				return
 			}
 			kept[c] = true
@@ -83,7 +85,8 @@ func dialMany(t testing.TB, n int) []net.Conn {
 // way is one way to have reads end with a signal.
 type way struct {
 	name string
-	// bind arranges it for all connections, and returns what to read from, what trips, and what takes the arrangement back.
+	// bind arranges it for all connections, and returns what to read from, what trips, and what
+	// takes the arrangement back.
 	bind func(conns []net.Conn) (bound []net.Conn, trip, undo func())
 	// goroutines is how many it takes while all wait, for each connection.
 	goroutines int
@@ -122,8 +125,8 @@ var ways = []way{
 	}, 1},
 }
 
-// interruptMany has all connections read, and returns how long it takes from the trip until all reads have ended, and how many goroutines there
-// were besides the readers while all were blocked.
+// interruptMany has all connections read, and returns how long it takes from the trip until all
+// reads have ended, and how many goroutines there were besides the readers while all were blocked.
 func interruptMany(t testing.TB, w way, conns []net.Conn) (took time.Duration, extra int) {
 	for _, c := range conns {
 		require.NoError(t, c.SetDeadline(time.Time{}))
@@ -182,7 +185,8 @@ func BenchmarkConn_Many(b *testing.B) {
 	}
 }
 
-// blockedReads returns how many readers wait for I/O. The profile counts equal stacks, so it is quick to read.
+// blockedReads returns how many readers wait for I/O. The profile counts equal stacks, so it is
+// quick to read.
 func blockedReads() (n int) {
 	var profile strings.Builder
 	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1) // a Builder takes everything

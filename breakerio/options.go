@@ -13,11 +13,13 @@ type options struct {
 	goroutine bool
 }
 
-// WithGoroutine has Reader, Writer and Stdin take what they would otherwise refuse with ErrNotInterruptible. Each Read or Write of
-// such a thing then takes place on a goroutine of its own, and a copy of at most 32 KB. For everything else it changes nothing.
+// WithGoroutine has Reader, Writer and Stdin take what they would otherwise refuse with
+// ErrNotInterruptible. Each Read or Write of such a thing then takes place on a goroutine of its
+// own, and a copy of at most 32 KB. For everything else it changes nothing.
 //
-// The trip ends the waiting, and not the operation. That goroutine may outlive the trip: it ends when the operation does,
-// perhaps never. What it reads by then is lost; what it writes is written, though Write has reported less.
+// The trip ends the waiting, and not the operation. That goroutine may outlive the trip: it ends
+// when the operation does, perhaps never. What it reads by then is lost; what it writes is written,
+// though Write has reported less.
 func WithGoroutine() Option { return func(o *options) { o.goroutine = true } }
 
 func optionsOf(function string, how []Option) (o options) {
@@ -34,7 +36,8 @@ func optionsOf(function string, how []Option) (o options) {
 type pump struct {
 	br breaker.Interface
 	do func([]byte) (int, error)
-	// turn has one element. Who takes it out may use buf, and puts it back unless the operation goes on alone.
+	// turn has one element. The holder may use buf, and puts the element back unless the operation
+	// goes on alone.
 	turn chan struct{}
 	buf  []byte
 }
@@ -53,7 +56,8 @@ type outcome struct {
 	err error
 }
 
-// start takes the turn and begins an operation of at most so many bytes. It returns nil if the breaker has tripped.
+// start takes the turn and begins an operation of at most so many bytes. It returns nil if the
+// breaker has tripped.
 func (p *pump) start(size int, fill []byte) (done chan outcome, buf []byte) {
 	select {
 	case <-p.turn:

@@ -23,7 +23,8 @@ import (
 	"github.com/kamilsk/breaker/breakerio"
 )
 
-// openPTY returns both sides of a new pseudo-terminal, the terminal's side in blocking mode, as a shell hands it on.
+// openPTY returns both sides of a new pseudo-terminal, the terminal's side in blocking mode, as a
+// shell hands it on.
 func openPTY(t testing.TB) (master, terminal *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -64,7 +65,8 @@ func pipeBlocking(t testing.TB) (r, w *os.File) {
 	return r, w
 }
 
-// settings are what other processes would notice: the flags of the description, and the mode of the line.
+// settings are what other processes would notice: the flags of the description, and the mode of the
+// line.
 func settings(t testing.TB, f *os.File) (flags uintptr, line syscall.Termios) {
 	t.Helper()
 	raw, err := f.SyscallConn()
@@ -100,8 +102,8 @@ func socketPair(t testing.TB) (near, far *os.File) {
 	return near, far
 }
 
-// Whatever the standard input is: a Read returns what there is, one that is blocked ends, os.Stdin is as it was and goes on with
-// what comes next, and nothing is left open.
+// Whatever the standard input is: a Read returns what there is, one that is blocked ends, os.Stdin
+// is as it was and goes on with what comes next, and nothing is left open.
 func TestStdin(t *testing.T) {
 	inputs := map[string]func() (in, feed *os.File){
 		"terminal": func() (*os.File, *os.File) { master, terminal := openPTY(t); return terminal, master },
@@ -241,7 +243,8 @@ func TestStdin_EOF(t *testing.T) {
 	}
 }
 
-// Close ends a Read that waits in a system call, too: the descriptors that it waits for must not be used by anybody else.
+// Close ends a Read that waits in a system call, too: the descriptors that it waits for must not be
+// reused meanwhile.
 func TestStdin_CloseWhileBlocked(t *testing.T) {
 	br := breaker.New()
 	defer br.Close()
@@ -367,7 +370,8 @@ func TestCopy_Stdin(t *testing.T) {
 	assert.Equal(t, before, descriptors(t))
 }
 
-// A real process on a real terminal: it says that it waits, is sent SIGTERM, says why it stopped, and leaves the terminal as it was.
+// A real process on a real terminal: it says that it waits, is sent SIGTERM, says why it stopped,
+// and leaves the terminal as it was.
 func TestStdin_Process(t *testing.T) {
 	master, terminal := openPTY(t)
 	flags, line := settings(t, terminal)
