@@ -165,7 +165,9 @@ func TestConn_Many(t *testing.T) {
 			took, extra = interruptMany(t, w, conns)
 			best = min(best, took)
 		}
-		assert.Equal(t, w.goroutines*many, extra, w.name)
+		// Goroutines of earlier tests may have ended meanwhile.
+		assert.LessOrEqual(t, extra, w.goroutines*many, w.name)
+		assert.Greater(t, extra, w.goroutines*many-100, w.name)
 		table += fmt.Sprintf("%-20s %12s %22d\n", w.name, best.Round(100*time.Microsecond), extra)
 	}
 	t.Log("\n" + table)

@@ -176,7 +176,7 @@ func TestStdin(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			assert.Equal(t, before, descriptors(t))
+			assert.LessOrEqual(t, descriptors(t), before) // those of earlier tests may have been closed
 			flagsAfter, lineAfter := settings(t, in)
 			assert.Equal(t, flags, flagsAfter)
 			assert.Equal(t, line, lineAfter)
@@ -204,7 +204,7 @@ func TestStdin_NeverBlocks(t *testing.T) {
 			_, err = stdin.Read(make([]byte, 1))
 			assertInterrupted(t, br, err)
 			require.NoError(t, stdin.Close())
-			assert.Equal(t, before, descriptors(t))
+			assert.LessOrEqual(t, descriptors(t), before) // those of earlier tests may have been closed
 		})
 	}
 }
@@ -367,7 +367,7 @@ func TestCopy_Stdin(t *testing.T) {
 	o := await(t, copied)
 	assertInterrupted(t, br, o.err)
 	assert.EqualValues(t, 4, o.n)
-	assert.Equal(t, before, descriptors(t))
+	assert.LessOrEqual(t, descriptors(t), before) // those of earlier tests may have been closed
 }
 
 // A real process on a real terminal: it says that it waits, is sent SIGTERM, says why it stopped,
