@@ -29,7 +29,8 @@ import (
 //
 // The result has the methods ReadFrom and WriteTo, so that io.Copy lets the kernel copy where it
 // would with inner; CloseWrite, CloseRead and SyscallConn if inner has them; and NetConn, which
-// returns inner, for options such as SetNoDelay. Put it under a *tls.Conn rather than over it:
+// returns inner, for options such as SetNoDelay. Over a socket for packets it is a net.PacketConn
+// instead, and has only NetConn besides. Put it under a *tls.Conn rather than over it:
 // net/http, for one, needs to see the *tls.Conn.
 //
 // Don't call Fd on a file that the method File of inner has returned. That puts inner into blocking
@@ -48,6 +49,9 @@ func Conn(br breaker.Interface, inner net.Conn) net.Conn {
 func newConn(br breaker.Interface, inner net.Conn) net.Conn {
 	c := &conn{Conn: inner}
 	c.arm(br, func() error { return inner.SetDeadline(past) }, inner.Close)
+	if packets, ok := inner.(net.PacketConn); ok && !isStream(inner) {
+		return packetConn{c, packets}
+	}
 	if _, ok := inner.(duplex); ok {
 		return duplexConn{halfConn{c}}
 	}
@@ -214,6 +218,35 @@ func (c duplexConn) SyscallConn() (syscall.RawConn, error) {
 		return nil, err
 	}
 	return rawConn{raw, c.conn}, nil
+}
+
+// packetConn is a conn over a socket for packets. The resolver of package net, for one, asks for a
+// net.PacketConn to decide how messages are framed.
+type packetConn struct {
+	*conn
+	packets net.PacketConn
+}
+
+func (c packetConn) ReadFrom(p []byte) (int, net.Addr, error) {
+	if c.tripped() {
+		return 0, nil, c.refuse("read")
+	}
+	n, from, err := c.packets.ReadFrom(p)
+	return n, from, c.explain(err)
+}
+
+func (c packetConn) WriteTo(p []byte, to net.Addr) (int, error) {
+	if c.tripped() {
+		return 0, c.refuse("write")
+	}
+	n, err := c.packets.WriteTo(p, to)
+	return n, c.explain(err)
+}
+
+// isStream reports whether a net.PacketConn is one only because *net.UnixConn is all in one.
+func isStream(inner net.Conn) bool {
+	u, ok := inner.(*net.UnixConn)
+	return ok && u.LocalAddr().Network() == "unix"
 }
 
 // rawConn also hides what package os looks for in a raw connection: it would copy past the wrapper,

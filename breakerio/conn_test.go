@@ -453,6 +453,53 @@ func TestConn_Methods(t *testing.T) {
 	require.NoError(t, breakerio.Conn(br, unix).(interface{ CloseRead() error }).CloseRead())
 }
 
+// A socket for packets stays one, and its own operations are interrupted as well.
+func TestConn_Packets(t *testing.T) {
+	for _, network := range []string{"udp", "unixgram"} {
+		t.Run(network, func(t *testing.T) {
+			address := func(name string) string {
+				if network == "udp" {
+					return "127.0.0.1:0"
+				}
+				return filepath.Join(t.TempDir(), name)
+			}
+			one, err := net.ListenPacket(network, address("1"))
+			require.NoError(t, err)
+			two, err := net.ListenPacket(network, address("2"))
+			require.NoError(t, err)
+			closeAtEnd(t, one, two)
+			br := breaker.New()
+			conn := breakerio.Conn(br, one.(net.Conn))
+			packets := conn.(net.PacketConn)
+			_, err = packets.WriteTo([]byte("there"), two.LocalAddr())
+			require.NoError(t, err)
+			p := make([]byte, 10)
+			n, from, err := two.ReadFrom(p)
+			require.NoError(t, err)
+			assert.Equal(t, "there", string(p[:n]))
+			assert.Equal(t, one.LocalAddr(), from)
+			_, err = two.WriteTo([]byte("back"), from)
+			require.NoError(t, err)
+			n, from, err = packets.ReadFrom(p)
+			require.NoError(t, err)
+			assert.Equal(t, "back", string(p[:n]))
+			assert.Equal(t, two.LocalAddr(), from)
+
+			read := start(func() (int, error) { n, _, err := packets.ReadFrom(p); return n, err })
+			awaitBlocked(t, 1)
+			br.Trip(errWhy)
+			assertInterrupted(t, br, await(t, read).err)
+			_, _, err = packets.ReadFrom(p)
+			assertInterrupted(t, br, err)
+			_, err = packets.WriteTo(p, two.LocalAddr())
+			assertInterrupted(t, br, err)
+			inner, err := breakerio.Release(conn)
+			assertInterrupted(t, br, err)
+			assert.Same(t, one, inner)
+		})
+	}
+}
+
 func TestConn_SyscallConn(t *testing.T) {
 	br := breaker.New()
 	near, far := dial(t, "tcp")

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,13 +221,17 @@ func closeAtEnd(t testing.TB, all ...io.Closer) {
 	})
 }
 
+// certificates are those that httptest has built in.
+var certificates = sync.OnceValue(func() []tls.Certificate {
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	return s.TLS.Certificates
+})
+
 // handshake makes the connection one of TLS.
 func handshake(t testing.TB, near, far net.Conn) (*tls.Conn, *tls.Conn) {
 	t.Helper()
-	s := httptest.NewTLSServer(nil)
-	certificates := s.TLS.Certificates
-	s.Close()
-	server := tls.Server(far, &tls.Config{Certificates: certificates})
+	server := tls.Server(far, &tls.Config{Certificates: certificates()})
 	client := tls.Client(near, &tls.Config{InsecureSkipVerify: true}) // it is about blocking, and not about trust
 	done := start(func() (int, error) { return 0, server.Handshake() })
 	require.NoError(t, client.Handshake())
