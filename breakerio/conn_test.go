@@ -207,7 +207,7 @@ func TestConn_DeadlineRacesWithTrip(t *testing.T) {
 			for _, set := range []func(time.Time) error{conn.SetDeadline, conn.SetReadDeadline} {
 				wg.Go(func() {
 					for i := range 4 {
-						_ = set(time.Now().Add(time.Duration(i) * time.Hour))
+						_ = set(time.Now().Add(time.Duration(i+1) * time.Hour))
 						_ = set(time.Time{})
 					}
 				})
@@ -260,7 +260,7 @@ func TestConn_Registration(t *testing.T) {
 	require.NoError(t, err)
 	assert.Same(t, two, inner)
 	assert.Zero(t, br.live)
-	assert.Zero(t, ownGoroutines())
+	awaitNoGoroutine(t)
 }
 
 // A connection that Release has returned gets no late deadline, whether the trip comes before,

@@ -99,6 +99,13 @@ func ownGoroutines() (n int) {
 	return n
 }
 
+// awaitNoGoroutine fails if the package has a goroutine that doesn't end. One of an earlier test may
+// just be ending.
+func awaitNoGoroutine(t testing.TB) {
+	t.Helper()
+	awaitThat(t, func() bool { return ownGoroutines() == 0 }, "the end of the goroutines")
+}
+
 // awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a
 // failure.
 func awaitThat(t testing.TB, condition func() bool, what string) {

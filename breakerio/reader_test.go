@@ -59,7 +59,7 @@ func TestReader(t *testing.T) {
 			read := start(func() (int, error) { return bound.Read(got) })
 			awaitBlocked(t, 1)
 			if tt.name != "goroutine" {
-				assert.Zero(t, ownGoroutines())
+				awaitNoGoroutine(t)
 			}
 			br.Trip(errWhy)
 			assertInterrupted(t, br, await(t, read).err)
@@ -232,7 +232,7 @@ func TestErrNotInterruptible(t *testing.T) {
 		assert.NoError(t, err)
 	}
 	assert.Zero(t, br.live)
-	assert.Zero(t, ownGoroutines(), "only a Read or Write may start one")
+	awaitNoGoroutine(t)
 }
 
 // An error that isn't about interruption is reported as it is, WithGoroutine or not.
@@ -257,7 +257,7 @@ func TestWithGoroutine_Outlives(t *testing.T) {
 	require.NoError(t, err)
 	p := []byte("untouched")
 	read := start(func() (int, error) { return bound.Read(p) })
-	awaitThat(t, func() bool { return ownGoroutines() == 1 }, "the goroutine of the Read")
+	awaitThat(t, func() bool { return ownGoroutines() == 1 }, "the goroutine of the Read, and no other")
 	br.Trip(errWhy)
 	assertInterrupted(t, br, await(t, read).err)
 	assert.Equal(t, 1, ownGoroutines())

@@ -157,7 +157,7 @@ func TestStdin(t *testing.T) {
 
 				read := start(func() (int, error) { return stdin.Read(make([]byte, 1)) })
 				awaitBlocked(t, 1)
-				assert.Zero(t, ownGoroutines())
+				awaitNoGoroutine(t)
 				br.Trip(errWhy)
 				assertInterrupted(t, br, await(t, read).err)
 				_, err = stdin.Read(make([]byte, 1))
