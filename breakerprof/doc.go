@@ -23,6 +23,6 @@
 // # Cost
 //
 // While the profile is off, which it is until SetRate says otherwise, it costs each breaker one load. While it is on, it
-// costs each breaker a random number. One that is recorded costs two stack traces and some locks, about 3 µs and 1 KB, and is the slower
-// to close. BenchmarkNewClose measures it.
+// costs each breaker a random number. One that is recorded costs two stack traces and some locks at its construction, and locks at its
+// close. BenchmarkNewClose measures it.
 package breakerprof

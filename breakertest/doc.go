@@ -10,6 +10,6 @@
 //
 // # Cost
 //
-// A program that imports the package records every breaker from its start to its close, about 3 µs each. Import it in tests
+// A program that imports the package records every breaker from its start to its close, with its stack. Import it in tests
 // only. Benchmarks in the same test binary pay, too.
 package breakertest

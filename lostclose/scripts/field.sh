@@ -50,7 +50,7 @@ find() {
   cd "$result"
   rm -rf vendor
   go mod edit -go=1.26.0 -require=github.com/kamilsk/breaker@v0.0.0 -replace="github.com/kamilsk/breaker=$root"
-  go list ./... > /dev/null 2>&1 # completes go.sum
+  go list ./... > "$result.list" 2>&1 || true # completes go.sum
   "$dir/rewrite" ${3:-} . 2> "$result.rewrite" || { head -1 "$result.rewrite"; return 1; }
   go vet -vettool="$dir/lostclose" ./... > "$result.vet" 2>&1 || true
   if grep -q 'vet: ' "$result.vet"; then

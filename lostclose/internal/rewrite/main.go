@@ -3,7 +3,7 @@
 //
 //	rewrite [-cut] DIR
 //
-// With -cut it leaves out the deferred calls of cancel functions: mistakes for lostclose to find.
+// With -cut it leaves out the deferred calls of cancel functions, but for those in main.main: mistakes for lostclose to find.
 //
 // What context.WithCancel, WithTimeout, WithDeadline, WithCancelCause, WithTimeoutCause, WithDeadlineCause or signal.NotifyContext
 // return becomes a breaker under the name of the cancel function, and its view as a context:
@@ -244,7 +244,7 @@ func (r *rewriter) rename(root inspector.Cursor, defined *ast.Ident, cause bool)
 		if r.info.Uses[id] != v {
 			continue
 		}
-		if r.cuts && cur.ParentEdgeKind() == edge.CallExpr_Fun && cur.Parent().ParentEdgeKind() == edge.DeferStmt_Call {
+		if r.cuts && cur.ParentEdgeKind() == edge.CallExpr_Fun && cur.Parent().ParentEdgeKind() == edge.DeferStmt_Call && !r.isMain(cur) {
 			statement := cur.Parent().Parent().Node()
 			edits = append(edits, edit{r.offset(statement.Pos()), r.offset(statement.End()), ""})
 			r.cut++
@@ -268,6 +268,15 @@ func (r *rewriter) rename(root inspector.Cursor, defined *ast.Ident, cause bool)
 		edits = append(edits, edit{r.offset(id.End()), r.offset(id.End()), method})
 	}
 	return edits, true
+}
+
+// isMain reports whether the process ends with the function around.
+func (r *rewriter) isMain(cur inspector.Cursor) bool {
+	for around := range cur.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
+		f, ok := around.Node().(*ast.FuncDecl)
+		return ok && f.Recv == nil && f.Name.Name == "main" && r.pkg.Name == "main"
+	}
+	return false
 }
 
 // keep notes that a package may not be used any more.
