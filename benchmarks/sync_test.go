@@ -15,8 +15,8 @@ import (
 	"github.com/kamilsk/breaker/breakersync"
 )
 
-// What it costs that a wait can be interrupted: package breakersync beside package sync, where nothing interrupts, x/sync with a context, and
-// what is written by hand with channels.
+// What it costs that a wait can be interrupted: package breakersync beside package sync, where
+// nothing interrupts, x/sync with a context, and what is written by hand with channels.
 
 // guarded is what the locks are there for, and sink what comes of it.
 var guarded, sink int
@@ -35,7 +35,7 @@ func (m chanMutex) Lock(ctx context.Context) error {
 
 func (m chanMutex) Unlock() { <-m }
 
-// BenchmarkSyncMutex: lock and unlock, nobody else wants it.
+// BenchmarkSyncMutex: lock and unlock, without contention.
 func BenchmarkSyncMutex(b *testing.B) {
 	br, ctx := openPair(b)
 	b.Run("impl=breaker", func(b *testing.B) {
@@ -64,7 +64,7 @@ func BenchmarkSyncMutex(b *testing.B) {
 	})
 }
 
-// BenchmarkSyncRWMutex: lock and unlock for reading, nobody else wants it.
+// BenchmarkSyncRWMutex: lock and unlock for reading, without contention.
 func BenchmarkSyncRWMutex(b *testing.B) {
 	br, _ := openPair(b)
 	b.Run("impl=breaker", func(b *testing.B) {
@@ -180,8 +180,8 @@ func BenchmarkSyncHandover(b *testing.B) {
 	}
 }
 
-// BenchmarkSyncInterrupt: 10,000 goroutines wait for a semaphore, and one trip wakes all of them. The time is that from the trip until the last has
-// returned, for all of them.
+// BenchmarkSyncInterrupt: 10,000 goroutines wait for a semaphore, and one trip wakes all of them.
+// The time is that from the trip until the last has returned, for all of them.
 func BenchmarkSyncInterrupt(b *testing.B) {
 	const waiting = 10_000
 	run := func(b *testing.B, acquire func() error, trip func()) {
@@ -232,7 +232,8 @@ func BenchmarkSyncInterrupt(b *testing.B) {
 	})
 }
 
-// awaitParked returns when so many goroutines wait for something. As package runtime/metrics counts them, that is all that neither run nor could.
+// awaitParked returns when so many goroutines wait for something. As package runtime/metrics counts
+// them, that is all that neither run nor could.
 func awaitParked(b *testing.B, n uint64) {
 	sample := []metrics.Sample{{Name: "/sched/goroutines/waiting:goroutines"}}
 	for begin := time.Now(); time.Since(begin) < time.Minute; runtime.Gosched() {

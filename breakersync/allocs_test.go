@@ -14,7 +14,8 @@ import (
 	"github.com/kamilsk/breaker/breakersync"
 )
 
-// Each wait takes one allocation for the callback, and one more if the breaker is of another type. No goroutine is started for it.
+// Each wait takes one allocation for the callback, and one more if the breaker is of another type.
+// No goroutine is started for it.
 func TestMutexWaitAllocates(t *testing.T) {
 	limits := map[string]float64{"breaker": 1, "NopCloser": 2, "embedded": 2}
 	for name, br := range kinds(breaker.New()) {

@@ -7,11 +7,12 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// A Cond is a condition that goroutines wait for, whose Wait can be interrupted. It is used as sync.Cond, with a lock that guards the condition: a
-// sync.Mutex, or the Locker of a Mutex or an RWMutex. The zero value is ready for use once it has an L.
+// A Cond is a condition that goroutines wait for, whose Wait can be interrupted. It is used as
+// sync.Cond, with a lock that guards the condition: a sync.Mutex, or the Locker of a Mutex or an
+// RWMutex. The zero value is ready for use once it has an L.
 //
-// Signal wakes the goroutine that has waited longest. A goroutine whose breaker has interrupted it isn't there any more: Signal
-// is never lost to it.
+// Signal wakes the goroutine that has waited longest. A goroutine whose breaker has interrupted it
+// isn't there any more: Signal is never lost to it.
 type Cond struct {
 	// L is held while the condition is looked at or changed. It must not be changed once Wait has been called.
 	L sync.Locker
@@ -29,14 +30,16 @@ func NewCond(l sync.Locker) *Cond {
 	return &Cond{L: l}
 }
 
-// Wait unlocks c.L and waits for Signal, Broadcast or the trip of the breaker. It locks c.L again before it returns, whatever it returns, and
-// that can't be interrupted.
+// Wait unlocks c.L and waits for Signal, Broadcast or the trip of the breaker. It locks c.L again
+// before it returns, whatever it returns, and that can't be interrupted.
 //
-// It returns nil iff Signal or Broadcast has woken it. Otherwise it returns the cause of the breaker. If the breaker had tripped before the
-// call, it returns at once, and hasn't unlocked c.L. If Signal came first, Wait returns nil though the breaker has tripped since:
-// otherwise nobody would act on that signal.
+// It returns nil iff Signal or Broadcast has woken it. Otherwise it returns the cause of the
+// breaker. If the breaker had tripped before the call, it returns at once, and hasn't unlocked c.L.
+// If Signal came first, Wait returns nil though the breaker has tripped since: otherwise that
+// signal would be lost.
 //
-// As with sync.Cond, the caller holds c.L, and calls Wait in a loop that looks at the condition. It panics if the breaker or c.L is nil.
+// As with sync.Cond, the caller holds c.L, and calls Wait in a loop that looks at the condition. It
+// panics if the breaker or c.L is nil.
 func (c *Cond) Wait(br breaker.Interface) error {
 	if c.L == nil {
 		panic("breakersync: Wait: L is nil")
@@ -59,7 +62,8 @@ func (c *Cond) Wait(br breaker.Interface) error {
 	return nil
 }
 
-// Signal wakes the goroutine that has waited longest, if there is any. The caller may hold c.L, and needn't. It never waits.
+// Signal wakes the goroutine that has waited longest, if there is any. The caller may hold c.L, and
+// needn't. It never waits.
 func (c *Cond) Signal() {
 	if c.waiting.Load() == 0 {
 		return
@@ -92,7 +96,8 @@ func (c *Cond) Broadcast() {
 	out.open()
 }
 
-// giveUp is what the callback of a waiter's breaker does. It takes mu alone, so whoever holds L may trip a breaker.
+// giveUp is what the callback of a waiter's breaker does. It takes mu alone, so a goroutine that holds L may trip a
+// breaker.
 func (c *Cond) giveUp(w *waiter) {
 	c.mu.Lock()
 	queued := w.queued

@@ -27,7 +27,8 @@ func TestCondBadInput(t *testing.T) {
 	assert.False(t, mu.TryLock(), "it is still locked")
 }
 
-// waitOn starts n goroutines that wait on c, one after the other, and returns what they have got. It is called in a bubble.
+// waitOn starts n goroutines that wait on c, one after the other, and returns what they have got.
+// It is called in a bubble.
 func waitOn(c *breakersync.Cond, breakers ...breaker.Interface) []error {
 	got := make([]error, len(breakers))
 	for i, br := range breakers {
@@ -47,7 +48,7 @@ func TestCond(t *testing.T) {
 		var mu breakersync.Mutex
 		for _, l := range []sync.Locker{new(sync.Mutex), mu.Locker()} {
 			c := breakersync.NewCond(l)
-			c.Signal() // for nobody
+			c.Signal() // there is no waiter
 			c.Broadcast()
 			never, br := breaker.New(), breaker.New()
 			got := waitOn(c, br, never, br, never, never)
@@ -82,10 +83,10 @@ func TestCondTimesOut(t *testing.T) {
 	})
 }
 
-// Whoever trips a breaker may hold the lock: golang/go#16620, e2b-dev/infra#3629.
+// The goroutine that trips a breaker may hold the lock: golang/go#16620, e2b-dev/infra#3629.
 func TestCondTripWithTheLockHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu breakersync.Mutex // who waits for it is durably blocked, other than with a sync.Mutex
+		var mu breakersync.Mutex // waiting for it blocks durably; waiting for a sync.Mutex doesn't
 		c := breakersync.NewCond(mu.Locker())
 		br := breaker.New()
 		got := waitOn(c, br)
@@ -99,8 +100,8 @@ func TestCondTripWithTheLockHeld(t *testing.T) {
 	})
 }
 
-// A trip and a signal at the same moment: one of two waiters is tripped, and the other one is left. If the signal went to the first, that one says
-// so; otherwise the second has it.
+// A trip and a signal at the same moment: the first of two waiters is interrupted. Either it
+// reports the signal, or the second waiter gets it.
 func TestCondSignalIsNotLost(t *testing.T) {
 	for range 1000 {
 		var (
@@ -130,7 +131,7 @@ func TestCondSignalIsNotLost(t *testing.T) {
 		all.Go(c.Signal)
 		<-ended
 		if got0 := func() error { c.L.Lock(); defer c.L.Unlock(); return got[0] }(); got0 != nil {
-			<-ended // nobody but the signal can have woken it
+			<-ended // only the signal can have woken it
 		}
 		end.Trip(errTask)
 		all.Wait()

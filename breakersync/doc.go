@@ -1,5 +1,5 @@
-// Package breakersync has what package sync and x/sync have to wait with, and each wait can be interrupted: it takes a breaker, and returns
-// the breaker's cause as soon as that trips.
+// Package breakersync has locks, conditions, semaphores and task groups whose waits can be interrupted. Each wait takes
+// a breaker and returns the breaker's cause when it trips.
 //
 // Interrupt a lock:
 //
@@ -9,7 +9,7 @@
 //	}
 //	defer mu.Unlock()
 //
-// Wait for a condition, but not forever:
+// Wait for a condition, with a limit:
 //
 //	mu.Lock(br)
 //	defer mu.Unlock() // cond.Wait holds the lock again when it returns, with an error too
@@ -45,21 +45,26 @@
 // # Rules
 //
 //   - The error is br.Cause() itself, unless a function says otherwise.
-//   - Lock, RLock, Acquire, Cond.Wait and Sleep ask the breaker first. If it has tripped, they return its cause, also when they wouldn't have
-//     had to wait.
-//   - No function closes a breaker that you pass to it: one breaker can serve any number of calls. (Packages semaphore and retry close theirs.)
-//   - If a breaker trips while a lock is being handed over, the call either returns nil and has the lock, or returns the cause and has given
-//     the lock to the next goroutine. It is never lost.
-//   - Locks and permits are granted first come, first served. A goroutine that gives up makes room for those behind it.
-//   - A nil breaker, a nil function, a negative size or count: a panic that names the function and the argument, before anything has changed.
-//   - Zero values are ready for use. Nothing may be copied after its first use; go vet reports copies.
+//   - Lock, RLock, Acquire, Cond.Wait and Sleep ask the breaker first. If it has tripped, they
+//     return its cause, even if they wouldn't have to wait.
+//   - No function closes a breaker that you pass to it: one breaker can serve any number of calls.
+//     (Packages semaphore and retry close theirs.)
+//   - If a breaker trips while a lock is being handed over, the call either returns nil and has the
+//     lock, or returns the cause and has passed the lock on. The lock is never lost.
+//   - Locks and permits are granted first come, first served. An interrupted waiter makes room for
+//     the waiters behind it.
+//   - Bad input (a nil breaker or function, a negative size or count) panics before anything
+//     changes. The message names the function and the argument.
+//   - Zero values are ready for use. Nothing may be copied after its first use; go vet reports
+//     copies.
 //
 // # Cost
 //
-// An uncontended operation is one load of the breaker's state and one compare-and-swap. A wait starts no goroutine. It registers one
-// callback with the breaker, and takes one allocation for it, and another one if the breaker isn't a *breaker.Breaker; its own memory
-// is reused. To give up a place in a queue takes the same time however long the queue is.
+// An uncontended operation is one load of the breaker's state and one compare-and-swap. A wait
+// starts no goroutine. It registers one callback with the breaker, which takes one allocation, or two
+// if the breaker isn't a *breaker.Breaker. Its own memory is pooled; if the pool is empty, that takes
+// two allocations more. Leaving a queue takes constant time, whatever its length.
 //
-// These locks are fair, so they don't have the throughput of sync.Mutex under heavy contention. For a critical section of a few
-// instructions, use sync.Mutex: nobody has to be interrupted there.
+// These locks are fair, so they don't have the throughput of sync.Mutex under heavy contention. For
+// a critical section of a few instructions, use sync.Mutex: there is nothing to interrupt.
 package breakersync

@@ -5,13 +5,15 @@ import (
 	"fmt"
 )
 
-// ErrCapacity is what Acquire returns when it is asked for more permits than the semaphore has. To wait for them would be to wait forever.
+// ErrCapacity is what Acquire returns when you ask for more permits than the semaphore has. Waiting
+// for them would never end.
 var ErrCapacity = errors.New("breakersync: more permits than the semaphore has")
 
 // ErrGoexit is the cause of a group in which a task called runtime.Goexit, as the FailNow of a test does.
 var ErrGoexit = errors.New("breakersync: a task called runtime.Goexit")
 
-// A PanicError is what a group panics with, in Wait, if a task has panicked. It is the cause of the group's breaker too.
+// A PanicError is what a group panics with, in Wait, if a task has panicked. It is the cause of the
+// group's breaker too.
 type PanicError struct {
 	// Value is what the task panicked with.
 	Value any

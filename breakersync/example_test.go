@@ -12,7 +12,7 @@ import (
 
 func ExampleMutex() {
 	var mu breakersync.Mutex
-	mu.TryLock() // somebody has it, and doesn't give it back
+	mu.TryLock() // another goroutine holds it
 
 	br := breaker.BreakByTimeoutCause(time.Millisecond, errors.New("the database is busy"))
 	defer br.Close()

@@ -16,15 +16,17 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// quickRun is how many schedules a program may take that nobody has told.
+// quickRun is how many schedules a program may take by default.
 const quickRun = 100_000
 
-// TestExplore runs small concurrent programs on every schedule of their accesses to shared memory, those of package breaker included:
+// TestExplore runs small concurrent programs on every schedule of their accesses to shared memory,
+// those of package breaker included:
 //
 //	go test -tags breaker_explore -run Explore -v ./breakersync
 //
-// A program takes at most as many schedules as BREAKER_SYNC_SCHEDULES says. A violation names its schedule, which BREAKER_SCHEDULE repeats. A program that
-// doesn't end is a violation too, so a lock, a permit or a signal that is lost is seen by those that wait for it.
+// A program takes at most as many schedules as BREAKER_SYNC_SCHEDULES says. A violation names its
+// schedule, which BREAKER_SCHEDULE repeats. A program that doesn't end is a violation too, so a
+// lock, a permit or a signal that is lost is seen by those that wait for it.
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000))
 	limit := quickRun
@@ -87,7 +89,7 @@ func (s *section) visit() {
 	s.inside = !s.inside
 }
 
-// mustBeFree fails if the mutex isn't free at the end, or still thinks that someone is queued.
+// mustBeFree fails if the mutex isn't free at the end, or its word still says that a waiter is queued.
 func mustBeFree(r *explore.Run, s *weighted) {
 	check := func() {
 		if state := s.state.Load() &^ revisionMask; state != 0 || s.queued.first != nil {
@@ -238,7 +240,7 @@ var explored = []exploredProgram{
 				r.Failf("the error is %v", err)
 			}
 		})
-		r.Go(func() { // it ends: whoever wants two gives up
+		r.Go(func() { // it ends: the waiter for two gives up
 			_ = sem.w.take(nil, 1, 0)
 			sem.Release(1)
 		})
@@ -338,7 +340,7 @@ var explored = []exploredProgram{
 		tripBy(r, br)
 		r.AtEnd(func() {
 			if c.waiting.Load() != 0 || c.queued.first != nil {
-				r.Failf("someone is still queued")
+				r.Failf("a waiter is still queued")
 			}
 		})
 	}},
@@ -377,8 +379,9 @@ var explored = []exploredProgram{
 	}},
 }
 
-// condition is the program of a flag that someone sets, and signals once. If there are two who wait for it, the first that finds it set signals again; so if
-// one that its breaker has interrupted takes a signal with it, the other waits forever. The breaker is that of the first.
+// condition is the program of a flag that one thread sets, and signals once. With two waiters, the
+// first that finds it set signals again. So if an interrupted waiter takes the signal with it, the
+// other one never ends. The breaker is the first waiter's.
 func condition(r *explore.Run, br *breaker.Breaker, two bool) {
 	var (
 		mu   Mutex

@@ -61,7 +61,7 @@ func TestMutexIsInterrupted(t *testing.T) {
 				synctest.Wait()
 				assert.Equal(t, errStop, got)
 				mu.Unlock()
-				assert.True(t, mu.TryLock(), "nobody has it")
+				assert.True(t, mu.TryLock(), "it is free")
 			})
 		})
 	}
@@ -80,7 +80,7 @@ func TestMutexTimesOut(t *testing.T) {
 			assert.Error(t, mu.Lock(br))
 			assert.Equal(t, 2*time.Minute, time.Since(begun))
 		})
-		var mu breakersync.Mutex // and that nobody in a bubble has
+		var mu breakersync.Mutex // and with waiters of no bubble
 		require.True(t, mu.TryLock())
 		assert.Error(t, mu.Lock(breaker.BreakByTimeout(time.Millisecond)))
 	}
@@ -116,13 +116,15 @@ func TestMutexIsFair(t *testing.T) {
 	})
 }
 
-// golang/go#63615: what comes free after the trip doesn't go to the one that was tripped, and isn't lost.
+// golang/go#63615: a mutex that comes free after the trip goes to the next waiter, not to the interrupted
+// one.
 func TestMutexHandedOverAfterTheTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.Mutex
 		require.True(t, mu.TryLock())
 		br := breaker.New()
-		// Callbacks run one after the other, with Done closed, and those of Lock follow: meanwhile the mutex comes free.
+		// Callbacks run one after the other, with Done closed, and those of Lock follow: meanwhile
+		// the mutex comes free.
 		gate := make(chan struct{})
 		for range 100 {
 			br.OnTrip(func() { <-gate })
@@ -143,7 +145,8 @@ func TestMutexHandedOverAfterTheTrip(t *testing.T) {
 	})
 }
 
-// A trip, an unlock and a lock at the same moment: the one that waits either has the mutex or an error, and the mutex is never lost.
+// A trip, an unlock and a lock at the same moment: each waiter gets either the mutex or an error, and
+// the mutex is never lost.
 func TestMutexTripAgainstHandover(t *testing.T) {
 	for range 1000 {
 		var mu breakersync.Mutex

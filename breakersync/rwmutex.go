@@ -6,11 +6,13 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// An RWMutex is a lock for any number of readers or one writer, whose Lock and RLock can be interrupted. The zero value is unlocked.
+// An RWMutex is a lock for any number of readers or one writer, whose Lock and RLock can be
+// interrupted. The zero value is unlocked.
 //
-// It is granted first come, first served: a reader that comes after a waiting writer waits too, so neither side starves. For that
-// reason a goroutine that holds a read lock must not ask for another one, as with sync.RWMutex. A writer that gives up lets the
-// readers behind it go on at once. All methods may be called concurrently.
+// It is granted first come, first served: a reader that comes after a waiting writer waits too, so
+// neither side starves. For that reason a goroutine that holds a read lock must not ask for another
+// one, as with sync.RWMutex. A writer that gives up lets the readers behind it go on at once. All
+// methods may be called concurrently.
 type RWMutex struct{ w weighted }
 
 // all is what a writer takes. There are never so many readers.
@@ -78,10 +80,12 @@ func (m *RWMutex) runlockSlow(now uint64) {
 	m.w.gave(1)
 }
 
-// Locker returns a view of the mutex for code that takes a sync.Locker. It locks for writing. Its Lock can't be interrupted.
+// Locker returns a view of the mutex for code that takes a sync.Locker. It locks for writing. Its
+// Lock can't be interrupted.
 func (m *RWMutex) Locker() sync.Locker { return (*writeLocker)(m) }
 
-// RLocker returns a view of the mutex for code that takes a sync.Locker. It locks for reading. Its Lock can't be interrupted.
+// RLocker returns a view of the mutex for code that takes a sync.Locker. It locks for reading. Its
+// Lock can't be interrupted.
 func (m *RWMutex) RLocker() sync.Locker { return (*readLocker)(m) }
 
 type (

@@ -4,12 +4,13 @@ import "github.com/kamilsk/breaker"
 
 // A Semaphore is a number of permits. Acquire takes some, and waits until there are enough; Release gives them back.
 //
-// Permits are granted first come, first served: whoever wants many isn't overtaken by those who want few. One that gives up lets those
-// behind it go on. The zero value has the capacity 0, until Resize. All methods may be called concurrently, and another goroutine
-// than the one that acquired permits may release them.
+// Permits are granted first come, first served: a call for many isn't overtaken by calls for few. An interrupted waiter
+// makes room for the waiters behind it. The zero value has the capacity 0, until Resize. All methods may be called
+// concurrently. A goroutine may release permits that another one has acquired.
 type Semaphore struct{ w weighted }
 
-// NewSemaphore returns a semaphore with so many permits. More than 1<<46 count as 1<<46. It panics if the capacity is negative.
+// NewSemaphore returns a semaphore with so many permits. More than 1<<46 count as 1<<46. It panics
+// if the capacity is negative.
 func NewSemaphore(capacity int) *Semaphore {
 	s := new(Semaphore)
 	s.w.capacity.Store(min(permits(capacity, "NewSemaphore: the capacity"), maxCapacity))
@@ -18,9 +19,11 @@ func NewSemaphore(capacity int) *Semaphore {
 
 // Acquire takes n permits. If they aren't there, Acquire waits until they are or the breaker trips.
 //
-// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker; also if the permits are there, but the
-// breaker had tripped before the call. If n is more than the capacity, or becomes so by Resize, it returns ErrCapacity at once and
-// doesn't wait. Without contention it costs two loads and a compare-and-swap. It panics if the breaker is nil or n is negative.
+// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker;
+// also if the permits are there, but the breaker had tripped before the call. If n is more than the
+// capacity, or becomes so by Resize, it returns ErrCapacity at once and doesn't wait. Without
+// contention it costs two loads and a compare-and-swap. It panics if the breaker is nil or n is
+// negative.
 func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
 	if b, ok := br.(*breaker.Breaker); ok && b != nil && b.Err() == nil && n >= 0 && s.tryAcquire(uint64(n)) {
 		return nil
@@ -39,7 +42,8 @@ func (s *Semaphore) acquireSlow(br breaker.Interface, n int) error {
 	return s.w.take(br, want, 0)
 }
 
-// TryAcquire takes n permits if they are there and nobody waits for any, and reports whether it did. It never waits. It panics if n is negative.
+// TryAcquire takes n permits if they are there and no other call waits, and reports whether it did.
+// It never waits. It panics if n is negative.
 func (s *Semaphore) TryAcquire(n int) bool { return s.tryAcquire(permits(n, "TryAcquire: n")) }
 
 // Release gives n permits back. It never waits. It panics if n is negative, or more than are taken.
@@ -57,8 +61,9 @@ func (s *Semaphore) releaseSlow(n int) {
 
 // Resize changes the capacity. It never waits.
 //
-// More permits go to those who wait for them. Fewer take effect as soon as enough have been released: nobody loses what it has.
-// Who waits for more than there will be gets ErrCapacity. It panics if the capacity is negative.
+// Additional permits go to the waiting calls. A smaller capacity takes effect once enough permits
+// have been released: none are taken away. A call that waits for more than the new capacity returns
+// ErrCapacity. Resize panics if the capacity is negative.
 func (s *Semaphore) Resize(capacity int) {
 	s.w.resize(min(permits(capacity, "Resize: the capacity"), maxCapacity))
 }

@@ -150,7 +150,7 @@ func TestSemaphoreStress(t *testing.T) {
 		all.Go(func() { s.Resize(4) })
 		all.Wait()
 		require.Zero(t, s.Acquired())
-		require.True(t, s.TryAcquire(s.Capacity()), "someone still seems to be queued")
+		require.True(t, s.TryAcquire(s.Capacity()), "a waiter still seems to be queued")
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// A waiter is a goroutine in a queue. It leaves the queue exactly once, under the mutex of the queue: the one who takes it out, whoever gives it
-// what it waits for or its breaker's callback, writes the verdict and opens the gate. So a trip and a grant at the same moment can't both count.
+// A waiter is a goroutine in a queue. It leaves the queue exactly once, under the mutex of the
+// queue: the goroutine that takes it out writes the verdict and opens the gate. That is either the
+// goroutine that grants what it waits for, or the one that trips its breaker. So a trip and a grant
+// at the same moment can't both count.
 type waiter struct {
 	gate atomic.Gate
 	// queue is where it waits, written before it enters.
@@ -18,7 +20,7 @@ type waiter struct {
 	prev, next *waiter
 	queued     bool
 
-	// verdict is written by who took it out, before the gate opens, and read by the waiter afterwards.
+	// verdict is written by the goroutine that took it out, before the gate opens, and read by the waiter afterwards.
 	verdict verdict
 	// onTrip is giveUp, kept because each method value is an allocation.
 	onTrip func()
@@ -38,7 +40,7 @@ const (
 	refused // what it waits for will never be there
 )
 
-// waiters holds those that nobody has a reference to any more.
+// waiters holds waiters for reuse: there is no reference to them any more.
 var waiters atomic.Pool[waiter]
 
 func newWaiter(q queue) *waiter {
@@ -52,18 +54,19 @@ func newWaiter(q queue) *waiter {
 	return w
 }
 
-// drop makes the waiter available for others. Nobody may have a reference to it.
+// drop makes the waiter available for reuse. There must be no other reference to it.
 func (w *waiter) drop() {
 	w.gate.Shut()
 	w.queue, w.want, w.verdict = nil, 0, 0
 	waiters.Put(w)
 }
 
-// wait returns when the waiter, which has entered its queue, has been taken out, and says how. A nil breaker never interrupts it. The caller
-// holds no mutex that giveUp locks: on a breaker that has tripped, OnTrip runs the callback at once.
+// wait returns when the waiter, which has entered its queue, has been taken out, and says how. A
+// nil breaker never interrupts it. The caller holds no mutex that giveUp locks: on a breaker that
+// has tripped, OnTrip runs the callback at once.
 func (w *waiter) wait(br breaker.Interface) verdict {
 	var v verdict
-	unused := true // nobody has a reference to the waiter any more
+	unused := true // there is no other reference to the waiter
 	switch b := br.(type) {
 	case nil:
 		v = w.await()
@@ -76,8 +79,8 @@ func (w *waiter) wait(br breaker.Interface) verdict {
 		v = w.await()
 		unused = v == interrupted || stop()
 	}
-	// A callback that has interrupted the waiter has done with it. One that came too late may still be looking at it, because stop never
-	// blocks (promise 7): then the waiter is left to the garbage collector.
+	// A callback that has interrupted the waiter has finished with it. A late callback may still use the waiter,
+	// because stop never blocks (promise 7). Then the waiter is left to the garbage collector.
 	if unused {
 		w.drop()
 	}
@@ -103,7 +106,8 @@ func (l *list) push(w *waiter) {
 	l.last = w
 }
 
-// take removes the waiter, wherever it is, and writes the verdict. The caller opens its gate once it has unlocked the mutex.
+// take removes the waiter, wherever it is, and writes the verdict. The caller opens its gate once
+// it has unlocked the mutex.
 func (l *list) take(w *waiter, v verdict) {
 	if w.prev == nil {
 		l.first = w.next
@@ -131,7 +135,7 @@ func (c *woken) add(w *waiter) {
 	c.last = w
 }
 
-// open opens their gates. The caller holds no mutex: so nobody who goes on runs into it.
+// open opens their gates. The caller holds no mutex, so the woken goroutines don't contend for it.
 func (c *woken) open() {
 	for w := c.first; w != nil; {
 		next := w.next // after Open, the waiter belongs to others

@@ -5,12 +5,13 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// A WaitGroup counts tasks, and Wait waits until there is none, or until a breaker trips. It is used as sync.WaitGroup. The zero value counts none.
+// A WaitGroup counts tasks, and Wait waits until there is none, or until a breaker trips. It is
+// used as sync.WaitGroup. The zero value counts none.
 //
-// A Wait that is interrupted interrupts nobody but its caller: the tasks go on. To stop them, give them the breaker, or use a Group.
+// Interrupting a Wait doesn't interrupt the tasks: they go on. To stop them, give them the breaker, or use a Group.
 // All methods may be called concurrently, but an Add from zero has to happen before Wait.
 type WaitGroup struct {
-	state  atomic.Uint64 // bit 0: someone has been queued since the count was zero, changed under mu only; the others: the count
+	state  atomic.Uint64 // bit 0: a waiter has come since the count was zero; changed under mu only
 	mu     atomic.Mutex
 	queued list // guarded by mu
 }
@@ -49,8 +50,9 @@ func (g *WaitGroup) Add(delta int) {
 // Done says that a task has ended. It panics if there is none.
 func (g *WaitGroup) Done() { g.Add(-1) }
 
-// Wait waits until there are no tasks, or the breaker trips. It returns nil if there are none, also if the breaker has tripped as well; otherwise
-// the cause of the breaker. It panics if the breaker is nil.
+// Wait waits until there are no tasks, or the breaker trips. It returns nil if there are none, also
+// if the breaker has tripped as well; otherwise the cause of the breaker. It panics if the breaker
+// is nil.
 func (g *WaitGroup) Wait(br breaker.Interface) error {
 	err := ask(br, "Wait")
 	if g.state.Load() < task {
@@ -86,8 +88,8 @@ func (g *WaitGroup) enter(w *waiter) bool {
 	}
 }
 
-// wake lets all who wait go on. If there are tasks again, those who waited before have given up, or this is the misuse that sync.WaitGroup
-// panics about: they wait on.
+// wake wakes all waiters. If there are tasks again, either the earlier waiters have given up, or
+// this is the misuse that sync.WaitGroup panics about. Then the waiters keep waiting.
 func (g *WaitGroup) wake() {
 	var out woken
 	g.mu.Lock()

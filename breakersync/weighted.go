@@ -5,20 +5,22 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// weighted is a number of permits, and a queue of those who want some: what Mutex, RWMutex and Semaphore consist of. A Mutex has one permit, and
-// of those of an RWMutex a reader takes one and a writer all.
+// weighted is a number of permits and a queue of waiters. Mutex, RWMutex and Semaphore consist of
+// one. A Mutex has a single permit. In an RWMutex a reader takes one permit and a writer takes all.
 //
 // The word is
 //
-//	bit 0       someone is queued, or the capacity is being changed
+//	bit 0       a waiter is queued, or the capacity is being changed
 //	bits 1-15   a number that each change of the capacity increments
 //	bits 16-63  how many permits are taken
 //
-// To take permits is one compare-and-swap, and to give them back is one addition. While bit 0 is set, permits are taken under mu only, and whoever
-// gives some back goes on to mu, and hands them to the queue. So bit 0 is set before the first of a queue is in it, and cleared with the last.
+// To take permits is one compare-and-swap, and to give them back is one addition. While bit 0 is
+// set, permits are taken under mu only, and a goroutine that gives some back then locks mu and
+// hands them to the queue. So bit 0 is set before the first waiter enters, and cleared with the
+// last.
 //
-// The number is there because a compare-and-swap can't see the capacity, which lies elsewhere: it fails if the capacity has
-// changed since it was read.
+// The number is there because a compare-and-swap can't see the capacity, which lies elsewhere: it
+// fails if the capacity has changed since it was read.
 type weighted struct {
 	state    atomic.Uint64
 	mu       atomic.Mutex
@@ -36,7 +38,7 @@ const (
 	maxCapacity  = 1 << 46 // so that the sum of two leaves the sign of the word alone
 )
 
-// tryTake takes n permits if they are there and nobody is queued for them.
+// tryTake takes n permits if they are there and the queue is empty.
 func (s *weighted) tryTake(n, capacity uint64) bool {
 	for {
 		old := s.state.Load()
@@ -49,8 +51,9 @@ func (s *weighted) tryTake(n, capacity uint64) bool {
 	}
 }
 
-// take takes n permits, and waits for them in the queue. It doesn't ask the breaker first. With a nil breaker it can't be interrupted.
-// The capacity is that of a Mutex or an RWMutex, which doesn't change, or zero.
+// take takes n permits, and waits for them in the queue. It doesn't ask the breaker first. With a
+// nil breaker it can't be interrupted. The capacity is that of a Mutex or an RWMutex, which doesn't
+// change, or zero.
 func (s *weighted) take(br breaker.Interface, n, capacity uint64) error {
 	w := newWaiter(s)
 	w.want = n
@@ -67,7 +70,8 @@ func (s *weighted) take(br breaker.Interface, n, capacity uint64) error {
 		if br == nil {
 			return nil
 		}
-		// Tripped first, granted afterwards: between the two, the callback is late. The caller is told what it could see by itself.
+		// Tripped first, granted afterwards: between the two, the callback is late. The caller is
+		// told what it could see by itself.
 		if err := causeOf(br); err != nil {
 			s.give(n)
 			return err
@@ -113,7 +117,8 @@ func (s *weighted) give(n uint64) bool {
 	return s.state.Add(-n<<takenShift)&loud == 0 || s.gave(n)
 }
 
-// gave is what is left to do for one who has given n permits back if the word is loud now. It reports whether so many were taken.
+// gave completes a give that found the word loud: it hands the permits to the queue. It reports
+// whether so many were taken.
 func (s *weighted) gave(n uint64) bool {
 	misuse := int64(s.state.Load()) < 0
 	if misuse {
@@ -126,8 +131,9 @@ func (s *weighted) gave(n uint64) bool {
 	return !misuse
 }
 
-// grant gives those at the front of the queue what they want, as far as it goes. Whoever is behind one that has to wait waits too: else
-// one that wants much would never get it. The caller holds mu, and opens the gates of those returned after it has unlocked mu.
+// grant gives the waiters at the front of the queue what they want, as long as there is enough. It
+// stops at the first that has to wait: otherwise small requests could starve a large one. The
+// caller holds mu, and opens the gates of the returned waiters after it has unlocked mu.
 func (s *weighted) grant() (out woken) {
 	capacity := s.capacity.Load()
 	for w := s.queued.first; w != nil; w = s.queued.first {
@@ -168,7 +174,7 @@ func (s *weighted) giveUp(w *waiter) {
 	w.gate.Open()
 }
 
-// resize changes the capacity. Who waits for more than there will be from now on is refused.
+// resize changes the capacity. Waiters for more than the new capacity are refused.
 func (s *weighted) resize(capacity uint64) {
 	s.mu.Lock()
 	for {

@@ -21,11 +21,12 @@
 //
 // # What comes back
 //
-// If the breaker has ended it, the error matches, by errors.Is and errors.As, both the last error of the action and the cause of the breaker. If something else
-// has, it is the last error of the action.
+// If the breaker has ended it, the error matches, by errors.Is and errors.As, both the last error
+// of the action and the cause of the breaker. If something else has, it is the last error of the
+// action.
 //
-// # Who closes the breaker
+// # Ownership of the breaker
 //
-// Retry owns the breaker that it is given, as breaker.Multiplex does: it closes it before it returns, so the line above leaks nothing.
-// What has to live on, you pass as breaker.NopCloser(br).
+// Retry owns the breaker that it is given, as breaker.Multiplex does: it closes it before it
+// returns, so the line above leaks nothing. What has to live on, you pass as breaker.NopCloser(br).
 package retry

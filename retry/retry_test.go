@@ -194,7 +194,7 @@ func TestOn(t *testing.T) {
 	})
 }
 
-// cenkalti/backoff#175: the error is what Permanent was given. One that is wrapped ends it too.
+// cenkalti/backoff#175: the error is what Permanent was given. A wrapped one ends it too.
 func TestPermanent(t *testing.T) {
 	assert.NoError(t, retry.Permanent(nil))
 	assert.ErrorIs(t, retry.Permanent(errLast), errLast)

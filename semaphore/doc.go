@@ -5,16 +5,17 @@
 //	}
 //	defer semaphore.Release(5)
 //
-// The functions work on one semaphore that the process shares. It has as many permits as GOMAXPROCS said when the program started, until SetCapacity
-// says otherwise. For one of your own:
+// The functions work on one semaphore that the process shares. It has as many permits as GOMAXPROCS
+// said when the program started, until SetCapacity says otherwise. For one of your own:
 //
 //	var uploads = semaphore.New(10)
 //
 //	err := uploads.Acquire(breaker.BreakByTimeout(time.Minute), 1)
 //
-// # Who closes the breaker
+// # Ownership of the breaker
 //
-// Acquire owns the breaker that it is given, as breaker.Multiplex does: it closes it before it returns, whatever it returns, so the
-// lines above leak nothing. What has to live on, you pass as breaker.NopCloser(br). If that isn't what you want, use breakersync.Semaphore,
-// on which this package is built: it never closes a breaker.
+// Acquire owns the breaker that it is given, as breaker.Multiplex does: it closes it before it
+// returns, whatever it returns, so the lines above leak nothing. What has to live on, you pass as
+// breaker.NopCloser(br). If that isn't what you want, use breakersync.Semaphore, on which this
+// package is built: it never closes a breaker.
 package semaphore

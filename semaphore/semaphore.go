@@ -24,7 +24,8 @@ func Release(n int) { shared.Release(n) }
 // SetCapacity changes how many permits the shared semaphore has. See Semaphore.SetCapacity.
 func SetCapacity(capacity int) { shared.SetCapacity(capacity) }
 
-// A Semaphore is a number of permits, granted first come, first served. All methods may be called concurrently. The zero value has none, until SetCapacity.
+// A Semaphore is a number of permits, granted first come, first served. All methods may be called
+// concurrently. The zero value has none, until SetCapacity.
 type Semaphore struct{ s breakersync.Semaphore }
 
 // New returns a semaphore with so many permits. It panics if the capacity is negative.
@@ -37,12 +38,14 @@ func New(capacity int) *Semaphore {
 	return s
 }
 
-// Acquire takes n permits. If they aren't there, it waits until they are or the breaker trips. Before it returns, it closes the breaker.
+// Acquire takes n permits. If they aren't there, it waits until they are or the breaker trips.
+// Before it returns, it closes the breaker.
 //
-// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker; also if the permits are there, but the
-// breaker had tripped before the call. If n is more than the capacity, it returns ErrCapacity at once and doesn't wait. It costs a
-// compare-and-swap without contention, and the Close. It panics if the breaker is nil or n is negative; only then
-// the breaker isn't closed.
+// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker;
+// also if the permits are there, but the breaker had tripped before the call. If n is more than the
+// capacity, it returns ErrCapacity at once and doesn't wait. It costs a compare-and-swap without
+// contention, and the Close. It panics if the breaker is nil or n is negative; only then the
+// breaker isn't closed.
 func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
 	if b, ok := br.(*breaker.Breaker); br == nil || ok && b == nil {
 		panic("semaphore: Acquire: the breaker is nil")
@@ -52,14 +55,17 @@ func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
 	return s.s.Acquire(br, n)
 }
 
-// TryAcquire takes n permits if they are there and nobody waits for any, and reports whether it did. It never waits. It panics if n is negative.
+// TryAcquire takes n permits if they are there and no other call waits, and reports whether it did.
+// It never waits. It panics if n is negative.
 func (s *Semaphore) TryAcquire(n int) bool { return s.s.TryAcquire(checked(n, "TryAcquire")) }
 
 // Release gives n permits back. It never waits. It panics if n is negative, or more than are taken.
 func (s *Semaphore) Release(n int) { s.s.Release(checked(n, "Release")) }
 
-// SetCapacity changes how many permits there are. More go to those who wait for them. Fewer take effect as soon as enough have been
-// released, and who waits for more than there will be gets ErrCapacity. It never waits. It panics if the capacity is negative.
+// SetCapacity changes how many permits there are. Additional permits go to the waiting calls. A
+// smaller capacity takes effect once enough permits have been released. A call that waits for more
+// than the new capacity returns ErrCapacity. SetCapacity never waits. It panics if the capacity is
+// negative.
 func (s *Semaphore) SetCapacity(capacity int) {
 	if capacity < 0 {
 		panic("semaphore: SetCapacity: the capacity is negative")

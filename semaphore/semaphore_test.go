@@ -17,7 +17,7 @@ import (
 
 var errStop = errors.New("stop")
 
-// initial is the capacity that nobody has set, and processors how many there were then: a test may run on another number.
+// initial is the capacity before any SetCapacity, and processors their number at that time: a test may run on another.
 var initial, processors = capacity(), runtime.GOMAXPROCS(0)
 
 // capacity returns how many permits the shared semaphore has; it has to be free.

@@ -315,8 +315,9 @@ func (g *Gate) Shut() {
 	g.g.Shut()
 }
 
-// Pool is the twin of a pool: what was put last comes first, for every thread. So objects are reused as soon as can be, and an object that
-// is put while it is still used doesn't stay unnoticed. A program starts with an empty one.
+// Pool is the twin of a pool. What was put last comes first, for every thread. So objects are reused
+// as soon as possible, and an object that is put while still in use is noticed. A program starts with
+// an empty one.
 type Pool[T any] struct {
 	m    sync.Mutex
 	free []*T
@@ -333,7 +334,7 @@ func (p *Pool[T]) Get() (x *T) {
 	return x
 }
 
-// Put keeps an object that nobody uses any more.
+// Put keeps an object that is out of use.
 func (p *Pool[T]) Put(x *T) {
 	explore.Access(unsafe.Pointer(p), explore.Write)
 	p.m.Lock()

@@ -8,9 +8,10 @@ import (
 
 // gate is what one goroutine waits at until another opens it, once. Its zero value is shut.
 //
-// It is a condition of the runtime's, without a lock. A channel would have to be made for each wait, because one that was made inside
-// of a testing/synctest bubble can't be used again outside, or the other way round. A condition belongs to neither side, and who waits
-// for it is durably blocked, as at a channel.
+// It is a condition of the runtime's, without a lock. A channel would have to be made for each
+// wait: a channel made inside a testing/synctest bubble can't be used again outside, nor the other
+// way round. A condition belongs to neither side, and a goroutine that waits for it is durably
+// blocked, as at a channel.
 type gate struct {
 	state atomic.Uint32
 	cond  sync.Cond

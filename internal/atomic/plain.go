@@ -82,5 +82,5 @@ func (p *Pool[T]) Get() *T {
 	return x
 }
 
-// Put keeps an object that nobody uses any more.
+// Put keeps an object that is out of use.
 func (p *Pool[T]) Put(x *T) { p.p.Put(x) }

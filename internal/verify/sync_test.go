@@ -16,8 +16,9 @@ import (
 	"github.com/kamilsk/breaker/retry"
 )
 
-// Random programs of packages breakersync and retry, each beside a model that is as plain as can be. A program runs in a bubble. After each of its
-// steps, when everyone is blocked, all that can be observed is what the model says.
+// Random programs of packages breakersync and retry, each beside a model that is as plain as can
+// be. A program runs in a bubble. After each of its steps, when all goroutines are blocked, all
+// that can be observed is what the model says.
 
 const (
 	syncBreakers = 3
@@ -61,7 +62,8 @@ func outcomeOf(err error, cause error) outcome {
 	}
 }
 
-// syncWorld is what a program works on: breakers that can trip, and the outcomes of all waits, as they are and as the model says.
+// syncWorld is what a program works on: breakers that can trip, and the outcomes of all waits, as
+// they are and as the model says.
 type syncWorld struct {
 	breakers [syncBreakers]*breaker.Breaker
 	causes   [syncBreakers]error
@@ -96,7 +98,7 @@ func (w *syncWorld) wait(s syncStep, f func(br breaker.Interface) error) int {
 
 func (w *syncWorld) tripped(br int) bool { return w.breakers[br].Err() != nil }
 
-// check compares when everyone is blocked.
+// check compares when all goroutines are blocked.
 func (w *syncWorld) check(step int, s syncStep, more ...any) error {
 	synctest.Wait()
 	if !slices.Equal(w.got, w.want) {
@@ -110,7 +112,7 @@ func (w *syncWorld) check(step int, s syncStep, more ...any) error {
 	return nil
 }
 
-// end lets everyone go.
+// end wakes all waiters.
 func (w *syncWorld) end() {
 	for i, br := range w.breakers {
 		br.Trip(w.causes[i])
@@ -165,7 +167,7 @@ func (m *permitModel) acquire(id, n, br int) {
 	}
 }
 
-// settle removes from the queue who is interrupted or refused, and then grants from the front.
+// settle removes interrupted and refused waiters from the queue, and then grants from the front.
 func (m *permitModel) settle() {
 	m.queue = slices.DeleteFunc(m.queue, func(w permitWait) bool {
 		switch {
@@ -216,7 +218,7 @@ func TestRandomSemaphore(t *testing.T) {
 					}
 				}
 				m.settle()
-				synctest.Wait() // one that is granted and interrupted at the same time gives back what it has got
+				synctest.Wait() // a waiter that is granted and interrupted at the same time gives back what it got
 				if err := w.check(i, step, "the result", got, want, "Acquired", s.Acquired(), m.taken, "Capacity", s.Capacity(), m.capacity); err != nil {
 					return err
 				}
@@ -302,7 +304,7 @@ func TestRandomCond(t *testing.T) {
 			var (
 				mu    breakersync.Mutex
 				c     = breakersync.NewCond(mu.Locker())
-				queue []permitWait // who waits, in that order
+				queue []permitWait // the waiters, in order
 			)
 			for i, step := range steps {
 				switch step.op {
@@ -346,7 +348,7 @@ func TestRandomCond(t *testing.T) {
 					return err
 				}
 				if free := mu.TryLock(); !free {
-					return fmt.Errorf("step %d, %+v: someone has the lock", i, step)
+					return fmt.Errorf("step %d, %+v: the lock isn't free", i, step)
 				}
 				mu.Unlock()
 			}
@@ -495,7 +497,7 @@ func TestRandomRetry(t *testing.T) {
 				want = append(want, now)
 				now += last
 				err := results[min(i, len(results)-1)]
-				if i > 100 { // without time to pass, it would go on forever
+				if i > 100 { // without time to pass, it would never end
 					err = nil
 				}
 				wantErr = err
