@@ -8,7 +8,11 @@ import "github.com/kamilsk/breaker/internal/live"
 // enlist tells of a breaker that has been made. Only a constructor calls it, by itself, so that the frame above is the constructor's.
 func (b *Breaker) enlist() {
 	r := live.Get()
-	if b.state.Load()&phase != open || !r.Made(b) {
+	if b.state.Load()&phase != open {
+		return
+	}
+	b.move(0, flagAsked)
+	if !r.Made(b) {
 		return
 	}
 	for {
@@ -21,6 +25,13 @@ func (b *Breaker) enlist() {
 		if b.state.CompareAndSwap(s, s|flagLive|flagHeld) {
 			return
 		}
+	}
+}
+
+// enlistUsed tells of a breaker without a source that somebody begins to wait for, unless New told of it: a zero value has no constructor.
+func (b *Breaker) enlistUsed() {
+	if s := b.state.Load(); s>>kindShift == kindPlain && s&flagAsked == 0 {
+		b.enlist()
 	}
 }
 

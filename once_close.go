@@ -1,6 +1,9 @@
 package breaker
 
-import "github.com/kamilsk/breaker/internal/atomic"
+import (
+	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/live"
+)
 
 // onceClose is the channel behind Done: made at the first call, closed exactly once.
 //
@@ -94,6 +97,9 @@ func (b *Breaker) handOut() chan struct{} {
 		default:
 			c := b.done.open()
 			if b.state.CompareAndSwap(s, s|flagDone) {
+				if live.On() {
+					b.enlistUsed()
+				}
 				return c
 			}
 		}

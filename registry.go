@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/live"
 )
 
 // The registry: who hears about a trip.
@@ -170,6 +171,9 @@ func (b *Breaker) register(r *registration) bool {
 	}
 	for s&(phase|flagHeld) == open { // the first registration of a breaker that has no source
 		if b.state.CompareAndSwap(s, s|flagHeld) {
+			if live.On() {
+				b.enlistUsed()
+			}
 			break
 		}
 		s = b.state.Load()

@@ -96,6 +96,8 @@ const (
 	flagBubble
 	// flagLive: made while someone kept a list of live breakers, who is to be told when it is closed. Set by the constructor.
 	flagLive
+	// flagAsked: the recorder has been asked about the breaker, so it isn't asked again.
+	flagAsked
 
 	kindShift = 24 // the kind takes the highest byte
 )
