@@ -72,10 +72,11 @@ func (b *Breaker) Close() { b.end() }
 
 func (b *Breaker) end() {
 	b.checkCopy()
-	if b.state.Load()&(phase|flagAsk) == flagAsk {
-		b.ask()
+	s := b.state.Load()
+	if s&(phase|flagAsk) == flagAsk {
+		s = b.ask()
 	}
-	b.trip(nil, 0)
+	b.trip(s, nil, 0)
 }
 
 // Trip trips the breaker with the given cause and reports whether it did: true iff this call is the one that tripped it.
@@ -91,7 +92,7 @@ func (b *Breaker) Trip(cause error) bool {
 		cause = Interrupted
 	}
 	won := false
-	b.withExpiry(cause, func(mark uint32) { won = b.trip(cause, mark) })
+	b.withExpiry(cause, func(mark uint32) { won = b.trip(b.state.Load(), cause, mark) })
 	return won
 }
 
@@ -221,28 +222,25 @@ func (b *Breaker) onTrip(f func()) handle {
 	return handle{b, r}
 }
 
-// trip is what every source and every owner ends in.
-func (b *Breaker) trip(cause error, mark uint32) bool {
-	if !b.claim(mark, cause == nil) {
+// trip is what every source and every owner ends in. It takes the word just loaded.
+func (b *Breaker) trip(s uint32, cause error, mark uint32) bool {
+	s, won := b.claim(s, mark, cause == nil)
+	if !won {
 		b.awaitDone()
 		return false
 	}
-	b.finish(cause)
+	b.finish(s, cause)
 	return true
 }
 
-// finish is what the winner does after its claim.
-func (b *Breaker) finish(cause error) {
+// finish is what the winner does after its claim, which has left that word.
+func (b *Breaker) finish(s uint32, cause error) {
 	if cause != nil {
 		atomic.Writes(&b.cause)
 		b.cause = cause
 	}
-	b.publish()
-	b.settle()
+	b.settle(b.publish(s))
 }
-
-// expiry returns the mark for what a breaker that has tripped trips.
-func (b *Breaker) expiry() uint32 { return b.state.Load() & flagExpired }
 
 // noCopy makes go vet report copies.
 type noCopy struct{}

@@ -45,10 +45,13 @@ func (b *channelBreaker) poll() {
 		b.awaitPoll()
 		return
 	}
-	won := b.state.Load()&(phase|flagPoll) == flagPoll && atomic.Received(b.signal) && b.claim(0, false)
+	s, won := b.state.Load(), false
+	if s&(phase|flagPoll) == flagPoll && atomic.Received(b.signal) {
+		s, won = b.claim(s, 0, false)
+	}
 	b.polling.Store(0)
 	if won {
-		b.finish(errChannel)
+		b.finish(s, errChannel)
 	}
 }
 
@@ -63,7 +66,7 @@ func (b *channelBreaker) ask() {
 		w.fire(errChannel)
 		w.leave()
 	}
-	b.trip(errChannel, 0)
+	b.trip(b.state.Load(), errChannel, 0)
 }
 
 func (b *channelBreaker) awaitPoll() { atomic.AwaitZero(&b.polling) }

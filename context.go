@@ -75,15 +75,15 @@ func (b *contextBreaker) poll() {
 func tripByContext(b *Breaker, ctx context.Context, mark uint32) {
 	cause := context.Cause(ctx)
 	if ctx.Err() == context.DeadlineExceeded {
-		b.trip(cause, mark|flagExpired) // the context's own cause may hide that
+		b.trip(b.state.Load(), cause, mark|flagExpired) // the context's own cause may hide that
 		return
 	}
-	b.withExpiry(cause, func(expired uint32) { b.trip(cause, mark|expired) })
+	b.withExpiry(cause, func(expired uint32) { b.trip(b.state.Load(), cause, mark|expired) })
 }
 
-// claimEnded claims and publishes the trip of an owned breaker if ctx is done, and reports whether this call did. What foreign code says that
+// claimEnded claims and publishes the trip of an owned breaker if ctx is done, and reports whether this call did, and the word then. What foreign code says that
 // panics counts as no.
-func (b *contextBreaker) claimEnded() (claimed bool) {
+func (b *contextBreaker) claimEnded() (word uint32, won bool) {
 	var cause error
 	mark := flagOwnErr
 	ended := func() bool {
@@ -99,18 +99,18 @@ func (b *contextBreaker) claimEnded() (claimed bool) {
 		return true
 	}()
 	if !ended || cause == nil {
-		return false
+		return 0, false
 	}
 	if mark&flagExpired == 0 {
 		b.withExpiry(cause, func(expired uint32) { mark |= expired })
 	}
-	if !b.claim(mark, false) {
-		return false
+	s, won := b.claim(b.state.Load(), mark, false)
+	if !won {
+		return s, false
 	}
 	atomic.Writes(&b.Breaker.cause)
 	b.Breaker.cause = cause
-	b.publish()
-	return true
+	return b.publish(s), true
 }
 
 // attach registers with ctx.

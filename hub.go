@@ -80,7 +80,7 @@ func (w *watch) fire(cause error) {
 	w.hub.mu.Lock()
 	w.remove()
 	w.hub.mu.Unlock()
-	w.trip(cause, 0)
+	w.trip(w.state.Load(), cause, 0)
 }
 
 // remove takes the watch out of its hub, if it is still the one for its key.

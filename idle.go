@@ -82,10 +82,7 @@ func (i *Idle) Reset(timeout time.Duration) bool {
 		return i.Err() == nil
 	}
 	if timeout <= 0 {
-		if i.claim(flagExpired, false) {
-			i.finish(errExpired)
-		}
-		i.awaitDone()
+		i.trip(i.state.Load(), errExpired, flagExpired)
 		return false
 	}
 	i.timeout.Store(int64(timeout))
@@ -105,7 +102,7 @@ func (i *Idle) touch(timeout int64) bool {
 		}
 		due := i.due.Load()
 		if due == expired { // the timer is about to trip it
-			i.trip(errExpired, flagExpired)
+			i.trip(i.state.Load(), errExpired, flagExpired)
 			return false
 		}
 		next := dueAfter(time.Duration(timeout))
@@ -153,7 +150,7 @@ func (i *Idle) expire() {
 		}
 		i.last.Store(due)
 		if i.due.CompareAndSwap(due, expired) {
-			i.trip(errExpired, flagExpired)
+			i.trip(i.state.Load(), errExpired, flagExpired)
 			return
 		}
 	}

@@ -102,8 +102,9 @@ func (n *node) listen(l *link) bool {
 // follow trips the node because the source has.
 func (n *node) follow(source *Breaker) {
 	atomic.Reads(&source.cause)
-	if cause := source.cause; n.claim(source.expiry(), cause == nil) {
-		n.finish(cause)
+	cause, mark := source.cause, source.state.Load()&flagExpired
+	if s, won := n.claim(n.state.Load(), mark, cause == nil); won {
+		n.finish(s, cause)
 	}
 }
 

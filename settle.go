@@ -46,17 +46,16 @@ const (
 	ending // the caller's callbacks have run
 )
 
-// settle does all that follows from the trip of b. Only the winner calls it, after publish.
-func (b *Breaker) settle() {
-	s := b.state.Load()
+// settle does all that follows from the trip of b. Only the winner calls it, with the word that publish has returned.
+func (b *Breaker) settle(s uint32) {
 	if s&phase == closed {
 		return
 	}
 	if s&flagHeld == 0 {
-		b.becomeClosed()
+		b.becomeClosed(s)
 		return
 	}
-	if b.settleAtOnce() {
+	if b.settleAtOnce(s) {
 		return
 	}
 	w := settlement{}
@@ -65,7 +64,7 @@ func (b *Breaker) settle() {
 	} else {
 		w.root = b
 	}
-	w.publish(b)
+	w.publish(b, s)
 	w.run()
 }
 
@@ -81,20 +80,22 @@ func (b *Breaker) node() *node {
 }
 
 // publish makes the phase tripped, if it is still claimed, because others are going to see it for a while: then Err is one load (step 4).
-func (*settlement) publish(b *Breaker) {
-	if b.state.Load()&phase == claimed {
+func (*settlement) publish(b *Breaker, s uint32) {
+	if s&phase == claimed {
 		b.move(phase, tripped)
 	}
 }
 
-// becomeClosed is the last transition.
-func (b *Breaker) becomeClosed() {
-	before := b.move(phase, closed)
-	if before&(flagLive|flagAwaited) != 0 {
-		if before&flagLive != 0 {
+// becomeClosed is the last transition. The word is the one last seen.
+func (b *Breaker) becomeClosed(s uint32) {
+	for !b.state.CompareAndSwap(s, s|closed) {
+		s = b.state.Load()
+	}
+	if s&(flagLive|flagAwaited) != 0 {
+		if s&flagLive != 0 {
 			b.delist()
 		}
-		if before&flagAwaited != 0 {
+		if s&flagAwaited != 0 {
 			b.wakeAwaiting()
 		}
 	}
@@ -106,13 +107,12 @@ func (b *Breaker) becomeClosed() {
 
 // settleAtOnce settles a breaker that nothing depends on, and that holds only what can be let go of without code of the user's, and
 // reports whether it did.
-func (b *Breaker) settleAtOnce() bool {
-	s := b.state.Load()
+func (b *Breaker) settleAtOnce(s uint32) bool {
 	if s&(flagBusy|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.isEmpty() {
 		return false
 	}
 	if b.source == nil {
-		b.becomeClosed()
+		b.becomeClosed(s)
 		return true
 	}
 	all := b.source.links()
@@ -130,7 +130,7 @@ func (b *Breaker) settleAtOnce() bool {
 		all[i].drop()
 	}
 	b.source.release()
-	b.becomeClosed()
+	b.becomeClosed(s)
 	return true
 }
 
@@ -151,11 +151,12 @@ func (l *link) isPrivate() bool {
 // found private: then it is closed, and pending.
 func (l *link) closePrivate() bool {
 	b := l.source
-	if !b.claim(0, true) {
+	s, won := b.claim(b.state.Load(), 0, true)
+	if !won {
 		b.awaitDone()
 		return true
 	}
-	b.publish()
+	s = b.publish(s)
 	if !l.isPrivate() {
 		l.pending = true
 		return false
@@ -163,7 +164,7 @@ func (l *link) closePrivate() bool {
 	if b.source != nil {
 		b.source.release()
 	}
-	b.becomeClosed()
+	b.becomeClosed(s)
 	return true
 }
 
@@ -209,8 +210,8 @@ func (w *settlement) run() {
 		w.tripAll()
 		w.stage = releasing
 		w.releasing = w.settled
-		if b := w.root; b != nil && b.state.Load()&flagBusy == 0 {
-			w.release(b, false)
+		if w.root != nil {
+			w.release(w.root, false)
 		}
 	}
 	if w.stage == releasing {
@@ -259,11 +260,12 @@ func (w *settlement) tripDependents(b *Breaker) {
 		return
 	}
 	atomic.Reads(&b.cause)
-	cause, mark := b.cause, b.expiry()
+	cause, mark := b.cause, b.state.Load()&flagExpired
 	all := sweep{class: ofLinks}
 	for r := all.nextLink(&b.registry); r != nil; r = all.nextLink(&b.registry) {
 		n := r.node
-		if !n.claim(mark, cause == nil) {
+		s, won := n.claim(n.state.Load(), mark, cause == nil)
+		if !won {
 			w.lose(n)
 			continue
 		}
@@ -271,9 +273,9 @@ func (w *settlement) tripDependents(b *Breaker) {
 			atomic.Writes(&n.cause)
 			n.cause = cause
 		}
-		n.Breaker.publish()
-		if n.state.Load()&phase != closed && !n.settleAtOnce() {
-			w.publish(&n.Breaker)
+		s = n.publish(s)
+		if s&phase != closed && !n.settleAtOnce(s) {
+			w.publish(&n.Breaker, s)
 			push(&w.followed, n)
 		}
 	}
@@ -307,40 +309,40 @@ func (w *settlement) closeOwned(n *node) {
 		atomic.Reads(&l.source)
 		b := l.source
 		if l.pending { // see closePrivate
-			w.publish(b)
+			w.publish(b, b.state.Load())
 			w.tripDependents(b)
 			continue
 		}
-		if !w.close(b) {
+		s, won := w.close(b)
+		if !won || s&phase == closed {
 			continue
 		}
-		switch inner := b.node(); {
-		case b.state.Load()&phase == closed:
-		case inner != nil:
-			w.publish(b)
+		w.publish(b, s)
+		if inner := b.node(); inner != nil {
 			push(&w.followed, inner)
-		default:
-			w.publish(b)
-			l.pending = true
-			w.tripDependents(b)
+			continue
 		}
+		l.pending = true
+		w.tripDependents(b)
 	}
 }
 
-// close closes a breaker that a node owns, and reports whether this call did.
-func (w *settlement) close(b *Breaker) bool {
-	if c, ok := b.source.(*contextBreaker); ok && c.claimEnded() { // promise 19
-		return true
+// close closes a breaker that a node owns, and reports whether this call did, and the word that it left.
+func (w *settlement) close(b *Breaker) (word uint32, won bool) {
+	if c, ok := b.source.(*contextBreaker); ok { // promise 19
+		if s, won := c.claimEnded(); won {
+			return s, true
+		}
 	}
-	if !b.claim(0, true) {
+	s, won := b.claim(b.state.Load(), 0, true)
+	if !won {
 		b.awaitDone()
 		if n := b.node(); n != nil {
 			w.lose(n)
 		}
-		return false
+		return s, false
 	}
-	b.publish()
-	return true
+	return b.publish(s), true
 }
 
 // releaseNode lets go of all that the node holds, and of what its own leaves hold.
@@ -351,17 +353,18 @@ func (w *settlement) releaseNode(n *node) {
 			w.release(l.source, false)
 		}
 	}
-	// Otherwise a constructor is still registering the links; whichever of us comes last drops them (see finish).
-	if n.state.Load()&flagBusy == 0 {
-		w.release(&n.Breaker, false)
-	}
+	w.release(&n.Breaker, false)
 }
 
 // release lets go of what b holds. What catches a signal is held to the last, when the callbacks have run: one of them may be about to
 // catch the next one, and there must be no moment at which that could kill the process (promise 12).
 func (w *settlement) release(b *Breaker, last bool) {
-	if b.source == nil || b.state.Load()&flagBusy != 0 {
+	if b.source == nil {
 		return
+	}
+	s := b.state.Load()
+	if s&flagBusy != 0 {
+		return // links are still being registered; whichever of us comes last drops them (see finish)
 	}
 	all := b.source.links()
 	for i := range all {
@@ -369,7 +372,7 @@ func (w *settlement) release(b *Breaker, last bool) {
 			l.drop()
 		}
 	}
-	if b.state.Load()&flagAsk == 0 {
+	if s&flagAsk == 0 {
 		b.source.release()
 		return
 	}
@@ -431,7 +434,7 @@ func (w *settlement) finish() {
 	if b.source != nil {
 		cancel = b.source.canceler()
 	}
-	b.becomeClosed()
+	b.becomeClosed(b.state.Load())
 	if cancel != nil {
 		w.call(cancel)
 	}

@@ -120,19 +120,16 @@ func (b *Breaker) leftToAttacher() bool {
 }
 
 // ask has the contexts and channels asked that the breaker owns, directly or not: what has ended counts, watched or not (promise
-// 19). It trips what has ended, and by that what follows from it.
-func (b *Breaker) ask() {
+// 19). It trips what has ended, and by that what follows from it, and returns the word as it is then.
+func (b *Breaker) ask() (word uint32) {
 	askSource(b.source)
-	if b.source.links() == nil {
-		return
-	}
-	for w := (walk{at: b, owned: true, flag: flagAsk}); ; {
-		inner := w.next()
-		if inner == nil {
-			return
+	if b.source.links() != nil {
+		w := walk{at: b, owned: true, flag: flagAsk}
+		for inner := w.next(); inner != nil; inner = w.next() {
+			askSource(inner.source)
 		}
-		askSource(inner.source)
 	}
+	return b.state.Load()
 }
 
 func askSource(s source) {

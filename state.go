@@ -174,15 +174,12 @@ func (b *Breaker) move(clear, set uint32) (before uint32) {
 }
 
 // claim takes the breaker from open as far as one step can, and reports whether this call was the one
-// (promise 1). The mark is added to the word. On success the caller is the winner and has to finish:
-// store the cause, then publish, then settle. A plain close has no cause to store; only it may claim more
-// than the claimed phase, because a phase beyond that promises that the cause is there.
-func (b *Breaker) claim(mark uint32, plainClose bool) bool {
-	for {
-		s := b.state.Load()
-		if s&phase != open {
-			return false
-		}
+// (promise 1). It takes the word just loaded, and returns the one that it leaves; the mark is added to
+// that. On success the caller is the winner and has to finish: store the cause, then publish, then
+// settle. A plain close has no cause to store; only it may claim more than the claimed phase, because a
+// phase beyond that promises that the cause is there.
+func (b *Breaker) claim(s, mark uint32, plainClose bool) (word uint32, won bool) {
+	for s&phase == open {
 		next := claimed
 		if plainClose && s&flagDone == 0 {
 			next = tripped
@@ -190,34 +187,32 @@ func (b *Breaker) claim(mark uint32, plainClose bool) bool {
 				next = closed
 			}
 		}
-		if b.state.CompareAndSwap(s, s|next|mark) {
-			return true
+		if next |= s | mark; b.state.CompareAndSwap(s, next) {
+			return next, true
 		}
+		s = b.state.Load()
 	}
+	return s, false
 }
 
 // publish makes the trip visible, the cause being stored. On return Done is closed, or will be born closed
-// (promise 3). Only the winner calls it.
-func (b *Breaker) publish() {
-	for {
-		s := b.state.Load()
-		if s&settled != 0 {
-			return // a plain close, with nothing to close
-		}
+// (promise 3). Only the winner calls it, with the word that its claim has left; it returns the next one.
+func (b *Breaker) publish(s uint32) (word uint32) {
+	for s&settled == 0 { // after a plain close there may be nothing to close
 		if s&flagDone != 0 {
-			// The phase stays claimed: settle moves it on.
 			b.closeDone()
-			return
+			return s // the phase stays claimed: settle moves it on
 		}
-		next := tripped
+		next := s&^phase | tripped
 		if s&flagHeld == 0 {
-			next = closed
+			next = s&^phase | closed
 		}
-		// Fails if Done hands out its channel at this moment: then it has to be closed.
-		if b.state.CompareAndSwap(s, s&^phase|next) {
-			return
+		if b.state.CompareAndSwap(s, next) {
+			return next
 		}
+		s = b.state.Load() // Done hands out its channel at this moment: it has to be closed
 	}
+	return s
 }
 
 // hasTripped is what every observer goes by: it reports whether Done is closed, or would be if anyone asked

@@ -174,9 +174,9 @@ func arm(at **alarm, b *Breaker, timeout time.Duration, cause error, flags uint3
 // fire runs in the timer's own goroutine.
 func (a *alarm) fire() {
 	b := a.breaker
-	if b.claim(flagExpired, false) {
+	if s, won := b.claim(b.state.Load(), flagExpired, false); won {
 		a.fired = true
-		b.finish(a.cause)
+		b.finish(s, a.cause)
 	}
 }
 

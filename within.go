@@ -150,8 +150,8 @@ func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
 	}
 	if open && timeout <= 0 {
 		open = false
-		if r.claim(flagExpired, false) {
-			r.finish(cause)
+		if s, won := r.claim(r.state.Load(), flagExpired, false); won {
+			r.finish(s, cause)
 		}
 	}
 	links := r.source.links()
