@@ -101,11 +101,12 @@ func (b *Breaker) Trip(cause error) bool {
 // The first call makes the channel and, for a breaker over a channel or a context, asks the source and starts watching it, which
 // may take a lock. Every other call is one or two atomic loads.
 func (b *Breaker) Done() <-chan struct{} {
-	if b.state.Load()&(flagDone|flagLazy) == flagDone && b.isOriginal() {
+	s := b.state.Load()
+	if s&(flagDone|flagLazy) == flagDone && b.isOriginal() {
 		return b.done.get()
 	}
 	b.checkCopy()
-	b.watch()
+	b.watch(s)
 	return b.handOut()
 }
 

@@ -72,16 +72,17 @@ func (b *channelBreaker) ask() {
 func (b *channelBreaker) awaitPoll() { atomic.AwaitZero(&b.polling) }
 
 // attach joins those who wait for the channel.
-func (b *channelBreaker) attach() {
+func (b *channelBreaker) attach() (clear uint32) {
 	b.move(flagPoll, 0)
 	b.awaitPoll()
 	if b.state.Load()&phase != open {
-		return
+		return 0
 	}
 	atomic.Writes(&b.array[0].source)
 	w, _ := channels.join(keyOf(b.signal), b.watched)
 	b.array[0].source = &w.Breaker
 	b.listen(&b.array[0])
+	return 0
 }
 
 // channels has a watch for each channel that someone waits for.

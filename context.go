@@ -114,12 +114,13 @@ func (b *contextBreaker) claimEnded() (word uint32, won bool) {
 }
 
 // attach registers with ctx.
-func (b *contextBreaker) attach() { attach(b.ctx, b.poll, &b.stop) }
+func (b *contextBreaker) attach() (clear uint32) { return attach(b.ctx, b.poll, &b.stop) }
 
-func attach(ctx context.Context, poll func(), stop *func() bool) {
+func attach(ctx context.Context, poll func(), stop *func() bool) (clear uint32) {
 	f := context.AfterFunc(ctx, poll)
 	atomic.Writes(stop)
 	*stop = f
+	return 0
 }
 
 func (b *contextBreaker) release() { unregister(&b.stop) }
@@ -165,7 +166,7 @@ func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breake
 	} else {
 		b.state = wordOf(kindContext, flags|flagPollOnly|flagBusy)
 		b.listen(l)
-		b.attached(0)
+		b.attached(0, 0)
 	}
 	return &b.Breaker
 }
@@ -173,7 +174,7 @@ func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breake
 // watchView has a viewBreaker watched, and nothing else.
 func (b *Breaker) watchView() {
 	if _, ok := b.source.(*viewBreaker); ok {
-		b.watch()
+		b.watch(b.state.Load())
 	}
 }
 
@@ -188,11 +189,9 @@ func (b *viewBreaker) poll() {
 
 // attach registers with the breaker behind the view. It goes on to be asked until that is done, so that a callback of that breaker doesn't
 // find this one open in between (promise 18).
-func (b *viewBreaker) attach() {
+func (b *viewBreaker) attach() (clear uint32) {
 	b.listen(&b.array[0])
-	if b.state.Load()&flagPollOnly == 0 {
-		b.move(flagPoll, 0)
-	}
+	return flagPoll
 }
 
 // contextView is a Breaker seen through another method set, so that a view costs no allocation.

@@ -45,7 +45,7 @@ func (h *arrivals) listen() *subject {
 	w, _ := h.join("key", h.start)
 	links[0].source = &w.Breaker
 	n.listen(&links[0])
-	n.attached(0)
+	n.attached(0, 0)
 	return explored(h.r, "b", &n.Breaker)
 }
 

@@ -115,7 +115,7 @@ func (n *node) listenToAll(links []link) {
 	returned := false
 	defer func() {
 		if !returned {
-			n.attached(0)
+			n.attached(0, 0)
 			n.Close()
 		}
 	}()
@@ -125,7 +125,7 @@ func (n *node) listenToAll(links []link) {
 		}
 	}
 	returned = true
-	n.attached(0)
+	n.attached(0, 0)
 }
 
 // listensTo fills in a link, and adds to the flags of its node what follows from the source.

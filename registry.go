@@ -166,7 +166,7 @@ const (
 func (b *Breaker) register(r *registration) bool {
 	s := b.state.Load()
 	if s&flagPoll != 0 {
-		b.watch()
+		b.watch(s)
 		s = b.state.Load()
 	}
 	for s&(phase|flagHeld) == open { // the first registration of a breaker that has no source

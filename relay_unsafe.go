@@ -38,7 +38,7 @@ func (b *Breaker) relayTo() *relay {
 	if doneOffset < 0 {
 		return nil // not reached here: a Go release whose contexts have no such field
 	}
-	b.watch()
+	b.watch(b.state.Load())
 	done := b.handOut()
 	base := b.registry.more()
 	r := base.relay.Load()

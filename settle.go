@@ -52,7 +52,7 @@ func (b *Breaker) settle(s uint32) {
 		return
 	}
 	if s&flagHeld == 0 {
-		b.becomeClosed(s)
+		b.moveToClosed(s) // there is no directory
 		return
 	}
 	if b.settleAtOnce(s) {
@@ -86,8 +86,8 @@ func (*settlement) publish(b *Breaker, s uint32) {
 	}
 }
 
-// becomeClosed is the last transition. The word is the one last seen.
-func (b *Breaker) becomeClosed(s uint32) {
+// moveToClosed is the last transition. The word is the one last seen.
+func (b *Breaker) moveToClosed(s uint32) {
 	for !b.state.CompareAndSwap(s, s|closed) {
 		s = b.state.Load()
 	}
@@ -99,6 +99,11 @@ func (b *Breaker) becomeClosed(s uint32) {
 			b.wakeAwaiting()
 		}
 	}
+}
+
+// becomeClosed is moveToClosed of a breaker that may have a directory.
+func (b *Breaker) becomeClosed(s uint32) {
+	b.moveToClosed(s)
 	// After the move: who makes a directory later than this sees that the breaker is closed (see register).
 	if base := b.registry.base.Load(); base != nil {
 		base.forget()
@@ -211,7 +216,7 @@ func (w *settlement) run() {
 		w.stage = releasing
 		w.releasing = w.settled
 		if w.root != nil {
-			w.release(w.root, false)
+			w.release(w.root, w.root.state.Load(), false)
 		}
 	}
 	if w.stage == releasing {
@@ -256,9 +261,6 @@ func (w *settlement) tripAll() {
 
 // tripDependents trips the nodes that listen to b.
 func (w *settlement) tripDependents(b *Breaker) {
-	if b.registry.isEmpty() {
-		return
-	}
 	atomic.Reads(&b.cause)
 	cause, mark := b.cause, b.state.Load()&flagExpired
 	all := sweep{class: ofLinks}
@@ -350,20 +352,16 @@ func (w *settlement) releaseNode(n *node) {
 	all := n.source.links()
 	for i := range all {
 		if l := &all[i]; l.pending {
-			w.release(l.source, false)
+			w.release(l.source, l.source.state.Load(), false)
 		}
 	}
-	w.release(&n.Breaker, false)
+	w.release(&n.Breaker, n.state.Load(), false)
 }
 
-// release lets go of what b holds. What catches a signal is held to the last, when the callbacks have run: one of them may be about to
+// release lets go of what b holds, which has that word. What catches a signal is held to the last, when the callbacks have run: one of them may be about to
 // catch the next one, and there must be no moment at which that could kill the process (promise 12).
-func (w *settlement) release(b *Breaker, last bool) {
-	if b.source == nil {
-		return
-	}
-	s := b.state.Load()
-	if s&flagBusy != 0 {
+func (w *settlement) release(b *Breaker, s uint32, last bool) {
+	if b.source == nil || s&flagBusy != 0 {
 		return // links are still being registered; whichever of us comes last drops them (see finish)
 	}
 	all := b.source.links()
@@ -417,24 +415,25 @@ func (w *settlement) begin(b *Breaker) {
 func (w *settlement) finish() {
 	b := w.caller
 	if w.stage == finishing {
-		if !b.registry.isEmpty() {
-			for r := w.sweep.nextCallback(&b.registry); r != nil; r = w.sweep.nextCallback(&b.registry) {
-				w.call(r.drop())
-			}
+		for r := w.sweep.nextCallback(&b.registry); r != nil; r = w.sweep.nextCallback(&b.registry) {
+			w.call(r.drop())
 		}
-		if b.leftToAttacher() {
-			w.caller, w.stage = nil, finishing
-			return
-		}
+	}
+	s, left := b.leftToAttacher()
+	if left {
+		w.caller = nil
+		return
+	}
+	if w.stage == finishing {
 		w.stage = ending
-		w.release(b, true) // also what a constructor or the first who waits was attaching at the time of releasing
+		w.release(b, s, true) // also what a constructor or the first who waits was attaching at the time of releasing
 	}
 	w.caller, w.stage = nil, finishing
 	var cancel func()
 	if b.source != nil {
 		cancel = b.source.canceler()
 	}
-	b.becomeClosed(b.state.Load())
+	b.becomeClosed(s)
 	if cancel != nil {
 		w.call(cancel)
 	}

@@ -48,7 +48,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 			break
 		}
 	}
-	n.attached(0)
+	n.attached(0, 0)
 	if live.On() {
 		n.enlist()
 	}

@@ -18,8 +18,9 @@ type source interface {
 	breaker() *Breaker
 	// poll trips the breaker if what it listens to has ended. It may be called at any time.
 	poll()
-	// attach has the source watched: somebody is going to wait. Called once, under flagBusy, if flagLazy was set.
-	attach()
+	// attach has the source watched: somebody is going to wait. Called once, under flagBusy, if flagLazy was set. It returns the flags
+	// that are to be cleared then.
+	attach() (clear uint32)
 	// links returns those of a node, and nil for a leaf.
 	links() []link
 	// release lets go of all that isn't a link. It runs no code of the user's but the stop function of a foreign context. Only the
@@ -40,7 +41,7 @@ type source interface {
 func (b *Breaker) breaker() *Breaker           { return b }
 func (b *Breaker) inside() (*Breaker, bool)    { return b, true }
 func (b *Breaker) poll()                       {}
-func (b *Breaker) attach()                     {} // not reached here: only what is lazy is attached
+func (b *Breaker) attach() uint32              { return 0 } // not reached here: only what is lazy is attached
 func (b *Breaker) links() []link               { return nil }
 func (b *Breaker) release()                    {}
 func (b *Breaker) canceler() func()            { return nil }
@@ -68,14 +69,14 @@ func newTripped(cause error) *Breaker {
 }
 
 // watch makes sure that the source of a breaker is watched: somebody is going to wait for the trip. It does something
-// only for a breaker over a channel or a context, and attaches once.
-func (b *Breaker) watch() {
-	if b.state.Load()&(phase|flagLazy) != flagLazy {
+// only for a breaker over a channel or a context, and attaches once. The word is the one just loaded.
+func (b *Breaker) watch(s uint32) {
+	if s&(phase|flagLazy) != flagLazy {
 		return
 	}
 	b.source.poll() // what has ended before shall not trip the breaker later (promise 9)
 	for {
-		s := b.state.Load()
+		s = b.state.Load()
 		if s&(phase|flagLazy) != flagLazy {
 			return // it has tripped meanwhile, or somebody else watches the source
 		}
@@ -89,16 +90,16 @@ func (b *Breaker) watch() {
 // attachSource has the source watched, under flagBusy, which it ends, also if foreign code panics that this runs (promise 8). Then the source
 // isn't watched, and whoever comes next tries again.
 func (b *Breaker) attachSource() {
-	again := flagLazy
-	defer func() { b.attached(again) }()
-	b.source.attach()
+	clear, again := uint32(0), flagLazy
+	defer func() { b.attached(clear, again) }()
+	clear = b.source.attach()
 	again = 0
 }
 
 // attached ends what a constructor or watch began under flagBusy. If the breaker has tripped meanwhile, whoever tripped it left the
 // release to us.
-func (b *Breaker) attached(set uint32) {
-	if b.move(flagBusy, set)&flagLeft != 0 {
+func (b *Breaker) attached(clear, set uint32) {
+	if b.move(flagBusy|clear, set)&flagLeft != 0 {
 		w := settlement{stage: finishing}
 		w.begin(b)
 		w.run()
@@ -106,17 +107,16 @@ func (b *Breaker) attached(set uint32) {
 }
 
 // leftToAttacher is the other side of attached: it reports whether sources are still being attached, in which case
-// the attacher has been told to release them.
-func (b *Breaker) leftToAttacher() bool {
-	for {
-		s := b.state.Load()
-		if s&flagBusy == 0 {
-			return false
-		}
+// the attacher has been told to release them. It returns the word as it is then.
+func (b *Breaker) leftToAttacher() (word uint32, left bool) {
+	s := b.state.Load()
+	for s&flagBusy != 0 {
 		if b.state.CompareAndSwap(s, s|flagLeft) {
-			return true
+			return s, true
 		}
+		s = b.state.Load()
 	}
+	return s, false
 }
 
 // ask has the contexts and channels asked that the breaker owns, directly or not: what has ended counts, watched or not (promise

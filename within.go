@@ -136,7 +136,7 @@ func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
 	returned := false
 	defer func() {
 		if !returned {
-			r.attached(0)
+			r.attached(0, 0)
 			r.Close()
 		}
 	}()
@@ -162,7 +162,7 @@ func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
 		arm(&r.alarm, &r.Breaker, timeout, cause, bubble)
 	}
 	returned = true
-	r.attached(0)
+	r.attached(0, 0)
 }
 
 // poll trips the request if ctx is done.
@@ -178,7 +178,7 @@ func (r *request) poll() {
 }
 
 // attach registers with ctx.
-func (r *request) attach() { attach(r.ctx, r.poll, &r.stop) }
+func (r *request) attach() (clear uint32) { return attach(r.ctx, r.poll, &r.stop) }
 
 func (r *request) release() {
 	disarm(&r.alarm, r.state.Load())
