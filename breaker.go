@@ -85,14 +85,15 @@ func (b *Breaker) end() {
 // closed it. If it returns true, the callbacks have run on the calling goroutine and everything is released.
 func (b *Breaker) Trip(cause error) bool {
 	b.checkCopy()
-	if b.state.Load()&(phase|flagAsk) == flagAsk {
-		b.ask()
+	s := b.state.Load()
+	if s&(phase|flagAsk) == flagAsk {
+		s = b.ask()
 	}
 	if cause == nil {
 		cause = Interrupted
 	}
 	won := false
-	b.withExpiry(cause, func(mark uint32) { won = b.trip(b.state.Load(), cause, mark) })
+	b.withExpiry(cause, func(mark uint32) { won = b.trip(s, cause, mark) })
 	return won
 }
 

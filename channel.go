@@ -38,28 +38,35 @@ type channelBreaker struct {
 func (b *channelBreaker) links() []link { return b.array[:] }
 
 // poll trips the breaker if there is something to receive, as long as nobody waits. One at a time asks, so that the breaker takes no
-// more than one value; the others wait for that, as they would for the channel's own lock, but not for the trip. Who attaches clears flagPoll and then
-// awaits the poll; who polls says so and then looks at flagPoll.
+// more than one value; the others wait for that, as they would for the channel's own lock, but not for the trip. Then they ask, too: the
+// answer may be from before their call (promise 19). Who attaches clears flagPoll and then awaits the poll; who polls says so and then
+// looks at flagPoll.
 func (b *channelBreaker) poll() {
-	if !b.polling.CompareAndSwap(0, 1) {
+	for !b.polling.CompareAndSwap(0, 1) {
 		b.awaitPoll()
-		return
 	}
 	s, won := b.state.Load(), false
 	if s&(phase|flagPoll) == flagPoll && atomic.Received(b.signal) {
 		s, won = b.claim(s, 0, false)
 	}
 	b.polling.Store(0)
-	if won {
+	switch {
+	case won:
 		b.finish(s, errChannel)
+	case s&phase == claimed:
+		b.awaitDone() // it may be what ended the channel that is about to close Done
 	}
 }
 
 // ask is poll before a Close or Trip, also if a goroutine receives on behalf of all breakers on the channel, but hasn't come to it. What
 // is received here then trips all of them.
 func (b *channelBreaker) ask() {
-	b.poll()
-	if !b.isOpen() || !atomic.Received(b.signal) {
+	s := b.state.Load()
+	if s&flagPoll != 0 {
+		b.poll()
+		s = b.state.Load()
+	}
+	if s&(phase|flagPoll) != open || !atomic.Received(b.signal) {
 		return
 	}
 	if w := channels.find(keyOf(b.signal)); w != nil {

@@ -223,6 +223,24 @@ func polled() (programs []program) {
 	return programs
 }
 
+// polledAfterTheEnd returns the programs in which one thread ends the channel and then asks, while another one may be asking (promise 19).
+func polledAfterTheEnd() (programs []program) {
+	for _, send := range []bool{false, true} {
+		programs = append(programs, program{channelName(send) + "Err, then Err", func(r *explore.Run) {
+			s, end := channelSubject(r, send)
+			r.Go(func() {
+				end()
+				r.Label("Err")
+				if s.Err() == nil {
+					r.Failf("promise 19: the channel has ended, and Err is nil")
+				}
+			})
+			r.Go(func() { s.do([]op{"Err"}) })
+		}})
+	}
+	return programs
+}
+
 // polledByTwo returns those with two.
 func polledByTwo() (programs []program) {
 	for _, send := range []bool{false, true} {

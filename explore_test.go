@@ -60,8 +60,9 @@ func TestExploreSeam(t *testing.T) {
 //
 //	go test -tags breaker_explore -run Explore -v .
 //
-// Programs of two threads are always searched completely. Those of three share what is left of the number of schedules in
-// BREAKER_SCHEDULES, which is the size of the run. A violation names its schedule, which BREAKER_SCHEDULE repeats.
+// Programs of two threads are searched completely, but for the few that have more than quickProgram schedules, which only a run with
+// BREAKER_SCHEDULES completes. Those of three share what is left of that number, which is the size of the run. A violation names its
+// schedule, which BREAKER_SCHEDULE repeats.
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // little lives, and there is much garbage
 	defer func(span uint32, w bool) { minSpan, wide = span, w }(minSpan, wide)
@@ -81,7 +82,7 @@ func TestExplore(t *testing.T) {
 	e.group(t, "callbacks", false, callbacks())
 	e.group(t, "multiplex", false, multiplexed())
 	e.group(t, "sources", false, sources())
-	e.group(t, "channels", false, slices.Concat(polled(), watchedChannels()))
+	e.group(t, "channels", false, slices.Concat(polled(), polledAfterTheEnd(), watchedChannels()))
 	e.group(t, "sequences", false, sequences(e.want > quickRun))
 	e.group(t, "directory", false, directories())
 	e.group(t, "order", false, ordered())
@@ -98,6 +99,9 @@ func TestExplore(t *testing.T) {
 
 // quickRun is how many schedules a run has that isn't told.
 const quickRun = 5_000_000
+
+// quickProgram is how many schedules such a run has of one program of two threads.
+const quickProgram = 250_000
 
 // program is something to explore. Its setup runs before each schedule.
 type program struct {
@@ -124,6 +128,9 @@ func (e *exploration) group(t *testing.T, name string, share bool, programs []pr
 		for i, p := range programs {
 			t.Run(p.name, func(t *testing.T) {
 				limit := 0
+				if e.want == quickRun {
+					limit = quickProgram
+				}
 				if share {
 					limit = max(1000, (e.want-e.schedules)/(len(programs)-i))
 				}
@@ -146,7 +153,7 @@ func (e *exploration) explore(t *testing.T, p program, limit int) {
 	}
 	begun := time.Now()
 	got := explore.Explore(p.setup, explore.Options{Schedules: limit})
-	for got.Threads <= 2 && !got.Complete && got.Failure == nil {
+	for e.want > quickRun && got.Threads <= 2 && !got.Complete && got.Failure == nil {
 		limit *= 10
 		got = explore.Explore(p.setup, explore.Options{Schedules: limit})
 	}
