@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,6 +172,228 @@ func TestBudget_Allocations(t *testing.T) {
 		})
 	}
 	assert.Equal(t, 1, registrations(process))
+}
+
+// The same for what makes requests, watches without owning, and has a timeout that moves.
+func TestBudget_AllocationsOfRequests(t *testing.T) {
+	process, other, tripped, expired := breaker.New(), breaker.New(), breaker.New(), breaker.BreakByTimeout(0)
+	process.Done()
+	defer process.OnTrip(func() {})() // a process-wide breaker has others registered
+	defer other.OnTrip(func() {})()
+	tripped.Trip(errA)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	watched := breaker.Within(ctx, time.Hour, process)
+	watched.Done()
+	defer watched.Close()
+	idle := breaker.BreakByIdle(time.Hour)
+	defer idle.Close()
+	ended := breaker.BreakByIdle(time.Hour)
+	ended.Close()
+	view := breaker.NopCloser(process)
+	sinkView = view
+	own := breaker.Interface(&byPointer{Breaker: process})
+	var zero breaker.Idle
+	callback := func() {}
+
+	for _, budget := range []struct {
+		name   string
+		allocs float64
+		do     func()
+	}{
+		{"Within(Background), Close", 1, func() { breaker.Within(context.Background(), time.Hour).Close() }},
+		{"Within(Background), Done, Close", 2, func() {
+			br := breaker.Within(context.Background(), time.Hour)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(Background, one), Close", 1, func() { breaker.Within(context.Background(), time.Hour, process).Close() }},
+		{"P3: Within(Background, one), Done, Close", 2, func() {
+			br := breaker.Within(context.Background(), time.Hour, process)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(Background, NopCloser), Done, Close", 2, func() {
+			br := breaker.Within(context.Background(), time.Hour, view)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(Background, one of the user's type), Done, Close", 2, func() {
+			br := breaker.Within(context.Background(), time.Hour, own)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(Background, two), Done, Close", 2, func() {
+			br := breaker.Within(context.Background(), time.Hour, process, other)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(Background, three), Close", 2, func() {
+			breaker.Within(context.Background(), time.Hour, process, other, process).Close()
+		}},
+		{"Within(Background), over on return", 1, func() { sinkBreaker = breaker.Within(context.Background(), 0) }},
+		{"Within(cancellable), Err, Close", 1, func() {
+			br := breaker.Within(ctx, time.Hour)
+			sinkError = br.Err()
+			br.Close()
+		}},
+		{"Within(cancellable, one), Err, Close", 1, func() {
+			br := breaker.Within(ctx, time.Hour, process)
+			sinkError = br.Err()
+			br.Close()
+		}},
+		{"Within(cancellable, one), Done, Close: with context.AfterFunc", 5, func() {
+			br := breaker.Within(ctx, time.Hour, process)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(ToContext), Close", 1, func() { breaker.Within(breaker.ToContext(process), time.Hour).Close() }},
+		{"Within(ToContext), Done, Close", 2, func() {
+			br := breaker.Within(breaker.ToContext(process), time.Hour)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(ToContext, one), Done, Close", 2, func() {
+			br := breaker.Within(breaker.ToContext(process), time.Hour, other)
+			br.Done()
+			br.Close()
+		}},
+		{"Within(ToContext, two), Close", 2, func() {
+			breaker.Within(breaker.ToContext(process), time.Hour, other, other).Close()
+		}},
+		{"WithinCause(Background, one), Done, Close", 2, func() {
+			br := breaker.WithinCause(context.Background(), time.Hour, errA, process)
+			br.Done()
+			br.Close()
+		}},
+		{"WithinCause(Background), over on return, Cause", 1, func() {
+			sinkBreaker = breaker.WithinCause(context.Background(), 0, errA)
+			sinkError = sinkBreaker.Cause()
+		}},
+		{"a watched Within: Err, Cause, Deadline", 0, func() {
+			sinkError = watched.Err()
+			sinkError = watched.Cause()
+			watched.Deadline()
+		}},
+
+		{"Any of one, Close", 1, func() { breaker.Any(process).Close() }},
+		{"Any of two, Close", 1, func() { breaker.Any(process, other).Close() }},
+		{"Any of three, Close", 1, func() { breaker.Any(process, other, process).Close() }},
+		{"Any of three, Done, Close", 2, func() {
+			br := breaker.Any(process, other, process)
+			br.Done()
+			br.Close()
+		}},
+		{"Any of the user's type, Close", 1, func() { breaker.Any(own, own).Close() }},
+		{"Any of four, Close", 1, func() { breaker.Any(process, other, process, other).Close() }},
+		{"Any of five, Close", 2, func() { breaker.Any(process, other, process, other, view).Close() }},
+		{"Any of one that has tripped", 1, func() { sinkBreaker = breaker.Any(tripped) }},
+
+		{"BreakByTimeoutCause, Close", 1, func() { breaker.BreakByTimeoutCause(time.Hour, errA).Close() }},
+		{"BreakByTimeoutCause, Done, Close", 2, func() {
+			br := breaker.BreakByTimeoutCause(time.Hour, errA)
+			br.Done()
+			br.Close()
+		}},
+		{"BreakByTimeoutCause, over on return", 1, func() { sinkBreaker = breaker.BreakByTimeoutCause(0, errA) }},
+		{"BreakByDeadlineCause, Done, Close", 2, func() {
+			br := breaker.BreakByDeadlineCause(time.Now().Add(time.Hour), errA)
+			br.Done()
+			br.Close()
+		}},
+
+		{"BreakByIdle, Close: two and a timer", 3, func() { breaker.BreakByIdle(time.Hour).Close() }},
+		{"BreakByIdle, over on return", 1, func() { sinkBreaker = &breaker.BreakByIdle(0).Breaker }},
+		{"Touch", 0, func() { idle.Touch() }},
+		{"Touch, tripped", 0, func() { ended.Touch() }},
+		{"Touch, of a zero value", 0, func() { zero.Touch() }},
+		{"Reset, longer and shorter", 0, func() {
+			idle.Reset(2 * time.Hour)
+			idle.Reset(time.Hour)
+		}},
+		{"Reset, tripped", 0, func() { ended.Reset(time.Hour) }},
+		{"Idle: Err, Cause, Deadline", 0, func() {
+			sinkError = idle.Err()
+			sinkError = idle.Cause()
+			idle.Deadline()
+		}},
+
+		{"AwaitClosed, closed", 0, func() { tripped.AwaitClosed() }},
+		{"AwaitClosed, closed at once", 0, func() { expired.AwaitClosed() }},
+
+		{"Interface: Cause, Deadline", 0, func() {
+			for _, br := range []breaker.Interface{process, tripped, expired, view, own, watched, idle} {
+				sinkError = br.Cause()
+				br.Deadline()
+			}
+		}},
+		{"NopCloser: OnTrip, stop", 1, func() {
+			stop := view.OnTrip(callback)
+			stop()
+		}},
+		{"Interface: OnTrip, stop", 2, func() {
+			stop := sinkView.OnTrip(callback) // the compiler can't inline this, and stop is an allocation of its own
+			stop()
+		}},
+	} {
+		t.Run(budget.name, func(t *testing.T) {
+			allocs := testing.AllocsPerRun(1_000, budget.do)
+			if !raceEnabled && testing.CoverMode() == "" {
+				assert.Equal(t, budget.allocs, allocs)
+			}
+		})
+	}
+	assert.Equal(t, 2, registrations(process), "its own, and that of what is watched")
+	assert.Equal(t, 1, registrations(other))
+}
+
+// What one of them takes, with all that it holds but the timer, which is used again. They are size classes of Go's allocator.
+func TestBudget_BytesOfRequests(t *testing.T) {
+	if raceEnabled || testing.CoverMode() != "" || unsafe.Sizeof(uintptr(0)) != 8 {
+		assert.NotEmpty(t, sizesOfRequests())
+		return
+	}
+	for _, budget := range sizesOfRequests() {
+		assert.Equal(t, budget.bytes, bytesPerRun(budget.make), budget.name)
+	}
+	assert.Equal(t, uintptr(96), unsafe.Sizeof(breaker.Idle{}))
+}
+
+type size struct {
+	name  string
+	bytes uint64
+	make  func() *breaker.Breaker
+}
+
+func sizesOfRequests() []size {
+	process := breaker.New()
+	background := context.Background()
+	return []size{
+		{"Within", 112, func() *breaker.Breaker { return breaker.Within(background, time.Hour) }},
+		{"Within, one", 144, func() *breaker.Breaker { return breaker.Within(background, time.Hour, process) }},
+		{"Within, two", 176, func() *breaker.Breaker { return breaker.Within(background, time.Hour, process, process) }},
+		{"Any, one", 112, func() *breaker.Breaker { return breaker.Any(process) }},
+		{"Any, two", 144, func() *breaker.Breaker { return breaker.Any(process, process) }},
+		{"Any, three", 176, func() *breaker.Breaker { return breaker.Any(process, process, process) }},
+		{"BreakByTimeoutCause", 80, func() *breaker.Breaker { return breaker.BreakByTimeoutCause(time.Hour, errA) }},
+	}
+}
+
+// bytesPerRun returns how much f allocates, and Close of what it makes. The collector may empty the pool of timers meanwhile, so the least of some counts.
+func bytesPerRun(f func() *breaker.Breaker) uint64 {
+	const runs = 100
+	least := uint64(math.MaxUint64)
+	for range 20 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			sinkBreaker = f()
+			sinkBreaker.Close()
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, (after.TotalAlloc-before.TotalAlloc)/runs)
+	}
+	return least
 }
 
 // open2 is for a call with two arguments whose slice doesn't escape.
