@@ -3,13 +3,16 @@
 package breaker
 
 import (
+	"strings"
+
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// family is a Multiplex and its children.
+// family is a Multiplex, an Any or a Within, and its children.
 type family struct {
 	r       *explore.Run
 	parent  *subject // the Multiplex; nil until it is made
+	make    func(children ...Interface) *Breaker
 	owned   []*subject
 	watched []*subject
 	// name is put before the names of its members.
@@ -18,11 +21,19 @@ type family struct {
 	isOwned bool
 	// others have the same children.
 	others []*family
+	// more returns the causes of what has ended besides.
+	more func() []error
+	// does has the threads that only such a family has.
+	does map[string]func()
+	// look is what the thread that makes the Multiplex does with it.
+	look func(*subject)
+	// view is the breaker behind the context of a Within, and the first of those that it watches.
+	view *subject
 }
 
 // newFamily returns a family with so many children and no Multiplex.
 func newFamily(r *explore.Run, owned, watched int) *family {
-	f := &family{r: r}
+	f := &family{r: r, make: Multiplex, look: (*subject).seeErr, more: func() []error { return nil }}
 	r.AtEnd(f.end)
 	for i := range owned {
 		f.owned = append(f.owned, explored(r, "pq"[i:i+1], New()))
@@ -42,7 +53,7 @@ func (f *family) join() *subject {
 	for _, s := range f.owned {
 		all = append(all, s.Breaker)
 	}
-	f.parent = explored(f.r, f.name+"m", Multiplex(all...))
+	f.parent = explored(f.r, f.name+"m", f.make(all...))
 	f.parent.owns = f.owned
 	return f.parent
 }
@@ -53,7 +64,7 @@ func (f *family) end() {
 		f.r.Failf("there is no Multiplex")
 		return
 	}
-	var tripped []error
+	tripped := f.more()
 	for _, s := range f.owned {
 		if s.Err() != nil {
 			tripped = append(tripped, s.Cause())
@@ -193,8 +204,15 @@ func multiplexTriples() (programs []program) {
 }
 
 func multiplexProgram(name string, owned, watched int, threads ...string) program {
-	return program{name + " of " + "pq"[:owned] + "xy"[:watched] + ": " + threadsOf(threads), func(r *explore.Run) {
-		f := newFamily(r, owned, watched)
+	p := joinProgram(name, func(r *explore.Run) *family { return newFamily(r, owned, watched) }, threads...)
+	p.name = name + " of " + "pq"[:owned] + "xy"[:watched] + ": " + threadsOf(threads)
+	return p
+}
+
+// joinProgram returns a program around a family. What happens before the threads begin is in its name. The program is still to be named.
+func joinProgram(name string, found func(r *explore.Run) *family, threads ...string) program {
+	return program{"", func(r *explore.Run) {
+		f := found(r)
 		if threads[0] != "make" {
 			f.join()
 		}
@@ -209,23 +227,18 @@ func multiplexProgram(name string, owned, watched int, threads ...string) progra
 			f.parent.shared = f.parent.onTrip()
 		}
 		for _, thread := range threads {
+			if do := f.does[thread]; do != nil {
+				r.Go(do)
+				continue
+			}
 			if thread == "make" {
 				r.Go(func() {
 					r.Label("make")
-					m := f.join()
-					m.seeErr()
+					f.look(f.join())
 				})
 				continue
 			}
-			var s *subject
-			switch thread[0] {
-			case 'm':
-				s = f.parent
-			case 'p', 'q':
-				s = f.owned[thread[0]-'p']
-			case 'x', 'y':
-				s = f.watched[thread[0]-'x']
-			}
+			s := f.member(thread[:1])
 			ops := []op{op(thread[2:])}
 			if ops[0] == "OnTrip.stop" {
 				ops = []op{"OnTrip", "stop"}
@@ -233,6 +246,29 @@ func multiplexProgram(name string, owned, watched int, threads ...string) progra
 			r.Go(func() { s.do(ops) })
 		}
 	}}
+}
+
+// glance is seeErr with fewer accesses, which make fewer schedules.
+func (s *subject) glance() {
+	if s.Err() != nil {
+		s.causes = append(s.causes, s.Cause())
+	}
+}
+
+// member returns one of the family by its name.
+func (f *family) member(name string) *subject {
+	switch name {
+	case "m":
+		return f.parent
+	case "p", "q":
+		return f.owned[name[0]-'p']
+	default:
+		i := strings.Index("xy", name)
+		if f.view != nil {
+			i++ // it is the first, and for its own name i is -1
+		}
+		return f.watched[i]
+	}
 }
 
 // graphs are breakers that hang together in other ways.

@@ -3,8 +3,6 @@
 package breaker
 
 import (
-	"time"
-
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
@@ -72,68 +70,6 @@ func ordered() (programs []program) {
 					mustHold(r, w.middle, 0)
 				})
 			}})
-		}
-	}
-	return programs
-}
-
-// idles has the programs in which the time of an Idle passes while others move it.
-func idles() (programs []program) {
-	ops := map[string]func(r *explore.Run, i *Idle){
-		"Touch": func(r *explore.Run, i *Idle) {
-			if !i.Touch() && i.Err() == nil {
-				r.Failf("Touch says that it has tripped, and Err is nil")
-			}
-		},
-		"Reset": func(r *explore.Run, i *Idle) {
-			if !i.Reset(time.Hour) && i.Err() == nil {
-				r.Failf("Reset says that it has tripped, and Err is nil")
-			}
-		},
-		"longer": func(_ *explore.Run, i *Idle) { i.Reset(far) },
-		"none":   func(_ *explore.Run, i *Idle) { i.Reset(0) },
-		"Close":  func(_ *explore.Run, i *Idle) { i.Close() },
-		"expire": func(_ *explore.Run, i *Idle) { i.expire() },
-		"arm":    func(_ *explore.Run, i *Idle) { i.arm() },
-	}
-	names := []string{"Touch", "Reset", "longer", "none", "Close", "expire", "arm"}
-	for n, one := range names {
-		for _, two := range names[n:] {
-			for _, over := range []bool{false, true} {
-				if over && (one == "arm" || two == "arm") {
-					continue // the timer would go off for real
-				}
-				state := "in time"
-				if over {
-					state = "over"
-				}
-				programs = append(programs, program{"idle, " + state + ": " + one + " vs " + two, func(r *explore.Run) {
-					i := BreakByIdle(2 * time.Hour)
-					if over {
-						i.due.Store(1)
-					}
-					r.Name("idle", i)
-					r.Go(func() {
-						r.Label(one)
-						ops[one](r, i)
-					})
-					r.Go(func() {
-						r.Label(two)
-						ops[two](r, i)
-					})
-					r.AtEnd(func() {
-						if (one == "expire" || two == "expire") && over && i.Err() == nil {
-							if due := i.due.Load(); due == expired || time.Duration(due) <= time.Since(start) {
-								r.Failf("its time is over, and it is open")
-							}
-						}
-						i.Close()
-						if i.timer.Stop() {
-							r.Failf("promise 10: the timer is left")
-						}
-					})
-				}})
-			}
 		}
 	}
 	return programs

@@ -36,7 +36,7 @@ var sourceOps = [][]op{
 type modelContext struct {
 	context.Context
 	r    *explore.Run
-	b    *contextBreaker
+	poll func()
 	done chan struct{} // never closed: nobody but package context waits for it
 	over atomic.Uint32
 	// registration is 0 before AfterFunc, 1 while registered, 2 when that has ended or been stopped.
@@ -55,7 +55,7 @@ func (c *modelContext) Err() error {
 func (c *modelContext) AfterFunc(func()) func() bool {
 	c.registration.Store(1)
 	if c.over.Load() != 0 && c.registration.CompareAndSwap(1, 2) {
-		c.r.Go(c.b.poll)
+		c.r.Go(c.poll)
 	}
 	return func() bool { return c.registration.CompareAndSwap(1, 2) }
 }
@@ -65,7 +65,7 @@ func (c *modelContext) end() {
 	c.r.Label("end of ctx")
 	c.over.Store(1)
 	if c.registration.CompareAndSwap(1, 2) {
-		c.b.poll()
+		c.poll()
 	}
 }
 
@@ -75,7 +75,7 @@ func contextSubject(r *explore.Run) (*subject, *modelContext) {
 	r.Name("ctx", ctx)
 	canceled := 0
 	b := BreakByContext(ctx, func() { canceled++ })
-	ctx.b = b.source.(*contextBreaker)
+	ctx.poll = b.source.poll
 	s := explored(r, "b", b)
 	r.AtEnd(func() {
 		err := s.Err()
@@ -168,6 +168,8 @@ func alarmOf(b *Breaker) **alarm {
 	case *request:
 		return &source.alarm
 	case *request1:
+		return &source.alarm
+	case *request2:
 		return &source.alarm
 	default:
 		panic("no timer")

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
@@ -86,7 +87,11 @@ func TestExplore(t *testing.T) {
 	e.group(t, "sequences", false, sequences(e.want > quickRun))
 	e.group(t, "directory", false, directories())
 	e.group(t, "order", false, ordered())
+	e.group(t, "any", false, anies())
+	e.group(t, "requests", false, requests())
+	e.bubble = true
 	e.group(t, "idle", false, idles())
+	e.bubble = false
 	e.group(t, "triples", true, slices.Concat(
 		hubTriples(), viewTriples(), directoryTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), triples()))
 
@@ -118,6 +123,17 @@ type exploration struct {
 	complete  int
 	schedules int
 	redundant int
+	// bubble has the programs run in bubbles of testing/synctest, where time stands still until all threads have ended.
+	bubble bool
+}
+
+// run calls f, which runs a program.
+func (e *exploration) run(t *testing.T, f func()) {
+	if !e.bubble {
+		f()
+		return
+	}
+	synctest.Test(t, func(*testing.T) { f() })
 }
 
 // group explores the programs, in that order. If they share, each may take its part of the schedules that are left, else
@@ -144,7 +160,8 @@ func (e *exploration) group(t *testing.T, name string, share bool, programs []pr
 func (e *exploration) explore(t *testing.T, p program, limit int) {
 	wide = true
 	if schedule, ok := os.LookupEnv("BREAKER_SCHEDULE"); ok {
-		got := explore.Replay(p.setup, schedule)
+		var got explore.Failure
+		e.run(t, func() { got = explore.Replay(p.setup, schedule) })
 		t.Logf("schedule %s\n%s", got.Schedule, strings.Join(got.Trace, "\n"))
 		if got.Message != "" {
 			t.Error(got.Message)
@@ -152,10 +169,12 @@ func (e *exploration) explore(t *testing.T, p program, limit int) {
 		return
 	}
 	begun := time.Now()
-	got := explore.Explore(p.setup, explore.Options{Schedules: limit})
+	var got explore.Result
+	search := func() { got = explore.Explore(p.setup, explore.Options{Schedules: limit}) }
+	e.run(t, search)
 	for e.want > quickRun && got.Threads <= 2 && !got.Complete && got.Failure == nil {
 		limit *= 10
-		got = explore.Explore(p.setup, explore.Options{Schedules: limit})
+		e.run(t, search)
 	}
 	e.programs++
 	e.schedules += got.Schedules
