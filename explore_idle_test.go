@@ -65,6 +65,8 @@ func (d *idler) do(ops ...op) {
 		switch o {
 		case "Touch":
 			d.moved(d.i.Touch())
+		case "arm": // what a Reset does after it has moved due, and the alarm has come in between
+			d.i.arm()
 		case "alarm's trip":
 			d.alarmed = true
 			d.i.trip(errExpired, flagExpired)
@@ -191,7 +193,7 @@ func idles() (programs []program) {
 		}
 	}
 	// With three threads those that find it over make too many schedules. This is where they get to: the alarm has won, and hasn't tripped it yet.
-	late := []op{"alarm's trip", "Touch", "shorter", "none", "Close", "Deadline", "Done"}
+	late := []op{"alarm's trip", "arm", "Touch", "shorter", "none", "Close", "Deadline", "Done"}
 	for n, one := range late {
 		for _, other := range late[max(n, 1):] {
 			add("expired", idleTimeout, []op{one}, []op{other})

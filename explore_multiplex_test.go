@@ -361,6 +361,17 @@ func graphs() (programs []program) {
 		return p, explored(r, "m", Multiplex(p, p, NopCloser(p)))
 	}, "TripA", "Close")
 
+	programs = append(programs, program{"a child with a callback: make vs p.TripA", func(r *explore.Run) {
+		f := newFamily(r, 2, 0)
+		// The construction may end before it gets there, and whoever has tripped the Multiplex closes it all the same.
+		f.owned[1].onTrip()
+		r.Go(func() {
+			r.Label("make")
+			f.join().glance()
+		})
+		r.Go(func() { f.owned[0].do([]op{"TripA"}) })
+	}})
+
 	return append(programs, program{"a child with a Close of its own: make.Close vs p.TripA", func(r *explore.Run) {
 		p := explored(r, "p", New())
 		child := &ownClose{Breaker: p.Breaker}

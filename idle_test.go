@@ -105,6 +105,25 @@ func TestIdle_Ends(t *testing.T) {
 	})
 }
 
+// promise 15: the longest timeouts don't overflow into the past, neither here nor in a bubble.
+func TestIdle_Longest(t *testing.T) {
+	test := func(t *testing.T) {
+		for _, timeout := range []time.Duration{math.MaxInt64, math.MaxInt64 - 1} {
+			br := breaker.BreakByIdle(timeout)
+			require.True(t, br.Touch())
+			at, ok := br.Deadline()
+			require.True(t, ok)
+			require.Greater(t, time.Until(at), 200*365*24*time.Hour)
+			require.True(t, br.Reset(timeout))
+			require.NoError(t, br.Err())
+			br.Close()
+			require.False(t, br.Touch())
+		}
+	}
+	test(t)
+	synctest.Test(t, test)
+}
+
 // Touch against the time: what has returned true isn't followed by the trip before the timeout has passed, however many touch.
 func TestIdle_TouchAgainstTheTrip(t *testing.T) {
 	for range 200 {

@@ -245,6 +245,10 @@ func TestASignalInABubble(t *testing.T) {
 		add("Multiplex", breaker.Multiplex(breaker.New(), bySignal()), byErr)
 		add("Multiplex of it", breaker.Multiplex(breaker.BreakByTimeout(time.Hour), breaker.Multiplex(bySignal())), byErr)
 		add("NopCloser", breaker.Multiplex(breaker.NopCloser(bySignal()), breaker.New()), byErr)
+		watched := bySignal()
+		defer watched.Close()
+		add("Within", breaker.Within(context.Background(), time.Hour, watched), byErr)
+		add("Any", breaker.Any(breaker.New(), watched), byErr)
 		waited, called := bySignal(), false
 		waited.OnTrip(func() { called = true })
 		var group sync.WaitGroup
