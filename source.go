@@ -38,7 +38,7 @@ type source interface {
 
 // A Breaker is its own source if only Trip and Close trip it. The methods are what the other kinds share.
 
-func (b *Breaker) breaker() *Breaker           { return b }
+func (b *Breaker) breaker() *Breaker           { return b } // not reached here: only the tag breaker_pure asks it of a plain breaker
 func (b *Breaker) inside() (*Breaker, bool)    { return b, true }
 func (b *Breaker) poll()                       {}
 func (b *Breaker) attach() uint32              { return 0 } // not reached here: only what is lazy is attached
