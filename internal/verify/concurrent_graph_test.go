@@ -1,11 +1,13 @@
 package verify
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kamilsk/breaker"
 )
@@ -24,7 +26,7 @@ func TestConcurrentGraphs(t *testing.T) {
 			var args []breaker.Interface
 			line := fmt.Sprintf("b%d := ", i)
 			owner := random.IntN(2) == 0
-			names := ""
+			how, behind, names := random.IntN(4), -1, ""
 			for range random.IntN(3) {
 				if i == 0 {
 					break
@@ -35,15 +37,25 @@ func TestConcurrentGraphs(t *testing.T) {
 					args, names = append(args, all[parent]), names+fmt.Sprintf(" b%d", parent)
 					continue
 				}
+				behind = parent
 				args, names = append(args, breaker.NopCloser(all[parent])), names+fmt.Sprintf(" NopCloser(b%d)", parent)
 			}
 			switch {
 			case len(args) == 0:
 				all[i] = breaker.New()
 				line += "New()"
-			default:
+			case owner || how == 0:
 				all[i] = breaker.Multiplex(args...)
 				line += "Multiplex" + names
+			case how == 1:
+				all[i] = breaker.Any(args...)
+				line += "Any" + names
+			case how == 2:
+				all[i] = breaker.Within(context.Background(), time.Hour, args...)
+				line += "Within" + names
+			default:
+				all[i] = breaker.Within(breaker.ToContext(all[behind]), time.Hour, args...)
+				line += fmt.Sprintf("Within the context of b%d,%s", behind, names)
 			}
 			log = append(log, line)
 		}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -46,6 +47,8 @@ const (
 	callSettled                 // by who won: all callbacks have run
 	callFollow                  // a Multiplex trips after its child id
 	callOwn                     // a child trips after the Multiplex that owns it
+	callTouch                   // → bool: the time begins anew; of an Idle
+	callReset                   // the same; with a timeout of zero it trips
 	callFinal                   // → which callbacks have run, after everything
 )
 
@@ -54,7 +57,11 @@ const (
 	causeOpen   = -1
 	causeClosed = -2
 	causeOther  = -3
+	causeTimed  = -4
 )
+
+// resetTo are the timeouts that Reset is called with, by the id of the call.
+var resetTo = [...]time.Duration{2 * time.Hour, time.Minute, 0, time.Hour}
 
 // specState is a sequential breaker with its children. It is a value, so that == compares it.
 type specState struct {
@@ -145,6 +152,14 @@ func specStep(state, input, output any) (bool, any) {
 		}
 		s.trip(c.id, causeClosed)
 		return true, s
+	case callTouch:
+		return output.(bool) == !s.tripped[c.who], s
+	case callReset:
+		if resetTo[c.id] > 0 {
+			return output.(bool) == !s.tripped[c.who], s
+		}
+		s.trip(c.who, causeTimed)
+		return output == false, s
 	case callFinal: // promises 6 and 7: nothing lost, nothing late
 		for i, state := range s.calls {
 			if state == committed || state == registered && s.tripped[0] || (state == ran) != output.([maxCallbacks]bool)[i] {
@@ -176,7 +191,7 @@ func describe(history []porcupine.Operation) string {
 	var b strings.Builder
 	for _, op := range slices.SortedFunc(slices.Values(history), func(x, y porcupine.Operation) int { return cmp.Compare(x.Call, y.Call) }) {
 		fmt.Fprintf(&b, "\t[%3d, %3d] %d: %v(%d, %d) = %v\n", op.Call, op.Return, op.ClientId,
-			[]string{"Trip", "Close", "Err", "Done", "Cause", "OnTrip", "stop", "ran?", "run", "settled", "follow", "own", "final"}[op.Input.(call).kind],
+			[]string{"Trip", "Close", "Err", "Done", "Cause", "OnTrip", "stop", "ran?", "run", "settled", "follow", "own", "Touch", "Reset", "final"}[op.Input.(call).kind],
 			op.Input.(call).who, op.Input.(call).id, op.Output)
 	}
 	return b.String()
@@ -190,6 +205,12 @@ type subject interface {
 	Done() <-chan struct{}
 	Cause() error
 	OnTrip(f func()) (stop func() bool)
+}
+
+// moving is what only an Idle has.
+type moving interface {
+	Touch() bool
+	Reset(timeout time.Duration) bool
 }
 
 // numbered is a cause that tells which Trip it came from.
@@ -206,6 +227,8 @@ func causeID(err error) int {
 		return causeClosed
 	case errors.As(err, &n):
 		return int(n)
+	case errors.Is(err, context.DeadlineExceeded):
+		return causeTimed
 	default:
 		return causeOther
 	}
@@ -267,6 +290,10 @@ func (r *recorder) do(client int, c call) {
 		r.record(client, c, func() any { return s.Err() != nil })
 	case callDone:
 		r.record(client, c, func() any { return isClosed(s.Done()) })
+	case callTouch:
+		r.record(client, c, func() any { return s.(moving).Touch() })
+	case callReset:
+		r.record(client, c, func() any { return s.(moving).Reset(resetTo[c.id]) })
 	case callCause:
 		r.record(client, c, func() any { return causeID(s.Cause()) })
 	case callOnTrip:
@@ -366,13 +393,19 @@ func randomClients(r *rand.Rand, breakers int) [][]call {
 }
 
 // collect plays programs on what makes, and has each history checked.
-func collect(t *testing.T, breakers int, makes func(i int) []subject, complete func([]porcupine.Operation) []porcupine.Operation) {
+func collect(t *testing.T, breakers int, makes func() []subject, complete func([]porcupine.Operation) []porcupine.Operation) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
+	collectOf(t, makes, func() [][]call { return randomClients(r, breakers) }, complete)
+}
+
+// collectOf is collect with other programs.
+func collectOf(t *testing.T, makes func() []subject, clients func() [][]call, complete func([]porcupine.Operation) []porcupine.Operation) {
+	t.Helper()
 	histories, overlapping, calls := setting("BREAKER_HISTORIES", 500), 0, 0
 	for i := range histories {
-		rec := &recorder{subjects: makes(i)}
-		history := complete(rec.play(randomClients(r, breakers)))
+		rec := &recorder{subjects: makes()}
+		history := complete(rec.play(clients()))
 		for _, b := range rec.subjects {
 			b.Close()
 		}
@@ -388,6 +421,8 @@ func collect(t *testing.T, breakers int, makes func(i int) []subject, complete f
 
 // Promises 1 to 4, 6 and 7: every concurrent history of one breaker is one of a sequential breaker.
 func TestLinearizableBreaker(t *testing.T) {
+	process := breaker.New()
+	defer process.Close()
 	kinds := []struct {
 		name string
 		make func() *breaker.Breaker
@@ -398,10 +433,18 @@ func TestLinearizableBreaker(t *testing.T) {
 		{"BreakByContext", func() *breaker.Breaker { return breaker.BreakByContext(t.Context(), func() {}) }},
 		{"BreakByContext of a view", func() *breaker.Breaker { return breaker.BreakByContext(breaker.ToContext(breaker.New()), nil) }},
 		{"Multiplex", func() *breaker.Breaker { return breaker.Multiplex(breaker.New(), breaker.New()) }},
+		{"Any", func() *breaker.Breaker { return breaker.Any(process, process) }},
+		{"BreakByTimeoutCause", func() *breaker.Breaker { return breaker.BreakByTimeoutCause(time.Hour, numbered(1000)) }},
+		{"Within", func() *breaker.Breaker { return breaker.Within(context.Background(), time.Hour) }},
+		{"Within, of a context", func() *breaker.Breaker { return breaker.Within(t.Context(), time.Hour, process) }},
+		{"Within, of a view", func() *breaker.Breaker {
+			return breaker.WithinCause(breaker.ToContext(process), time.Hour, numbered(1000), process, process)
+		}},
+		{"BreakByIdle", func() *breaker.Breaker { return &breaker.BreakByIdle(time.Hour).Breaker }},
 	}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			collect(t, 1, func(int) []subject { return []subject{kind.make()} }, slices.Clone)
+			collect(t, 1, func() []subject { return []subject{kind.make()} }, slices.Clone)
 		})
 	}
 }
@@ -417,20 +460,52 @@ func TestLinearizableBreaker(t *testing.T) {
 // Multiplex: the second waits for its Done as a loser's Trip does (promise 3). Of the other children that is not
 // promised: the one that tripped the Multiplex closes them, callbacks come first, and the second doesn't wait for that.
 func TestLinearizableMultiplex(t *testing.T) {
+	view := breaker.NopCloser
 	for _, tt := range []struct {
 		name  string
 		owned bool
-	}{{"children owned", true}, {"children behind NopCloser", false}} {
+		make  func(one, two *breaker.Breaker) subject
+	}{
+		{"children owned", true, func(one, two *breaker.Breaker) subject { return breaker.Multiplex(one, two) }},
+		{"children behind NopCloser", false, func(one, two *breaker.Breaker) subject { return breaker.Multiplex(view(one), view(two)) }},
+		{"Any", false, func(one, two *breaker.Breaker) subject { return breaker.Any(one, two) }},
+		{"Within", false, func(one, two *breaker.Breaker) subject {
+			return breaker.Within(context.Background(), time.Hour, one, two)
+		}},
+		{"Within, of a context", false, func(one, two *breaker.Breaker) subject { return breaker.Within(t.Context(), time.Hour, one, two) }},
+		{"Within, of a view", false, func(one, two *breaker.Breaker) subject {
+			return breaker.Within(breaker.ToContext(one), time.Hour, two)
+		}},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			collect(t, 3, func(int) []subject {
+			collect(t, 3, func() []subject {
 				one, two := breaker.New(), breaker.New()
-				if tt.owned {
-					return []subject{breaker.Multiplex(one, two), one, two}
-				}
-				return []subject{breaker.Multiplex(breaker.NopCloser(one), breaker.NopCloser(two)), one, two}
+				return []subject{tt.make(one, two), one, two}
 			}, func(history []porcupine.Operation) []porcupine.Operation { return follow(history, tt.owned) })
 		})
 	}
+}
+
+// An Idle that is touched and reset while others trip it: what Touch and Reset say fits to what Err says, and a Reset to zero is a trip.
+func TestLinearizableIdle(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	collectOf(t, func() []subject { return []subject{breaker.BreakByIdle(time.Hour)} }, func() [][]call { return idleClients(r) }, slices.Clone)
+}
+
+// idleClients is randomClients for an Idle.
+func idleClients(r *rand.Rand) [][]call {
+	clients := randomClients(r, 1)
+	for _, calls := range clients {
+		for i := range calls {
+			switch kind := calls[i].kind; {
+			case kind == callErr || kind == callDone && r.IntN(2) == 0 || kind == callTrip && r.IntN(2) == 0:
+				calls[i] = call{kind: callTouch}
+			case kind == callCause && r.IntN(2) == 0 || kind == callRan || kind == callClose:
+				calls[i] = call{kind: callReset, id: r.IntN(len(resetTo))}
+			}
+		}
+	}
+	return clients
 }
 
 // follow completes the history of a Multiplex by what follows from the calls in it.
@@ -603,6 +678,25 @@ func (b hastyStop) OnTrip(f func()) func() bool {
 	}
 }
 
+// touchBehind doesn't look whether it is still open.
+type touchBehind struct{ *breaker.Idle }
+
+func (b touchBehind) Touch() bool {
+	b.Idle.Touch()
+	return true
+}
+
+// resetAsync leaves the trip of Reset(0) to a goroutine.
+type resetAsync struct{ *breaker.Idle }
+
+func (b resetAsync) Reset(timeout time.Duration) bool {
+	if timeout > 0 {
+		return b.Idle.Reset(timeout)
+	}
+	go b.Idle.Reset(0)
+	return false
+}
+
 func TestCheckerRejects(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -616,13 +710,20 @@ func TestCheckerRejects(t *testing.T) {
 		{"last cause", func() subject { return &lastCause{Breaker: breaker.New()} }},
 		{"lost callback", func() subject { return &lostCallback{Breaker: breaker.New()} }},
 		{"hasty stop", func() subject { return hastyStop{breaker.New()} }},
+		{"Touch that always came in time", func() subject { return touchBehind{breaker.BreakByIdle(time.Hour)} }},
+		{"Reset to zero in a goroutine", func() subject { return resetAsync{breaker.BreakByIdle(time.Hour)} }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(3, 4))
+			_, moves := tt.make().(moving)
 			const limit = 20_000 // a hundred times what the rarest of them took
 			for i := range limit {
 				rec := &recorder{subjects: []subject{tt.make()}}
-				history := rec.play(randomClients(r, 1))
+				clients := randomClients(r, 1)
+				if moves {
+					clients = idleClients(r)
+				}
+				history := rec.play(clients)
 				rec.subjects[0].Close()
 				if !linearizable(t, history) {
 					t.Logf("rejected history %d", i)
@@ -696,6 +797,15 @@ func TestSpecification(t *testing.T) {
 		{"child open after its owner (promise 9)", false, follow([]porcupine.Operation{
 			op(0, 1, 2, trip, true), op(1, 3, 4, call{kind: callErr, who: 1}, false),
 		}, true)},
+		{"Touch during a trip", true, []porcupine.Operation{op(0, 1, 4, trip, true), op(1, 2, 3, call{kind: callTouch}, true)}},
+		{"Touch in time after the trip", false, []porcupine.Operation{op(0, 1, 2, trip, true), op(1, 3, 4, call{kind: callTouch}, true)}},
+		{"Touch too late, then open", false, []porcupine.Operation{
+			op(0, 1, 6, trip, true), op(1, 2, 3, call{kind: callTouch}, false), op(1, 4, 5, call{kind: callErr}, false),
+		}},
+		{"Reset to zero, then a trip", false, []porcupine.Operation{op(0, 1, 2, call{kind: callReset, id: 2}, false), op(1, 3, 4, trip, true)}},
+		{"Reset to zero is the cause", true, []porcupine.Operation{
+			op(0, 1, 2, call{kind: callReset, id: 2}, false), op(1, 3, 4, call{kind: callCause}, causeTimed),
+		}},
 		{"child closed by who doesn't own it (promise 9)", false, follow([]porcupine.Operation{
 			op(0, 1, 2, trip, true), op(1, 3, 4, call{kind: callErr, who: 1}, true),
 		}, false)},
