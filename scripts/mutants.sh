@@ -12,7 +12,7 @@ temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 
 mkdir "$temp/clean" "$temp/results"
-git ls-files -co --exclude-standard -- ':(glob)*.go' go.mod go.sum internal/atomic internal/explore internal/live testdata |
+git ls-files -co --exclude-standard -- ':(glob)*.go' go.mod go.sum internal testdata ':!internal/verify' |
   while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
   tar cf - -T - | tar xf - -C "$temp/clean"
 
