@@ -38,7 +38,7 @@ for patch in "${patches[@]}"; do
     continue
   fi
   # So few schedules leave each program of three threads a thousand.
-  BREAKER_SCHEDULES=1 go test -count=1 -tags breaker_explore -run "^TestExplore$/^$group" -failfast -v . >log 2>&1 || true
+  BREAKER_SCHEDULES=1 go test -trimpath -ldflags '-s -w' -vet=off -count=1 -tags breaker_explore -run "^TestExplore$/^$group" -failfast -v . >log 2>&1 || true
   violation=$(grep -m 1 -o 'violation on schedule number .*' log || true)
   program=$(grep -m 1 -o -- '--- FAIL: TestExplore/[^/]*/.*' log | sed -E 's/^--- FAIL: TestExplore.//; s/ \([0-9.]+s\)$//' || true)
   if [ -z "$violation" ]; then
