@@ -403,3 +403,56 @@ func sourceTriples() (programs []program) {
 	}
 	return programs
 }
+
+// promise 19 on every schedule: what has ended counts at once, whoever else has noticed, and is about to trip the breaker.
+func ended() (programs []program) {
+	for _, watched := range []bool{false, true} {
+		name := "context, "
+		if watched {
+			name = "watched context, "
+		}
+		setup := func(r *explore.Run) (*subject, *modelContext) {
+			s, ctx := contextSubject(r)
+			if watched {
+				s.done1()
+			}
+			r.Go(func() {
+				r.Label("poll")
+				ctx.b.poll() // as package context calls it
+			})
+			return s, ctx
+		}
+		programs = append(programs, program{name + "cancel, Err vs poll", func(r *explore.Run) {
+			s, ctx := setup(r)
+			r.Go(func() {
+				r.Label("cancel, Err")
+				ctx.over.Store(1)
+				if s.Err() == nil {
+					r.Failf("promise 19: the context has ended, and Err is nil")
+				}
+			})
+		}}, program{name + "cancel, Close vs poll", func(r *explore.Run) {
+			s, ctx := setup(r)
+			r.Go(func() {
+				r.Label("cancel, Close")
+				ctx.over.Store(1)
+				s.Close()
+				if s.Cause() != context.Canceled {
+					r.Failf("promise 19: the context has ended before Close, and Cause is %v", s.Cause())
+				}
+			})
+		}}, program{name + "cancel, Close of its owner vs poll", func(r *explore.Run) {
+			s, ctx := setup(r)
+			owner := Multiplex(s.Breaker, New())
+			r.Go(func() {
+				r.Label("cancel, Close of the owner")
+				ctx.over.Store(1)
+				owner.Close()
+				if owner.Cause() != context.Canceled || s.Cause() != context.Canceled {
+					r.Failf("promise 19: the context has ended before Close, and Cause is %v, and %v", owner.Cause(), s.Cause())
+				}
+			})
+		}})
+	}
+	return programs
+}

@@ -82,7 +82,7 @@ func TestExplore(t *testing.T) {
 	e.group(t, "pairs", false, pairs())
 	e.group(t, "callbacks", false, callbacks())
 	e.group(t, "multiplex", false, multiplexed())
-	e.group(t, "sources", false, sources())
+	e.group(t, "sources", false, slices.Concat(sources(), ended()))
 	e.group(t, "channels", false, slices.Concat(polled(), polledAfterTheEnd(), watchedChannels()))
 	e.group(t, "sequences", false, sequences(e.want > quickRun))
 	e.group(t, "directory", false, directories())

@@ -95,6 +95,28 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 	}
 }
 
+// promise 18: what depends on a Multiplex that is closed with its owner has tripped when its callbacks run.
+func TestOrder_FollowsWhatIsOwned(t *testing.T) {
+	leaf := breaker.New()
+	inner := breaker.Multiplex(leaf, breaker.New())
+	last := breaker.Any(breaker.Any(inner))
+	owner := breaker.Multiplex(inner, breaker.New())
+	open := 0
+	for _, br := range []*breaker.Breaker{leaf, inner, owner} {
+		br.OnTrip(func() {
+			for _, br := range []*breaker.Breaker{leaf, inner, last, owner} {
+				if br.Err() == nil {
+					open++
+				}
+			}
+		})
+	}
+	owner.Trip(errA)
+	assert.Zero(t, open)
+	assertClosed(t, inner, breaker.ErrClosed)
+	assertClosed(t, last, breaker.ErrClosed)
+}
+
 // promise 18: a callback that waits for a dependent doesn't hang, and a slow one delays the Done of nothing.
 func TestOrder_CallbackWaitsForADependent(t *testing.T) {
 	process := breaker.New()
@@ -506,6 +528,23 @@ func TestCopy_PanicsAtFirstUse(t *testing.T) {
 				assert.Error(t, original.Err())
 			}
 		}
+	}
+}
+
+// promise 20: the same for an Idle.
+func TestCopy_OfAnIdle(t *testing.T) {
+	for name, use := range map[string]func(*breaker.Idle){
+		"Touch":    func(i *breaker.Idle) { i.Touch() },
+		"Reset":    func(i *breaker.Idle) { i.Reset(time.Hour) },
+		"Reset(0)": func(i *breaker.Idle) { i.Reset(0) },
+		"Close":    (*breaker.Idle).Close,
+	} {
+		original, copied := breaker.BreakByIdle(time.Hour), new(breaker.Idle)
+		reflect.ValueOf(copied).Elem().Set(reflect.ValueOf(original).Elem())
+		text, _ := catch(func() { use(copied) }).(string)
+		assert.Contains(t, text, "copied by value", name)
+		assert.True(t, original.Touch())
+		original.Close()
 	}
 }
 

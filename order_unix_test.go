@@ -41,6 +41,25 @@ func TestOrder_SlowCallbackDelaysNobodyOnASignal(t *testing.T) {
 	}
 }
 
+// promises 12 and 18: a signal is caught until the callbacks have run, of which one may be about to catch the next.
+func TestOrder_SignalIsCaughtWhileCallbacksRun(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	br := breaker.BreakBySignal(syscall.SIGTERM)
+	var next *breaker.Breaker
+	br.OnTrip(func() {
+		send(syscall.SIGTERM) // which kills, if nobody catches it
+		sendAll(t)
+		next = breaker.BreakBySignal(syscall.SIGTERM)
+	})
+	send(syscall.SIGTERM)
+	br.AwaitClosed()
+	require.NoError(t, next.Err())
+	send(syscall.SIGTERM)
+	await(t, "the next signal", next.Done())
+}
+
 // promise 24: what other code does to a signal makes no later breaker deaf.
 func TestSignals_OfOthers(t *testing.T) {
 	if !alone(t) {

@@ -17,3 +17,22 @@ func TestPoll_LeavesWhatIsWatched(t *testing.T) {
 		t.Error("it has received")
 	}
 }
+
+// promise 19: who finds a channel ended, on which others wait, tells them, and leaves the watch again. A value reaches them all, too.
+func TestAsk_TellsTheOthers(t *testing.T) {
+	signal := make(chan struct{}, 1)
+	stopped := 0
+	w, _ := channels.join(keyOf(signal), func(w *watch) { w.stop = func() { stopped++ } }) // as if its goroutine hadn't come to it
+	one, other := BreakByChannel(signal), BreakByChannel(signal)
+	one.Done()
+	other.Done()
+	signal <- struct{}{}
+	one.Close()
+	if one.Cause() != errChannel || other.Cause() != errChannel {
+		t.Errorf("the causes are %v and %v", one.Cause(), other.Cause())
+	}
+	w.leave()
+	if stopped != 1 {
+		t.Errorf("the watch was stopped %d times", stopped)
+	}
+}

@@ -176,13 +176,15 @@ func TestTimeoutCause(t *testing.T) {
 			breaker.WithinCause(context.Background(), -1, errA),
 		} {
 			derived, cancel := context.WithCancel(breaker.ToContext(br))
+			further, cancelFurther := context.WithCancel(context.WithValue(breaker.ToContext(br), keyA{}, "a"))
 			require.Equal(t, errA, br.Wait())
 			synctest.Wait()
-			require.Equal(t, context.DeadlineExceeded, breaker.ToContext(br).Err())
-			require.Equal(t, context.DeadlineExceeded, derived.Err())
-			require.Equal(t, errA, context.Cause(breaker.ToContext(br)))
-			require.Equal(t, errA, context.Cause(derived))
+			for _, ctx := range []context.Context{breaker.ToContext(br), derived, further} {
+				require.Equal(t, context.DeadlineExceeded, ctx.Err())
+				require.Equal(t, errA, context.Cause(ctx))
+			}
 			cancel()
+			cancelFurther()
 		}
 		for _, br := range []*breaker.Breaker{
 			breaker.BreakByTimeoutCause(time.Second, nil),
@@ -321,6 +323,17 @@ func TestPrinting(t *testing.T) {
 	}
 }
 
+// promise 27: whatever the verb, and with the flags and the width that it is given.
+func TestPrinting_OfEveryVerb(t *testing.T) {
+	br := breaker.New()
+	for _, it := range []any{br, breaker.NopCloser(br), breaker.ToContext(br)} {
+		text := it.(fmt.Stringer).String()
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "% X", "%q", "%80v|", "%-80s|", "%.3v"} {
+			assert.Equal(t, fmt.Sprintf(format, text), fmt.Sprintf(format, it), format)
+		}
+	}
+}
+
 // promise 16: a tripped breaker from outside, first asked for Done inside of a bubble, and then used outside.
 func TestBubble_FirstDoneOfATrippedBreaker(t *testing.T) {
 	br := breaker.New()
@@ -444,6 +457,83 @@ func TestEnded_CountsWhenTheOwnerTrips(t *testing.T) {
 	assertClosed(t, owned, context.DeadlineExceeded)
 }
 
+// promise 19: what is only watched isn't asked by a Close, because that doesn't close it.
+func TestEnded_WatchedIsNotAsked(t *testing.T) {
+	ended := false
+	watched := breaker.BreakByContext(unheard{context.Background(), &ended}, nil)
+	for _, br := range []*breaker.Breaker{breaker.Any(watched), breaker.Multiplex(breaker.NopCloser(watched))} {
+		ended = true
+		br.Close()
+		ended = false
+		assertClosed(t, br, breaker.ErrClosed)
+		assertOpen(t, watched)
+	}
+	watched.Close()
+}
+
+// hostileContext is a foreign context that tells nobody of its end, and panics where it is told to.
+type hostileContext struct {
+	context.Context
+	inErr, inStop *bool
+}
+
+func (hostileContext) Done() <-chan struct{} { return make(chan struct{}) }
+func (c hostileContext) Err() error {
+	if *c.inErr {
+		panic(errB)
+	}
+	return nil
+}
+func (c hostileContext) AfterFunc(func()) func() bool {
+	return func() bool {
+		if *c.inStop {
+			panic(errB)
+		}
+		return true
+	}
+}
+
+// promise 21: a foreign context that panics when it is asked keeps the owner's trip from nothing.
+func TestOrder_AForeignContextPanicsInErr(t *testing.T) {
+	for watched := range 2 {
+		inErr, inStop := false, false
+		owned := breaker.BreakByContext(hostileContext{context.Background(), &inErr, &inStop}, nil)
+		sibling, calls := breaker.New(), 0
+		owner := breaker.Multiplex(owned, sibling, breaker.BreakByTimeout(time.Hour))
+		if watched == 1 {
+			owned.OnTrip(func() { calls++ })
+		}
+		last := breaker.Any(owner)
+		inErr = true
+		assert.True(t, sibling.Trip(errA))
+		inErr = false
+		assertClosed(t, owner, errA)
+		assertClosed(t, last, errA)
+		assertClosed(t, owned, breaker.ErrClosed)
+		assert.Equal(t, watched, calls)
+	}
+}
+
+// promise 8: one that panics when it is unregistered from ends nothing, and the panic goes on up.
+func TestOrder_AForeignContextPanicsInStop(t *testing.T) {
+	for name, construct := range map[string]func(context.Context) *breaker.Breaker{
+		"BreakByContext": func(ctx context.Context) *breaker.Breaker { return breaker.BreakByContext(ctx, nil) },
+		"Within":         func(ctx context.Context) *breaker.Breaker { return breaker.Within(ctx, time.Hour) },
+		"an owner":       func(ctx context.Context) *breaker.Breaker { return breaker.Multiplex(breaker.BreakByContext(ctx, nil)) },
+	} {
+		inErr, inStop := false, true
+		br := construct(hostileContext{context.Background(), &inErr, &inStop})
+		calls := 0
+		br.OnTrip(func() { calls++ })
+		last := breaker.Any(br)
+		last.OnTrip(func() { calls++ })
+		assert.Equal(t, errB, catch(func() { br.Trip(errA) }), name)
+		assertClosed(t, br, errA)
+		assertClosed(t, last, errA)
+		assert.Equal(t, 2, calls, name)
+	}
+}
+
 // deadlineLike is a deadline's error by its own word.
 type deadlineLike struct{}
 
@@ -493,6 +583,15 @@ func TestWithin_PanicsWhileBeingMade(t *testing.T) {
 	ctx := panickyErr{context.Background(), new(int)}
 	assert.Equal(t, errB, catch(func() { breaker.Within(ctx, time.Hour, parent, tripped) }))
 	assert.Zero(t, registrations(parent))
+}
+
+// promise 8: the same if it has registered with some of what it watches.
+func TestWithin_PanicsWhileItRegisters(t *testing.T) {
+	parent, tries := breaker.New(), 0
+	panicky := breaker.BreakByContext(panickyContext{context.Background(), &tries}, nil)
+	assert.Equal(t, errB, catch(func() { breaker.Within(context.Background(), time.Hour, parent, panicky) }))
+	assert.Zero(t, registrations(parent))
+	panicky.Close()
 }
 
 // panickyErr is a foreign context whose Err panics, the first time.

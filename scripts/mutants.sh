@@ -37,7 +37,7 @@ known() {
   case $1 in
   # So few schedules leave each program of three threads a thousand.
   TestExplore/*) BREAKER_SCHEDULES=1 explorer 30s -run "^${1/\//\$/^}" ;;
-  *) tests 15s -run "^$1\$" ;;
+  *) tests 30s -run "^$1\$" ;;
   esac
 }
 
@@ -56,8 +56,8 @@ try() {
     by='DOES NOT APPLY'
   elif [ -n "$killer" ] && ! known "$killer"; then
     by=$killer
-  elif ! tests 30s -skip "$slow" || ! tests 120s -run "$slow"; then
-    by="tests: $(grep -m 1 -oE '^--- FAIL: [^ ]+|^(panic|fatal error): .*' log | sed 's/^--- FAIL: //' || true)"
+  elif ! tests 100s -skip "$slow" || ! tests 200s -run "$slow"; then
+    by="tests: $(grep -m 1 -oE '^--- FAIL: [^ ]+|^(panic|fatal error): .*|^	Test[^ ]+ \(.*' log | sed 's/^--- FAIL: //' || true)"
     [ "$by" != 'tests: ' ] || by='tests: the process died'
   elif ! explorer 300s -run Explore; then
     by="explorer: $(grep -m 1 -oE 'violation on schedule .*|^panic: .*|Fuzz[^ ]*' log | cut -c1-90 || true)"
