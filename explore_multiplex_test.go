@@ -167,6 +167,7 @@ func multiplexed() (programs []program) {
 		{"made, waited for", 2, 0, []string{"p.TripA", "q.TripB"}},
 		{"made, waited for", 1, 1, []string{"x.TripA", "m.Close"}},
 		{"made, with a callback", 2, 0, []string{"p.TripA", "q.TripB"}},
+		{"made, with a callback", 2, 0, []string{"m.TripA", "q.TripB"}},
 		{"made, with a callback", 1, 1, []string{"x.TripA", "m.Close"}},
 		{"made, with a callback", 1, 1, []string{"x.TripA", "m.stopShared"}},
 		{"made, with a callback", 0, 2, []string{"x.TripA", "y.TripB"}},

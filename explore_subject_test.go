@@ -133,6 +133,9 @@ func (s *subject) seeCause() {
 	if cause == nil {
 		return
 	}
+	if s.State() == Open {
+		s.r.Failf("there is a cause, and the state is open")
+	}
 	s.causes = append(s.causes, cause)
 	s.mustBeDone("promise 4: there is a cause")
 }

@@ -78,6 +78,18 @@ func TestIdle_Reset(t *testing.T) {
 	})
 }
 
+// promise 15: the largest timeout doesn't overflow into the past. Not in a bubble, where the time is before start.
+func TestIdle_FarthestTime(t *testing.T) {
+	br := breaker.BreakByIdle(time.Hour)
+	require.True(t, br.Reset(math.MaxInt64))
+	require.True(t, br.Touch())
+	at, ok := br.Deadline()
+	require.True(t, ok)
+	require.Greater(t, time.Until(at), 100*365*24*time.Hour)
+	require.NoError(t, br.Err())
+	br.Close()
+}
+
 // Closing it, or a zero value, leaves no timer behind; one that is over from the beginning is tripped on return.
 func TestIdle_Ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -95,26 +95,53 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 	}
 }
 
-// promise 18: what depends on a Multiplex that is closed with its owner has tripped when its callbacks run.
+// promise 18: what depends on a Multiplex or an Any that is closed with its owner has tripped when callbacks run.
 func TestOrder_FollowsWhatIsOwned(t *testing.T) {
-	leaf := breaker.New()
-	inner := breaker.Multiplex(leaf, breaker.New())
-	last := breaker.Any(breaker.Any(inner))
-	owner := breaker.Multiplex(inner, breaker.New())
-	open := 0
-	for _, br := range []*breaker.Breaker{leaf, inner, owner} {
-		br.OnTrip(func() {
-			for _, br := range []*breaker.Breaker{leaf, inner, last, owner} {
-				if br.Err() == nil {
-					open++
+	for name, inner := range map[string]*breaker.Breaker{
+		"Multiplex": breaker.Multiplex(breaker.New(), breaker.New()),
+		"Any":       breaker.Any(breaker.New()),
+	} {
+		last := breaker.Any(breaker.Any(inner))
+		owner := breaker.Multiplex(inner, breaker.New())
+		open := 0
+		for _, br := range []*breaker.Breaker{inner, owner} {
+			br.OnTrip(func() {
+				for _, br := range []*breaker.Breaker{inner, last, owner} {
+					if br.Err() == nil {
+						open++
+					}
 				}
-			}
-		})
+			})
+		}
+		owner.Trip(errA)
+		assert.Zero(t, open, name)
+		assertClosed(t, inner, breaker.ErrClosed)
+		assertClosed(t, last, breaker.ErrClosed)
 	}
-	owner.Trip(errA)
-	assert.Zero(t, open)
-	assertClosed(t, inner, breaker.ErrClosed)
-	assertClosed(t, last, breaker.ErrClosed)
+}
+
+// promises 6 and 18: what is closed with its owner has its callbacks run, whenever they came.
+func TestOrder_CallbacksOfWhatIsOwned(t *testing.T) {
+	for name, construct := range map[string]func() *breaker.Breaker{
+		"New":            breaker.New,
+		"BreakByTimeout": func() *breaker.Breaker { return breaker.BreakByTimeout(time.Hour) },
+	} {
+		for before := range 2 {
+			for after := range 3 {
+				owned, calls := construct(), 0
+				for range before {
+					owned.OnTrip(func() { calls++ })
+				}
+				owner := breaker.Multiplex(breaker.New(), owned)
+				for range after {
+					owned.OnTrip(func() { calls++ })
+				}
+				owner.Close()
+				assert.Equal(t, before+after, calls, name)
+				assertClosed(t, owned, breaker.ErrClosed)
+			}
+		}
+	}
 }
 
 // promise 18: a callback that waits for a dependent doesn't hang, and a slow one delays the Done of nothing.
@@ -284,28 +311,31 @@ func race(t *testing.T, n int, prepare func() (a, b func(), verdict func() bool)
 // A stop that returns false says that the callback has begun; AwaitClosed says that it has returned.
 func TestAwaitClosed(t *testing.T) {
 	t.Run("waits for callbacks", func(t *testing.T) {
-		br := breaker.New()
-		begun, release := make(chan struct{}), make(chan struct{})
-		over := false
-		stop := br.OnTrip(func() {
-			close(begun)
-			<-release
-			over = true
+		synctest.Test(t, func(t *testing.T) {
+			br := breaker.New()
+			release := make(chan struct{})
+			over := false
+			stop := br.OnTrip(func() {
+				<-release
+				over = true
+			})
+			go br.Trip(errA)
+			synctest.Wait()
+			require.False(t, stop())
+			waiters := make(chan bool, 10)
+			for range cap(waiters) {
+				go func() {
+					br.AwaitClosed()
+					waiters <- over && br.State() == breaker.Closed
+				}()
+			}
+			synctest.Wait()
+			require.Empty(t, waiters)
+			close(release)
+			for range cap(waiters) {
+				assert.True(t, <-waiters)
+			}
 		})
-		go br.Trip(errA)
-		<-begun
-		require.False(t, stop())
-		waiters := make(chan bool, 10)
-		for range cap(waiters) {
-			go func() {
-				br.AwaitClosed()
-				waiters <- over && br.State() == breaker.Closed
-			}()
-		}
-		close(release)
-		for range cap(waiters) {
-			assert.True(t, <-waiters)
-		}
 	})
 	t.Run("waits for the trip", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
