@@ -1,4 +1,4 @@
-package main
+package breakit
 
 import (
 	"testing"
@@ -13,17 +13,17 @@ import (
 var noon = time.Date(2026, time.November, 26, 12, 0, 0, 0, time.UTC)
 
 func TestParse(t *testing.T) {
-	p, err := parse([]string{"after", "1h", "until", "18:00", "--grace", "5s", "idle", "1m30s", "--", "make", "--", "-h"}, noon)
+	p, err := parse([]string{"after", "1h", "until", "18:00", "--grace", "5s", "idle", "1m30s", "--", "make", "--", "-h"}, noon, nil)
 	require.NoError(t, err)
 	require.Equal(t, plan{
 		after: time.Hour, until: noon.Add(6 * time.Hour), idle: 90 * time.Second, grace: 5 * time.Second,
 		limit: "after 1h, until 18:00, idle 1m30s", command: []string{"make", "--", "-h"},
 	}, p)
-	p, err = parse([]string{"--grace=0s", "after", "2d12h", "--", "make"}, noon)
+	p, err = parse([]string{"--grace=0s", "after", "2d12h", "--", "make"}, noon, nil)
 	require.NoError(t, err)
 	require.Equal(t, 60*time.Hour, p.after)
 	require.Zero(t, p.grace)
-	p, err = parse([]string{"after", "1s", "--", "make"}, noon)
+	p, err = parse([]string{"after", "1s", "--", "make"}, noon, nil)
 	require.NoError(t, err)
 	require.Equal(t, 10*time.Second, p.grace)
 
@@ -53,12 +53,12 @@ func TestParse(t *testing.T) {
 				given = append(given, arg)
 			}
 		}
-		_, err := parse(given, noon)
+		_, err := parse(given, noon, nil)
 		require.ErrorContains(t, err, text, "%q", given)
 	}
-	_, err = parse([]string{"after", "1s", "after", "2s", "--", "make"}, noon)
+	_, err = parse([]string{"after", "1s", "after", "2s", "--", "make"}, noon, nil)
 	require.ErrorContains(t, err, "given twice")
-	_, err = parse([]string{"after", "", "--", "make"}, noon)
+	_, err = parse([]string{"after", "", "--", "make"}, noon, nil)
 	require.ErrorContains(t, err, "too short")
 }
 
@@ -97,7 +97,7 @@ func TestTheFirstLimitCounts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now() // midnight of 2000-01-01, by the fake clock
-				br, _ := test.plan.start()
+				br, _ := test.plan.start(nil)
 				<-br.Done()
 				require.Equal(t, test.takes, time.Since(begin))
 				require.Equal(t, test.cause, br.Cause())
@@ -106,7 +106,7 @@ func TestTheFirstLimitCounts(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		br, idle := plan{idle: time.Minute}.start()
+		br, idle := plan{idle: time.Minute}.start(nil)
 		for range 10 {
 			time.Sleep(59 * time.Second)
 			idle.Touch()

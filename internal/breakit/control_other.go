@@ -1,6 +1,6 @@
 //go:build !linux && !darwin && !dragonfly && !freebsd && !netbsd && !openbsd
 
-package main
+package breakit
 
 import (
 	"os"
@@ -25,7 +25,7 @@ func (*control) until(ended <-chan error) error { return <-ended }
 
 func (*control) end(error) {}
 
-func (*control) follow(os.Signal) int { return exitFailed }
+func (*control) follow(os.Signal) int { return ExitFailed }
 
 func attributes() *syscall.SysProcAttr { return nil }
 

@@ -1,9 +1,10 @@
-package main
+package breakit
 
 import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +23,8 @@ type plan struct {
 	command []string
 }
 
-// parse reads a command line at the given moment.
-func parse(args []string, now time.Time) (plan, error) {
+// parse reads a command line at the given moment, with the options of an extension.
+func parse(args []string, now time.Time, more map[string]Option) (plan, error) {
 	p := plan{grace: 10 * time.Second}
 	var limits []string
 	for len(args) > 0 {
@@ -33,7 +34,7 @@ func parse(args []string, now time.Time) (plan, error) {
 			p.command, p.limit = args, strings.Join(limits, ", ")
 			switch {
 			case len(limits) == 0:
-				return p, errors.New("there is no limit: say after, until or idle before the --")
+				return p, fmt.Errorf("there is no limit: say %s before the --", known(more))
 			case len(args) == 0:
 				return p, errors.New("there is no command after the --")
 			}
@@ -54,18 +55,24 @@ func parse(args []string, now time.Time) (plan, error) {
 		case "--grace", "-grace":
 			set = func(s string) error { return duration(s, 0, &p.grace) }
 		default:
+			option, ok := more[word]
+			if ok {
+				set = option.Set
+				break
+			}
 			return p, fmt.Errorf("%q is neither a limit nor an option; put -- before the command", word)
 		}
 		if !joined {
 			if len(args) == 0 || args[0] == "--" {
-				return p, fmt.Errorf("%s needs a time", word)
+				return p, fmt.Errorf("%s needs %s", word, more[word].needs())
 			}
 			value, args = args[0], args[1:]
 		}
 		if err := set(value); err != nil {
 			return p, fmt.Errorf("%s: %w", word, err)
 		}
-		if !strings.HasPrefix(word, "-") {
+		if !strings.HasPrefix(word, "-") || more[word].IsLimit {
+			word = strings.TrimLeft(word, "-")
 			for _, l := range limits {
 				if strings.HasPrefix(l, word+" ") {
 					return p, fmt.Errorf("%s is given twice", word)
@@ -142,9 +149,10 @@ type reached string
 
 func (r reached) Error() string { return string(r) }
 
-// start begins to count. The breaker is the caller's to close. If there is an idle limit, each output has to touch idle.
-func (p plan) start() (br *breaker.Breaker, idle *breaker.Idle) {
-	var sources []breaker.Interface
+// start begins to count. The breaker is the caller's to close, and closes the other sources. If there is an idle limit,
+// each output has to touch idle.
+func (p plan) start(others []breaker.Interface) (br *breaker.Breaker, idle *breaker.Idle) {
+	sources := slices.Clone(others)
 	if p.after > 0 {
 		sources = append(sources, breaker.BreakByTimeoutCause(p.after, reached("it has run for "+short(p.after))))
 	}

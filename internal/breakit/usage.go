@@ -1,11 +1,11 @@
-package main
+package breakit
 
 const usage = `breakit runs a command and stops it when a limit is reached.
 
   breakit after 10m   -- COMMAND...    stop it when it has run for 10 minutes
   breakit until 18:00 -- COMMAND...    stop it at 18:00, today or tomorrow
   breakit idle 30s    -- COMMAND...    stop it after 30 seconds without output
-  breakit ps                           list what runs under breakit
+{{limits}}  breakit ps                           list what runs under breakit
 
 Limits can be combined; the first one that is reached counts:
 
@@ -18,7 +18,7 @@ Times:
 Options, before the --:
   --grace TIME   how long the command may take to end by itself once it was
                  told to, before it is killed (10s; 0s kills it at once)
-  -h, --help     show this
+{{flags}}  -h, --help     show this
 
 Everything after -- is the command, as it is. It is told to end by SIGTERM and
 killed by SIGKILL, with everything that it has started, unless that has left

@@ -1,4 +1,4 @@
-package main
+package breakit
 
 import (
 	"fmt"
@@ -20,7 +20,11 @@ func ps(w io.Writer, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "PID\tCOMMAND\tSINCE\tUNTIL\tLIMIT")
 	for _, e := range all {
-		_, _ = fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", e.Pid, line(e.Command), clock(e.Since, now), clock(e.Until, now), e.Limit)
+		until := "-" // nobody knows when
+		if !e.Until.IsZero() {
+			until = clock(e.Until, now)
+		}
+		_, _ = fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\n", e.Pid, line(e.Command), clock(e.Since, now), until, e.Limit)
 	}
 	return table.Flush()
 }
