@@ -67,13 +67,14 @@ func join(ctx context.Context, b *Bucket) (*hub, error) {
 	for {
 		h, first := enter(b)
 		if first {
-			h.begin(ctx)
-		}
-		select {
-		case <-h.begun:
-		case <-ctx.Done():
-			h.leave()
-			return nil, ctx.Err()
+			h.begin(ctx) // its error says more than that of ctx, should that be done
+		} else {
+			select {
+			case <-h.begun:
+			case <-ctx.Done():
+				h.leave()
+				return nil, ctx.Err()
+			}
 		}
 		if h.err == nil {
 			return h, nil

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -65,6 +66,38 @@ func TestAnImpatientFirst(t *testing.T) {
 	close(store.release)
 	wait.Wait()
 	users(0)
+}
+
+// away is a store that can't be reached; sometimes it doesn't even say so.
+type away struct {
+	*clustertest.Memory
+	calls atomic.Int64
+}
+
+var errRefused = errors.New("connection refused")
+
+func (a *away) Watch(
+	ctx context.Context, _ string, _ uint64, _ func(breakercluster.Entry),
+) (breakercluster.Watch, error) {
+	if a.calls.Add(1)%2 == 1 {
+		return nil, errRefused
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// That the time is over is the least of what there is to say.
+func TestTheErrorSaysWhyNobodyKnows(t *testing.T) {
+	for range 1000 {
+		synctest.Test(t, func(t *testing.T) {
+			b, err := breakercluster.Open(&away{Memory: clustertest.NewMemory("jobs")})
+			require.NoError(t, err)
+			br, err := b.BreakByKey(t.Context(), "import")
+			require.Nil(t, br)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, errRefused)
+		})
+	}
 }
 
 func TestPanickingCallback(t *testing.T) {

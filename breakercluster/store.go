@@ -128,18 +128,22 @@ func limited(ctx context.Context, limit time.Duration) (context.Context, context
 // retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is done. A
 // cluster that is electing a leader doesn't answer, or says that it can't, so neither means anything yet.
 func retry(ctx context.Context, f func(context.Context) error) error {
+	var why error // the last one that says more than that there was no answer
 	for limit := attempt; ; limit = longer(limit) {
 		err := try(ctx, limit, f)
 		if err == nil || IsPermanent(err) {
 			return err
 		}
+		if why == nil || !errors.Is(err, context.DeadlineExceeded) {
+			why = err
+		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
+			return errors.Join(ctx.Err(), why)
 		}
 		if ctx.Err() != nil {
-			return errors.Join(ctx.Err(), err)
+			return errors.Join(ctx.Err(), why)
 		}
 	}
 }
