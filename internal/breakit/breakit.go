@@ -44,6 +44,9 @@ func Main(args []string, more Extension) int {
 		}
 		return 0
 	}
+	if command := more.Commands[args[0]]; command != nil {
+		return command(args[1:])
+	}
 	for _, arg := range args {
 		if arg == "--" {
 			break
@@ -52,9 +55,6 @@ func Main(args []string, more Extension) int {
 			fmt.Print(usage)
 			return 0
 		}
-	}
-	if command := more.Commands[args[0]]; command != nil {
-		return command(args[1:])
 	}
 	p, err := parse(args, time.Now(), more.Options)
 	if err == nil && more.Check != nil {

@@ -47,13 +47,13 @@ func parse(args []string, now time.Time, more map[string]Option) (plan, error) {
 		var set func(string) error
 		switch word {
 		case "after":
-			set = func(s string) error { return duration(s, time.Nanosecond, &p.after) }
+			set = func(s string) error { return ParseDuration(s, time.Nanosecond, &p.after) }
 		case "idle":
-			set = func(s string) error { return duration(s, time.Nanosecond, &p.idle) }
+			set = func(s string) error { return ParseDuration(s, time.Nanosecond, &p.idle) }
 		case "until":
 			set = func(s string) error { return moment(s, now, &p.until) }
 		case "--grace", "-grace":
-			set = func(s string) error { return duration(s, 0, &p.grace) }
+			set = func(s string) error { return ParseDuration(s, 0, &p.grace) }
 		default:
 			option, ok := more[word]
 			if ok {
@@ -86,8 +86,8 @@ func parse(args []string, now time.Time, more map[string]Option) (plan, error) {
 
 const day = 24 * time.Hour
 
-// duration reads what time.ParseDuration does, and days in front of it.
-func duration(s string, least time.Duration, into *time.Duration) error {
+// ParseDuration reads what time.ParseDuration does, and days in front of it. It refuses what is less than the least.
+func ParseDuration(s string, least time.Duration, into *time.Duration) error {
 	total := time.Duration(0)
 	rest := s
 	if days, after, ok := strings.Cut(s, "d"); ok {

@@ -73,7 +73,7 @@ for module in "${modules[@]}"; do
     cd "$dir/$name/fixed"
     "$dir/lostclose" -fix ./... > "$dir/$name/fix" 2>&1 || true
     fixes=$(diff -r "$dir/$name/cut" . | grep -c '^> .*defer .*\.Close()' || true)
-    go list -f '{{if ne .Name "main"}}{{.ImportPath}}{{end}}' ./... | xargs go build 2> "$dir/$name/build" || compiles=", which DOESN'T COMPILE"
+    go list -f '{{if and .GoFiles (ne .Name "main")}}{{.ImportPath}}{{end}}' ./... | xargs go build 2> "$dir/$name/build" || compiles=", which DOESN'T COMPILE"
   fi
   echo "$module ${version}: $as_is: $(wc -l < "$dir/$name/as-is.alarms") alarms;" \
     "${cut##*, }: $(wc -l < "$dir/$name/cut.alarms") alarms, $fixes fixed$compiles"
