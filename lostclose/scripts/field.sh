@@ -2,14 +2,17 @@
 # Tries lostclose on code of others: copies modules from the Go proxy, makes breakers of their contexts, and collects what lostclose reports.
 # Then it does the same without the deferred calls of cancel functions, which lostclose should find, applies all fixes, and compiles again.
 #
-#	scripts/field.sh DIR [MODULE@VERSION…]
+#	scripts/field.sh [-as-is] DIR [MODULE@VERSION…]
 #
+# With -as-is it does the first only, in a third of the time.
 # DIR gets the copies, and for each module what was rewritten and what was found. Without modules it tries those of the list below.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 root=$(cd "$here/.." && pwd)
-[ $# -ge 1 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
+only=
+[ "${1:-}" != -as-is ] || { only=$1; shift; }
+[ $# -ge 1 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 shift
@@ -65,6 +68,7 @@ for module in "${modules[@]}"; do
   source=$(go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')
   version=$(sed 's/.*@//' <<< "$source")
   as_is=$(find "$source" as-is) || { echo "$module $version: $as_is"; continue; }
+  [ -z "$only" ] || { echo "$module ${version}: $as_is: $(wc -l < "$dir/$name/as-is.alarms") alarms"; continue; }
   cut=$(find "$source" cut -cut) || { echo "$module $version: $cut"; continue; }
   cd "$dir/$name/cut"
   fixes=0 compiles=
