@@ -52,6 +52,7 @@ find() {
   mkdir -p "$dir/$name" && cp -r "$1" "$result" && chmod -R u+w "$result"
   cd "$result"
   rm -rf vendor
+  sed -i -E '/=> \.\.?\//d' go.mod # what it replaces by a directory beside it, only its repository has
   go mod edit -go=1.26.0 -require=github.com/kamilsk/breaker@v0.0.0 -replace="github.com/kamilsk/breaker=$root"
   go list ./... > "$result.list" 2>&1 || true # completes go.sum
   "$dir/rewrite" ${3:-} . 2> "$result.rewrite" || { head -1 "$result.rewrite"; return 1; }
