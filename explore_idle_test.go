@@ -69,7 +69,7 @@ func (d *idler) do(ops ...op) {
 			d.i.arm()
 		case "alarm's trip":
 			d.alarmed = true
-			d.i.trip(errExpired, flagExpired)
+			d.i.trip(d.i.state.Load(), errExpired, flagExpired)
 		case "shorter":
 			d.least = shorter
 			d.moved(d.i.Reset(shorter))
@@ -100,7 +100,7 @@ func (d *idler) end() {
 	switch {
 	case !d.over || d.alarmed:
 	case d.i.due.Load() == expired:
-		d.i.trip(errExpired, flagExpired)
+		d.i.trip(d.i.state.Load(), errExpired, flagExpired)
 	default:
 		d.i.expire()
 	}

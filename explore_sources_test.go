@@ -418,7 +418,7 @@ func ended() (programs []program) {
 			}
 			r.Go(func() {
 				r.Label("poll")
-				ctx.b.poll() // as package context calls it
+				ctx.poll() // as package context calls it
 			})
 			return s, ctx
 		}
