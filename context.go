@@ -247,16 +247,21 @@ func (v *contextView) AfterFunc(f func()) func() bool {
 	return handle{b, r}.stop
 }
 
-// causeContext returns a context of package context that has ended with the cause, as context.Cause is to see it: as package context says it where
-// the breaker did what package context does, too, because code in the field compares with == (promise 22).
+// causeContext returns a context of package context that has ended with the cause, as context.Cause is to see it.
 func causeContext(parent context.Context, cause error) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
+	cancel(contextCause(cause))
+	return ctx
+}
+
+// contextCause returns the cause as package context says it, where the breaker did what package context does, too, because code in the field
+// compares with == (promise 22).
+func contextCause(cause error) error {
 	switch cause {
 	case errExpired:
-		cause = context.DeadlineExceeded
+		return context.DeadlineExceeded
 	case ErrClosed:
-		cause = context.Canceled
+		return context.Canceled
 	}
-	cancel(cause)
-	return ctx
+	return cause
 }

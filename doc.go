@@ -77,8 +77,7 @@
 //  18. A trip first trips everything that depends on the breaker, at any depth. Then it releases sources. Only then does it run
 //     your code: callbacks, cancel functions, Close of your types. So a callback never finds a dependent open, and never delays
 //     one. The order among callbacks is undefined. If another goroutine is tripping a dependent at the time, what depends on
-//     that is tripped first, too; what that owns is closed by the other goroutine. A callback registered late runs at once, and
-//     package context starts the goroutine of a context.AfterFunc when Done closes.
+//     that is tripped first, too; what that owns is closed by the other goroutine. A callback registered late runs at once.
 //  19. What has ended counts: Close and Trip first ask the contexts and channels that the breaker owns. Err of BreakByContext
 //     and Within asks the context: once cancel has returned, Err isn't nil.
 //  20. A breaker made by a constructor and copied by value panics at its first use.

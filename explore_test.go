@@ -37,15 +37,6 @@ func TestExploreSeam(t *testing.T) {
 	if started.Threads != 2 {
 		t.Error("context.go: AfterFunc starts a goroutine by itself, not by atomic.Go")
 	}
-	closed := explore.Replay(func(r *explore.Run) {
-		b := New()
-		b.relayTo()
-		r.Name("Done", b.done.get())
-		r.Go(b.Close)
-	}, "")
-	if !slices.ContainsFunc(closed.Trace, func(line string) bool { return strings.HasSuffix(line, "write of Done") }) {
-		t.Error("once_close.go: the relay closes Done without atomic.CloseBy")
-	}
 	spins := explore.Explore(func(r *explore.Run) {
 		b := BreakByChannel(make(chan struct{}))
 		r.Go(func() { b.Err() })

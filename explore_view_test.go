@@ -57,6 +57,19 @@ func (d *derived) takeOff() {
 	}
 }
 
+// throughRelay is what package context finds when it derives from a context with values over a view whose breaker was open then.
+type throughRelay struct {
+	context.Context
+	relay *relay
+}
+
+func (c throughRelay) Value(key any) any { return c.relay.ctx.Value(key) }
+
+// AfterFunc stands for the goroutine of package context's that waits for Done where the relay has been ended meanwhile.
+func (c throughRelay) AfterFunc(f func()) func() bool {
+	return c.Context.(interface{ AfterFunc(func()) func() bool }).AfterFunc(f)
+}
+
 // relayed asks for the relay, and derives from it as package context does.
 func relayed(s *subject) {
 	s.r.Label("relay")
@@ -67,10 +80,14 @@ func relayed(s *subject) {
 		}
 		return
 	}
-	if r.ctx.Done() != s.done1() {
+	if done := r.ctx.Done(); s.Err() == nil && done != s.done1() {
 		s.r.Failf("promise 13: the relay has another Done, so package context won't use it")
 	}
-	child, cancel := context.WithCancel(r.ctx)
+	parent := throughRelay{ToContext(s.Breaker), r}
+	if cause := context.Cause(parent); cause == context.Canceled && s.Cause() != ErrClosed {
+		s.r.Failf("promise 13: Cause is %v, and context.Cause is %v", s.Cause(), cause)
+	}
+	child, cancel := context.WithCancel(parent)
 	s.r.AtEnd(func() {
 		defer cancel()
 		switch tripped := s.Err() != nil; {

@@ -28,6 +28,35 @@ func TestOrder_CallbackChangesNoCause(t *testing.T) {
 	assertClosed(t, cache, errB)
 }
 
+// promise 18: nor does a context.AfterFunc, whose goroutine package context starts, find one open, through a context with values or without.
+func TestOrder_AfterFuncFindsNoDependentOpen(t *testing.T) {
+	type key struct{}
+	for name, derive := range map[string]func(context.Context) context.Context{
+		"of the view":    func(ctx context.Context) context.Context { return ctx },
+		"through values": func(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := breaker.New()
+			all := make([]*breaker.Breaker, 100_000)
+			for i := range all {
+				all[i] = breaker.Any(root)
+			}
+			open := make(chan int)
+			context.AfterFunc(derive(breaker.ToContext(root)), func() {
+				n := 0
+				for _, br := range all {
+					if br.Err() == nil {
+						n++
+					}
+				}
+				open <- n
+			})
+			root.Trip(errA)
+			assert.Zero(t, <-open)
+		})
+	}
+}
+
 // dependents returns breakers that depend on root in each way there is, at several depths.
 func dependents(root *breaker.Breaker) map[string]breaker.Interface {
 	one := breaker.Multiplex(breaker.NopCloser(root))
@@ -75,6 +104,7 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 				}
 			}
 			root.OnTrip(look)
+			context.AfterFunc(breaker.ToContext(root), look)
 			all = dependents(root)
 			for _, br := range all {
 				br.OnTrip(look)
@@ -82,7 +112,7 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 			root.OnTrip(look)
 			end(root)
 			root.AwaitClosed()
-			spin(t, "all callbacks have run", func() bool { return int(calls.Load()) == len(all)+2 })
+			spin(t, "all callbacks have run", func() bool { return int(calls.Load()) == len(all)+3 })
 			for name, br := range all {
 				switch name {
 				case "what is owned", "what watches the owned":

@@ -27,4 +27,6 @@ type valuesOf struct {
 func (v valuesOf) Value(key any) any { return v.b.lookUp(key) }
 
 // closeDone closes the channel that was handed out. Only the winner calls it, once.
-func (b *Breaker) closeDone() { b.done.close() }
+func (b *Breaker) closeDone(uint32) { b.done.close() }
+
+func (b *Breaker) endRelay() {} // not reached here: flagRelay is never set

@@ -5,6 +5,7 @@ package breaker
 import (
 	"context"
 	"reflect"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -20,22 +21,23 @@ import (
 // if there is none. The relay is that context. It is made when it is first asked for, so that a
 // view from which nothing is derived costs nothing.
 //
-// Its Done must be the breaker's channel, and nothing public makes a context over a given channel: the one
-// field is set by its name. Where package context doesn't have it any more, there is no relay, and the price is
-// the goroutine. From then on the context closes the channel, when the winner of the trip cancels it.
+// Its Done must be the breaker's channel, and nothing public makes a context over a given channel: the field is set by its name. Where
+// package context doesn't have the fields any more that are needed here, there is no relay, and the price is the goroutine. The winner of the
+// trip closes the channel, under the lock of ctx, together with which it tells ctx the cause: that is all that context.Cause looks at. It ends
+// ctx when what depends on the breaker has been tripped (promise 18): that ends what is derived from it, and starts the AfterFuncs.
 type relay struct {
 	b *Breaker
 	// ctx is the context of package context. It believes that r is its parent.
 	ctx context.Context
 	// cancel ends ctx with r's Err and Cause. It is what package context gave to AfterFunc.
 	cancel func()
-	// cause is written by the winner of the trip, before it cancels ctx.
+	// cause is written by the winner of the trip.
 	cause error
 }
 
 // relayTo returns the relay of an open breaker, or nil if it can't have one.
 func (b *Breaker) relayTo() *relay {
-	if doneOffset < 0 {
+	if !hasRelay {
 		return nil // not reached here: a Go release whose contexts have no such field
 	}
 	b.watch(b.state.Load())
@@ -47,21 +49,47 @@ func (b *Breaker) relayTo() *relay {
 		ctx, stop := context.WithCancel(r)
 		_ = stop // r.cancel is what ends it
 		r.ctx = ctx
-		doneOf(ctx).Store(done)
+		field[atomic.Value](ctx, doneOffset).Store(done)
 		if !base.relay.CompareAndSwap(nil, r) {
 			r = base.relay.Load()
 		}
 	}
-	if b.state.Load()&phase != open {
-		return nil // Dekker, as in register: the winner may not have seen it
+	for {
+		s := b.state.Load()
+		switch {
+		case s&phase != open:
+			return nil // the winner won't look for it
+		case s&flagRelay != 0, b.state.CompareAndSwap(s, s|flagRelay|flagHeld):
+			return r
+		}
 	}
-	return r
 }
 
-// end ends ctx, which closes the channel. Only the winner of the trip calls it.
-func (r *relay) end() {
-	r.cause = r.b.reason()
-	r.cancel()
+// closeDone closes the channel that was handed out. Only the winner calls it, once, with the word that its claim has left.
+func (b *Breaker) closeDone(s uint32) {
+	if s&flagRelay == 0 {
+		b.done.close()
+		return
+	}
+	done := b.done.get()
+	r := b.registry.base.Load().relay.Load()
+	r.cause = b.reason()
+	seam.CloseBy(done, func() {
+		mu := field[sync.Mutex](r.ctx, muOffset)
+		mu.Lock()
+		*field[error](r.ctx, causeOffset) = contextCause(r.cause)
+		close(done)
+		mu.Unlock()
+	})
+}
+
+// endRelay ends what is derived from a breaker with flagRelay. Only the winner of the trip calls it.
+func (b *Breaker) endRelay() {
+	r := b.registry.base.Load().relay.Load()
+	seam.Unseen(func() {
+		field[atomic.Value](r.ctx, doneOffset).Store(make(chan struct{})) // which cancel closes; the breaker's is closed
+		r.cancel()
+	})
 }
 
 // Deadline, Done, Err, Value and AfterFunc are what package context asks its parent for.
@@ -87,23 +115,29 @@ func (r *relay) AfterFunc(cancel func()) func() bool {
 // never is a channel that is never closed.
 var never = make(chan struct{})
 
-// doneOffset is where a context of package context keeps its channel, or -1 if that can't be told.
-var doneOffset = func() int {
+// Where a context of package context keeps what protects it, its channel and its cause; hasRelay says whether that can be told.
+var doneOffset, muOffset, causeOffset, hasRelay = func() (done, mu, cause uintptr, ok bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	t := reflect.TypeOf(ctx)
 	if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
-		return -1 // not reached here: another Go release
+		return 0, 0, 0, false // not reached here: another Go release
 	}
-	field, ok := t.Elem().FieldByName("done")
-	if !ok || field.Type != reflect.TypeFor[atomic.Value]() {
-		return -1 // not reached here: another Go release
+	ok = true
+	find := func(name string, want reflect.Type) uintptr {
+		field, found := t.Elem().FieldByName(name)
+		ok = ok && found && field.Type == want
+		return field.Offset
 	}
-	return int(field.Offset)
+	done = find("done", reflect.TypeFor[atomic.Value]())
+	mu = find("mu", reflect.TypeFor[sync.Mutex]())
+	cause = find("cause", reflect.TypeFor[error]())
+	return done, mu, cause, ok
 }()
 
-func doneOf(ctx context.Context) *atomic.Value {
-	return (*atomic.Value)(unsafe.Add(reflect.ValueOf(ctx).UnsafePointer(), doneOffset))
+// field returns the field at that offset of a context of package context.
+func field[T any](ctx context.Context, offset uintptr) *T {
+	return (*T)(unsafe.Add(reflect.ValueOf(ctx).UnsafePointer(), offset))
 }
 
 func (v *contextView) Value(key any) any {
@@ -145,15 +179,4 @@ func (*keyCatcher) Err() error { return context.Canceled }
 func (k *keyCatcher) Value(key any) any {
 	k.key = key
 	return nil
-}
-
-// closeDone closes the channel that was handed out. Only the winner calls it, once.
-func (b *Breaker) closeDone() {
-	if base := b.registry.base.Load(); base != nil {
-		if r := base.relay.Load(); r != nil {
-			seam.CloseBy(b.done.get(), r.end)
-			return
-		}
-	}
-	b.done.close()
 }

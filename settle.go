@@ -6,7 +6,7 @@ import "github.com/kamilsk/breaker/internal/atomic"
 //
 //	following   trip everything that follows: each node that listens to what has tripped, at any depth
 //	closing     close what the tripped nodes own, and go back to following
-//	releasing   drop the links, stop the timers, leave the hubs, unregister from contexts
+//	releasing   drop the links, stop the timers, leave the hubs, unregister from contexts; then end the derived contexts
 //	finishing   run the user's code: callbacks, cancel functions, Close of the user's types
 //
 // Up to finishing no code of the user's runs (but what a foreign context does when it is asked or unregistered from), so no callback
@@ -31,6 +31,7 @@ type settlement struct {
 	seen map[*node]struct{}
 
 	releasing *node    // the next to be released
+	relayed   bool     // there are derived contexts
 	node      *node    // its pending leaves are being finished
 	index     int      // the next of its links
 	caller    *Breaker // its callbacks are being run
@@ -226,6 +227,9 @@ func (w *settlement) run() {
 			w.releaseNode(n)
 		}
 		w.stage = finishing
+		if w.relayed {
+			w.endRelays()
+		}
 		w.caller, w.root = w.root, nil
 		w.sweep = sweep{class: ofCallbacks}
 	}
@@ -361,6 +365,7 @@ func (w *settlement) releaseNode(n *node) {
 // release lets go of what b holds, which has that word. What catches a signal is held to the last, when the callbacks have run: one of them may be about to
 // catch the next one, and there must be no moment at which that could kill the process (promise 12).
 func (w *settlement) release(b *Breaker, s uint32, last bool) {
+	w.relayed = w.relayed || s&flagRelay != 0
 	if b.source == nil || s&flagBusy != 0 {
 		return // links are still being registered; whichever of us comes last drops them (see finish)
 	}
@@ -375,6 +380,25 @@ func (w *settlement) release(b *Breaker, s uint32, last bool) {
 		return
 	}
 	w.call(b.source.release) // a foreign context's stop function is the user's
+}
+
+// endRelays ends the contexts that package context has derived from what has tripped. They are dependents, too; but ending them starts the
+// goroutines of their AfterFuncs, which are code of the user's.
+func (w *settlement) endRelays() {
+	if b := w.root; b != nil && b.state.Load()&flagRelay != 0 {
+		b.endRelay()
+	}
+	for n := w.settled; n != nil; n = n.next {
+		all := n.source.links()
+		for i := range all {
+			if l := &all[i]; l.pending && l.source.state.Load()&flagRelay != 0 {
+				l.source.endRelay()
+			}
+		}
+		if n.state.Load()&flagRelay != 0 {
+			n.endRelay()
+		}
+	}
 }
 
 // nextCaller finds the next breaker to be finished.

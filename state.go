@@ -92,6 +92,8 @@ const (
 	flagValues
 	// flagPollOnly: the source can't be watched (see signal.go), so flagPoll stays.
 	flagPollOnly
+	// flagRelay: contexts of package context may have been derived that are to be ended. Set together with flagHeld.
+	flagRelay
 	// flagBubble: made inside a testing/synctest bubble: its timer is never pooled.
 	flagBubble
 	// flagLive: made while someone kept a list of live breakers, who is to be told when it is closed. Set by the constructor.
@@ -200,7 +202,7 @@ func (b *Breaker) claim(s, mark uint32, plainClose bool) (word uint32, won bool)
 func (b *Breaker) publish(s uint32) (word uint32) {
 	for s&settled == 0 { // after a plain close there may be nothing to close
 		if s&flagDone != 0 {
-			b.closeDone()
+			b.closeDone(s)
 			return s // the phase stays claimed: settle moves it on
 		}
 		next := s&^phase | tripped
