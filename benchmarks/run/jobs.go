@@ -13,7 +13,8 @@ type job struct {
 	target float64 // the ratio to package context, or 0
 	allocs float64 // at most, or -1
 
-	// What is compared with something else than package context: with another job of ours, or with a size.
+	// What is compared with something else than package context: with another job of ours, or with
+	// a size.
 	other      string
 	limit      float64
 	sufficient float64 // a size that is still acceptable

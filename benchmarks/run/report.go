@@ -18,7 +18,8 @@ var (
 	report     = template.Must(template.New("report").Parse(reportText))
 )
 
-// write makes the report. What a person has to say about the figures comes from a file, and survives.
+// write makes the report. What a person has to say about the figures comes from a file, and
+// survives.
 func write(m *measurements, to string) error {
 	analysis, err := os.ReadFile("analysis.md")
 	if err != nil {
@@ -225,7 +226,8 @@ func count(s series) string {
 	return thousands(int(math.Round(v)))
 }
 
-// quantity returns a value with three digits, and the unit that fits it. The unit is what the benchmark says.
+// quantity returns a value with three digits, and the unit that fits it. The unit is what the
+// benchmark says.
 func quantity(v float64, unit string) string {
 	if math.IsNaN(v) {
 		return "–"
