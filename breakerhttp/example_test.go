@@ -184,7 +184,8 @@ func ExampleServe() {
 	// Output: <nil>
 }
 
-// serveStuck serves, with the options, until a request is in flight, and prints what comes of the shutdown then.
+// serveStuck serves, with the options, until a request is in flight, and prints what comes of the
+// shutdown then.
 func serveStuck(stop *breaker.Breaker, trip func(), options ...breakerhttp.ServeOption) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -21,11 +21,13 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// TestServeUnderLoad stops a server again and again while many connections send request after request. Every request that a handler
-// has begun is answered completely, none is cut, and no goroutine and no file is left. Every other time the server has a delay before the
-// drain, as behind a load balancer. Then no request is sent in vain, either: each client was told before.
+// TestServeUnderLoad stops a server again and again while many connections send request after
+// request. Every request that a handler has begun is answered completely, none is cut, and no
+// goroutine and no file is left. Every other time the server has a delay before the drain, as
+// behind a load balancer. Then no request is sent in vain, either: each client was told before.
 //
-// It runs in a short form: 200 connections, 3 stops. With BREAKER_LOAD=whole there are 2,000 connections and 100 stops.
+// It runs in a short form: 200 connections, 3 stops. With BREAKER_LOAD=whole there are 2,000
+// connections and 100 stops.
 func TestServeUnderLoad(t *testing.T) {
 	connections, stops := 200, 3
 	if os.Getenv("BREAKER_LOAD") == "whole" {
@@ -73,7 +75,8 @@ type loaded struct {
 	t           *testing.T
 	connections int
 	delay       bool
-	// begun counts the calls of the handler, answered the complete answers, unanswered the requests that got none at all.
+	// begun counts the calls of the handler, answered the complete answers, unanswered the requests
+	// that got none at all.
 	begun, answered, unanswered atomic.Int64
 }
 
@@ -120,7 +123,8 @@ func (l *loaded) handle(w http.ResponseWriter, r *http.Request) {
 
 var payload = make([]byte, 10_000)
 
-// client sends one request after another on a connection of its own, until that is closed. Every tenth is slow.
+// client sends one request after another on a connection of its own, until that is closed. Every
+// tenth is slow.
 func (l *loaded) client(address string, number int) {
 	path := "/"
 	if number%10 == 0 {

@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// recorder notes what a handler does with its http.ResponseWriter. All but writing is written by the goroutine of the request.
+// recorder notes what a handler does with its http.ResponseWriter. All but writing is written by
+// the goroutine of the request.
 type recorder struct {
 	http.ResponseWriter
 
@@ -26,7 +27,8 @@ type recorder struct {
 	writing atomic.Int32
 }
 
-// record returns the writer to be passed on, which has the optional interfaces that w has, and what it notes.
+// record returns the writer to be passed on, which has the optional interfaces that w has, and what
+// it notes.
 func record(w http.ResponseWriter) (http.ResponseWriter, *recorder) {
 	rec := &recorder{ResponseWriter: w}
 	_, flushes := w.(http.Flusher)
