@@ -99,8 +99,8 @@ func ownGoroutines() (n int) {
 	return n
 }
 
-// awaitNoGoroutine fails if the package has a goroutine that doesn't end. One of an earlier test may
-// just be ending.
+// awaitNoGoroutine fails if the package has a goroutine that doesn't end. One of an earlier test
+// may just be ending.
 func awaitNoGoroutine(t testing.TB) {
 	t.Helper()
 	awaitThat(t, func() bool { return ownGoroutines() == 0 }, "the end of the goroutines")
