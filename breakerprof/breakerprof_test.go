@@ -154,7 +154,8 @@ func TestGarbageIsNotAlive(t *testing.T) {
 	}
 }
 
-// The old way of choosing, each 10th, showed nothing of a leak that comes once in 10 breakers, or showed it 10 times.
+// The old way of choosing, each 10th, showed nothing of a leak that comes once in 10 breakers, or
+// showed it 10 times.
 func TestRate_DoesNotResonate(t *testing.T) {
 	const rate, leaks = 10, 10_000
 	for phase := range rate {
