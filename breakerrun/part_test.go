@@ -137,8 +137,8 @@ func get(url string) <-chan int {
 	return status
 }
 
-// Two real servers, one as each kind of part: a request in flight is answered, the worker goes on until it is, and the admin
-// server answers until the worker is done.
+// Two real servers, one as each kind of part: a request in flight is answered, the worker goes on
+// until it is, and the admin server answers until the worker is done.
 func TestHTTP(t *testing.T) {
 	public, admin := newSite(t), newSite(t)
 	stop := breaker.New()

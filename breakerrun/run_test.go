@@ -66,7 +66,8 @@ func TestRunOrder(t *testing.T) {
 	})
 }
 
-// In a tight loop with real time, and the race detector where it is on: nobody drains before its turn.
+// In a tight loop with real time, and the race detector where it is on: nobody drains before its
+// turn.
 func TestRunOrderHolds(t *testing.T) {
 	for range 1000 {
 		stop := breaker.New()
