@@ -89,7 +89,8 @@ func (s *section) visit() {
 	s.inside = !s.inside
 }
 
-// mustBeFree fails if the mutex isn't free at the end, or its word still says that a waiter is queued.
+// mustBeFree fails if the mutex isn't free at the end, or its word still says that a waiter is
+// queued.
 func mustBeFree(r *explore.Run, s *weighted) {
 	check := func() {
 		if state := s.state.Load() &^ revisionMask; state != 0 || s.queued.first != nil {
