@@ -1,4 +1,5 @@
-// Profile shows who forgot Close: it serves some requests, a part of which forget to, and writes the profile of what is alive.
+// Profile shows who forgot Close: it serves some requests, a part of which forget to, and writes
+// the profile of what is alive.
 //
 //	go run ./examples/profile breaker.pprof
 //	go tool pprof -http=: breaker.pprof

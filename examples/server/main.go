@@ -1,4 +1,5 @@
-// Command server is an HTTP server with time limits and a graceful shutdown, and a client that shows them. With -addr, it serves.
+// Command server is an HTTP server with time limits and a graceful shutdown, and a client that
+// shows them. With -addr, it serves.
 package main
 
 import (
@@ -35,7 +36,8 @@ func main() {
 	fmt.Printf("Serve was stopped by %v and returned %v\n", stop.Cause(), err)
 }
 
-// work answers with what it has when its time runs out. The status and the length aren't known before, so they are sent then.
+// work answers with what it has when its time runs out. The status and the length aren't known
+// before, so they are sent then.
 func work(w http.ResponseWriter, r *http.Request) {
 	for n := range 10 {
 		select {
