@@ -32,7 +32,8 @@ func TestRate_ATripEndsTheWait(t *testing.T) {
 	})
 }
 
-// A wait that would take longer than the breaker lives fails at once. The breaker is still open then: it has no cause.
+// A wait that would take longer than the breaker lives fails at once. The breaker is still open
+// then: it has no cause.
 func TestRate_SeesTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

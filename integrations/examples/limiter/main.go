@@ -1,6 +1,6 @@
-// Command limiter shows a rate limiter with a breaker in it: thousands of requests wait for their turn, each with a
-// time limit of its own, and one trip wakes them all. It compares what that costs with the same limiter over package
-// context.
+// Command limiter shows a rate limiter with a breaker in it: thousands of requests wait for their
+// turn, each with a time limit of its own, and one trip wakes them all. It compares what that costs
+// with the same limiter over package context.
 //
 //	go run ./examples/limiter
 package main
