@@ -1,4 +1,5 @@
-// Package semaphore limits how much goes on at the same time, and how long you wait for your turn, in one line:
+// Package semaphore limits how much goes on at the same time, and how long you wait for your turn,
+// in one line:
 //
 //	if err := semaphore.Acquire(breaker.BreakByTimeout(time.Minute), 5); err != nil {
 //		return err // not acquired: a minute is over
