@@ -22,7 +22,8 @@ func BenchmarkRegistrations(b *testing.B) {
 				for range live {
 					parent.OnTrip(func() {})
 				}
-				runtime.GC() // or it may run during the measurement, for the sake of the preparation
+				// Or it may run during the measurement, for the sake of the preparation.
+				runtime.GC()
 				for b.Loop() {
 					stop := parent.OnTrip(func() {})
 					stop()

@@ -19,11 +19,12 @@ const (
 // own.
 type benchmark struct {
 	binary binary
-	name   string // as -bench takes it, without the implementation: slash-separated, each part complete
-	impls  []string
-	cpus   []int
-	time   string // for -benchtime; empty means the one of the command line
-	heavy  bool   // takes seconds by itself, so -quick leaves it out
+	// As -bench takes it, without the implementation: slash-separated, each part complete.
+	name  string
+	impls []string
+	cpus  []int
+	time  string // for -benchtime; empty means the one of the command line
+	heavy bool   // takes seconds by itself, so -quick leaves it out
 }
 
 // A step is what runs without anything else in between: a job on so many processors.

@@ -249,7 +249,8 @@ type scale struct {
 func scaled(v float64, scales []scale) string {
 	s := scales[0]
 	for _, next := range scales[1:] {
-		if math.Abs(v) < 0.9995*next.factor { // what would be rounded to 1000 goes on to the next unit
+		// What would be rounded to 1000 goes on to the next unit.
+		if math.Abs(v) < 0.9995*next.factor {
 			break
 		}
 		s = next
