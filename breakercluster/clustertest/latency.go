@@ -65,7 +65,8 @@ func Benchmark(b *testing.B, start func(t testing.TB) *Engine) {
 		for range nodes {
 			all = append(all, e.node(b))
 			//lostclose:ignore breakBy closes it at the end of the benchmark
-			breakBy(b, all[len(all)-1], "hold") // a node has more to do than this job, so its watch goes on
+			// A node has more to do than this job, so its watch goes on.
+			breakBy(b, all[len(all)-1], "hold")
 		}
 		run := time.Now().UnixNano()
 		for i := 0; b.Loop(); i++ {
