@@ -125,7 +125,8 @@ func (c *Calls) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 func (cl *call) status() error {
 	cause := cl.br.Cause()
 	if cl.own.Err() != nil && (cause == context.DeadlineExceeded || cause == context.Canceled) {
-		return status.FromContextError(cause).Err() // the client has ended the call, and knows better why
+		// The client has ended the call, and knows better why.
+		return status.FromContextError(cause).Err()
 	}
 	return statusOf(cause, cl.calls.withText).Err()
 }

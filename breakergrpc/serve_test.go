@@ -259,7 +259,8 @@ func TestServeSilentConnection(t *testing.T) {
 			silent, err := net.Dial("tcp", r.address)
 			require.NoError(t, err)
 			defer silent.Close()
-			_, err = io.ReadFull(silent, make([]byte, 9)) // it has been accepted: the server's settings
+			// It has been accepted: the server's settings.
+			_, err = io.ReadFull(silent, make([]byte, 9))
 			require.NoError(t, err)
 			began := time.Now()
 			err = r.end(t)

@@ -55,6 +55,7 @@ func (s *serverStream) unblock() {
 		WriteStatus(*status.Status) error
 	})
 	if ok {
-		_ = transport.WriteStatus(status.Convert(s.call.status())) // of a client that is gone nobody wants to know
+		// Of a client that is gone nobody wants to know.
+		_ = transport.WriteStatus(status.Convert(s.call.status()))
 	}
 }
