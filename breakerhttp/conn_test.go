@@ -138,7 +138,8 @@ func TestConnDeadlinesLeaveTheConnection(t *testing.T) {
 				rig.server.WriteTimeout = writeTimeout
 				rig.serve()
 				assert.Equal(t, answer{http.StatusOK, "slow", nil}, receive(t, rig.send(strings.NewReader("slow"))))
-				<-breaker.BreakByTimeout(1100 * time.Millisecond).Done() // what the handler had left to answer is over
+				// What the handler had left to answer is over.
+				<-breaker.BreakByTimeout(1100 * time.Millisecond).Done()
 				assert.Equal(t, answer{http.StatusOK, "fast", nil}, receive(t, rig.send(strings.NewReader("fast"))))
 				assert.Equal(t, receive(t, remotes), receive(t, remotes), "on the same connection")
 				rig.endWell()

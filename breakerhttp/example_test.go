@@ -122,7 +122,8 @@ func ExampleTransport() {
 
 	client := &http.Client{Transport: breakerhttp.Transport(http.DefaultTransport)}
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // in a handler, r.Context()
+	// In a handler, r.Context()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, next.URL, nil)
 	response, err := client.Do(r)

@@ -33,7 +33,8 @@ func TestServeUnderLoad(t *testing.T) {
 	if os.Getenv("BREAKER_LOAD") == "whole" {
 		connections, stops = 2000, 100
 	}
-	breaker.BreakBySignal(os.Interrupt).Close() // package signal keeps a goroutine from its first use on
+	// Package signal keeps a goroutine from its first use on.
+	breaker.BreakBySignal(os.Interrupt).Close()
 	begin := resources(t)
 	var total, late int64
 	var slowest time.Duration
@@ -137,7 +138,8 @@ func (l *loaded) client(address string, number int) {
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
 	for {
-		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: host\r\n\r\n", path) // if it fails, so does the read
+		// If it fails, so does the read.
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: host\r\n\r\n", path)
 		if _, err := reader.Peek(1); err != nil {
 			l.unanswered.Add(1)
 			return

@@ -61,7 +61,8 @@ func (rec *recorder) sent() int {
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) { // others are followed by one that counts
+	// Others are followed by one that counts.
+	if rec.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		rec.status = status
 	}
 	rec.ResponseWriter.WriteHeader(status)

@@ -110,7 +110,9 @@ func init() {
 			_, from := p.request()
 			kill(syscall.SIGTERM)
 			for p.stop.Err() == nil {
-				runtime.Gosched() // without asynchronous preemption, the collector would wait for this loop, and all for the collector
+				// Without asynchronous preemption, the collector would wait for this loop, and all
+				// for the collector.
+				runtime.Gosched()
 			}
 			for begun := time.Now(); time.Since(begun) < time.Duration(2*delay)*time.Microsecond; {
 			}
