@@ -76,7 +76,8 @@ func (s *store) bind(ctx context.Context) error {
 	err := s.retry(ctx, concerns, func(ctx context.Context) (err error) {
 		s.kv, err = s.js.KeyValue(ctx, s.bucket)
 		if errors.Is(err, nats.ErrNoResponders) {
-			return jetstream.ErrJetStreamNotEnabled // a cluster without a leader has somebody who says so
+			// A cluster without a leader has somebody who says so.
+			return jetstream.ErrJetStreamNotEnabled
 		}
 		if err != nil {
 			return err

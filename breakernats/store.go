@@ -107,7 +107,8 @@ func (s *store) answered(ctx context.Context, concerns concern, f func(context.C
 	case s.nc.IsClosed():
 		return s.gone()
 	case s.nc.IsReconnecting():
-		return nats.ErrDisconnected // the request would be kept until there is a connection, and its time be over
+		// The request would be kept until there is a connection, and its time be over.
+		return nats.ErrDisconnected
 	}
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
