@@ -107,7 +107,8 @@ func leaves(t *testing.T) (functions []string) {
 		switch {
 		case strings.Contains(line, " @ "):
 			first = true
-		case first && len(fields) > 2: // #	0x4d8a31	github.com/kamilsk/breaker.New+0x51	/…/breaker.go:53
+		// #       0x4d8a31        github.com/kamilsk/breaker.New+0x51     /…/breaker.go:53.
+		case first && len(fields) > 2:
 			name, _, _ := strings.Cut(fields[2], "+")
 			functions = append(functions, name)
 			first = false
