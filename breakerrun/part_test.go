@@ -76,7 +76,8 @@ func TestGraceful(t *testing.T) {
 				}
 				err := <-ended
 				assert.Equal(t, tt.want, outcomes(err))
-				assert.Equal(t, append(tt.calls, "worker"), j.all()) // drained in its turn, also after its own failure
+				// Drained in its turn, also after its own failure.
+				assert.Equal(t, append(tt.calls, "worker"), j.all())
 				assert.Equal(t, tt.serveFails, errors.Is(err, errBoom))
 				assert.Equal(t, tt.drainFails, errors.Is(err, errDrain))
 				assert.Equal(t, tt.cutFails, errors.Is(err, errCut))
