@@ -32,7 +32,8 @@ func main() {
 			return context.Background()
 		}
 	}
-	err := breakerhttp.ListenAndServe(server, stop) // drains for 10 seconds, then cuts, and says how many
+	// Drains for 10 seconds, then cuts, and says how many.
+	err := breakerhttp.ListenAndServe(server, stop)
 	fmt.Printf("Serve was stopped by %v and returned %v\n", stop.Cause(), err)
 }
 
@@ -56,7 +57,8 @@ func demonstrate(url string, stop *breaker.Breaker) {
 	get(url, "0s")
 	time.AfterFunc(100*time.Millisecond, func() {
 		fmt.Println("                  SIGINT, while a request is in flight:")
-		if self, _ := os.FindProcess(os.Getpid()); self.Signal(os.Interrupt) != nil { // can't be done on Windows
+		// can't be done on Windows.
+		if self, _ := os.FindProcess(os.Getpid()); self.Signal(os.Interrupt) != nil {
 			stop.Trip(breaker.SignalError{Signal: os.Interrupt})
 		}
 	})
