@@ -106,7 +106,8 @@ func TestSQL_ATripEndsReadingAndWaiting(t *testing.T) {
 
 	waiting := breaker.New()
 	waited := make(chan error, 1)
-	go func() { waited <- db.PingContext(breaker.ToContext(waiting)) }() // the only connection is taken
+	// The only connection is taken.
+	go func() { waited <- db.PingContext(breaker.ToContext(waiting)) }()
 	awaitThat(t, func() bool { return db.Stats().WaitCount > 0 }, "a wait for a connection")
 	waiting.Trip(errEnough)
 	assert.Equal(t, context.Canceled, <-waited)
