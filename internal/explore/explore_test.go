@@ -122,7 +122,8 @@ func TestReduced(t *testing.T) {
 				r.Go(func() { v.load(); v.load() })
 			}
 		}},
-		{"a writer and readers", 8, func(r *explore.Run) { // each of the three reads before or after
+		// Each of the three reads before or after.
+		{"a writer and readers", 8, func(r *explore.Run) {
 			var v variable
 			r.Go(func() { v.store(1) })
 			for range 3 {

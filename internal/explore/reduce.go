@@ -61,8 +61,9 @@ func (r *Run) reduces() bool { return r.replay == nil && !r.options.Every && !r.
 func (r *Run) order(e *event, n int, before *clock) clock {
 	c := *before
 	var awaited clock
-	waiting := e.waits                               // the thread has been, since event i
-	others := set(1<<r.started-1) &^ (1 << e.thread) // those with events that may not be ordered before e
+	waiting := e.waits // the thread has been, since event i
+	// Those with events that may not be ordered before e.
+	others := set(1<<r.started-1) &^ (1 << e.thread)
 	for i := n - 1; i >= 0 && others != 0; i-- {
 		f := &r.events[i]
 		if f.thread == e.thread {
