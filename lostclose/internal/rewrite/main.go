@@ -104,7 +104,8 @@ type rewriter struct {
 	edits  []edit
 	cuts   bool // deferred calls of cancel functions are left out
 	counts
-	uses map[string]bool // the packages that may be unused afterwards, by an expression that uses each
+	// The packages that may be unused afterwards, by an expression that uses each.
+	uses map[string]bool
 }
 
 type edit struct {
