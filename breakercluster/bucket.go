@@ -57,9 +57,9 @@ func (b *Bucket) key(key string) (string, error) {
 // watch starts for that, or on that of a Trip in this process. A client that is closed for good
 // trips it, with a ConnectionError, unless WithHoldOnClose says otherwise.
 //
-// The request is repeated until ctx is done if nobody can answer. A ctx without a deadline gets
-// that of the store, 5 s as a rule. An error means that nobody knows, so the work had better not
-// begin. The errors are ErrInvalidKey, those of the store, context.Canceled and
+// As long as the store can't answer, the request is repeated until ctx is done. A ctx without a
+// deadline gets that of the store, 5 s as a rule. An error means that the state is unknown, so the
+// work had better not begin. The errors are ErrInvalidKey, those of the store, context.Canceled and
 // context.DeadlineExceeded. Each matches by errors.Is.
 func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, error) {
 	key, err := b.key(key)
@@ -94,10 +94,10 @@ func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, 
 // goroutine, unless the watch was faster. On other nodes breakers trip when they are told: Trip
 // doesn't wait for them.
 //
-// It is repeated until ctx is done if nobody can answer. A ctx without a deadline gets that of the
-// store, 5 s as a rule. After an error that isn't the server's answer the key may be set
-// nevertheless, or be set later on. To know, call it again. The errors are the same as those of
-// BreakByKey. A nil cause stands for breaker.Interrupted. A text that is too long for a value of
+// As long as the store can't answer, it is repeated until ctx is done. A ctx without a deadline
+// gets that of the store, 5 s as a rule. After an error that isn't the server's answer the key may
+// be set nevertheless, or be set later on. To know, call it again. The errors are the same as those
+// of BreakByKey. A nil cause stands for breaker.Interrupted. A text that is too long for a value of
 // the store is cut, and ends in "…": a stop doesn't fail because of it.
 func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, bool, error) {
 	key, err := b.key(key)
@@ -152,7 +152,7 @@ func (b *Bucket) create(ctx context.Context, key string, cause error, limit int)
 	return e, won, err
 }
 
-// get returns the state of a key, asking again while nobody can answer.
+// get returns the state of a key, asking again as long as the store can't answer.
 func (b *Bucket) get(ctx context.Context, key string) (e Entry, found bool, err error) {
 	ctx, cancel := limited(ctx, b.store.About().Timeout)
 	defer cancel()

@@ -22,7 +22,8 @@ type Contact struct {
 	Watches, Pulses, Missed, Tripped, Silenced uint64
 }
 
-// Contact returns what is known of the contact. It asks nobody, and takes a lock for a moment.
+// Contact returns what is known of the contact with the store. It makes no request, and takes a
+// lock for a moment.
 func (b *Bucket) Contact() Contact {
 	h := running(b)
 	if h == nil {

@@ -2,7 +2,8 @@
 // read the newest one and watch. A breaker trips when its key is set, in every process that watches
 // it, with the cause given where it was set.
 //
-//	jobs, err := breakercluster.Open(store) // breakernats, breakeretcd, breakerpostgres or breakerredis make it
+//	// breakernats, breakeretcd, breakerpostgres and breakerredis have stores.
+//	jobs, err := breakercluster.Open(store)
 //	// …
 //	stop, err := jobs.BreakByKey(ctx, "import.7") // on every node
 //	// …
@@ -18,9 +19,11 @@
 //
 //	type Store interface {
 //		About() About
-//		Create(ctx context.Context, key string, value []byte, ttl time.Duration) (e Entry, won bool, err error)
+//		Create(ctx context.Context, key string, value []byte, ttl time.Duration) (
+//			e Entry, won bool, err error)
 //		Newest(ctx context.Context, pattern string) (e Entry, found bool, err error)
-//		Watch(ctx context.Context, pattern string, after uint64, deliver func(Entry)) (Watch, error)
+//		Watch(ctx context.Context, pattern string, after uint64, deliver func(Entry)) (
+//			Watch, error)
 //	}
 //
 // # What holds
@@ -33,8 +36,7 @@
 //     be open, and be tripped again.
 //  4. Keys expire, so nothing accumulates. A process that is away for longer than that doesn't
 //     learn of the trip.
-//  5. An error of BreakByKey means that nobody knows. It never returns an open breaker on mere
-//     hope.
+//  5. If BreakByKey returns an error, the state is unknown, so no open breaker is returned.
 //  6. All breakers on a store and prefix share one watch in a process. It begins with the first and
 //     ends with the last.
 //  7. Callbacks don't run on the goroutine that reads the watch. One that blocks holds up neither
@@ -46,7 +48,7 @@
 // # Causes
 //
 //	what happened                                 Cause of the breaker
-//	the key is set                                TripError: key, revision, by whom, when, the text of the cause
+//	the key is set                                TripError: key, revision, name, time, text
 //	there was no contact for too long             SilenceError, only WithSilence; it says why
 //	the client was closed for good                ConnectionError, unless WithHoldOnClose
 //	it was closed                                 breaker.ErrClosed

@@ -13,25 +13,25 @@ import (
 // dot at either end and no two in a row: what all stores can hold.
 var ErrInvalidKey = errors.New("invalid key")
 
-// TripError is the cause of a breaker that was tripped by its key. Everyone who was tripped by the
-// same revision of the key has the same one, field by field. It matches breaker.Interrupted and
-// context.Canceled.
+// TripError is the cause of a breaker that was tripped by its key. All breakers that were tripped
+// by the same revision of the key have the same cause, field by field. It matches
+// breaker.Interrupted and context.Canceled.
 type TripError struct {
 	// Bucket is the name of the store, and Key what has been set in it. Key includes the prefix.
 	Bucket, Key string
 	// Revision is the one of the store that the trip made.
 	Revision uint64
-	// By is the name of who tripped it, as given by WithName. It is empty if the key wasn't set by
-	// this package.
+	// By is the name of the process that tripped it, as given by WithName. It is empty if the key
+	// wasn't set by this package.
 	By string
-	// At is when, in UTC, by the clock of who tripped it. If the key wasn't set by this package it
-	// is by the server's, and zero if the store doesn't know.
+	// At is when, in UTC, by the clock of the process that tripped it. If the key wasn't set by
+	// this package it is by the server's, and zero if the store doesn't know.
 	At time.Time
 	// Text is the cause that was given, or the value of the key if that wasn't set by this package.
 	Text string
 }
 
-// Error says which key it was, who tripped it, and why.
+// Error names the key, the process that tripped it, and the reason.
 func (e TripError) Error() string {
 	by := e.By
 	if by == "" {

@@ -32,8 +32,8 @@ func WithPrefix(prefix string) Option {
 	}
 }
 
-// WithName sets who is said to have tripped, in TripError. By default it is the host and the
-// process ID, as in "api-1/4711".
+// WithName sets the name of this process in a TripError. By default it is the host and the process
+// ID, as in "api-1/4711".
 func WithName(name string) Option {
 	return func(c *config) error {
 		c.name = name

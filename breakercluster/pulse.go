@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// calm is the time between two pulses as long as nobody needs more. It bounds, together with
-	// grace, how long a trip may go unnoticed where the watch has failed without a sign.
+	// calm is the time between two pulses as long as no breaker needs more. It bounds, together
+	// with grace, how long a trip may go unnoticed where the watch has failed without a sign.
 	calm = 2 * time.Second
 	// share is how many pulses there are within the shortest silence.
 	share = 4

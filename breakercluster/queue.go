@@ -14,8 +14,8 @@ const stuckAfter = 10 * time.Millisecond
 //
 // Callbacks must not block. If one does, its worker counts as stuck after stuckAfter, and others go
 // on: twice as many as are stuck. So an innocent breaker behind n that block waits for log n times
-// that, and not n times; and as long as nobody blocks, there is one goroutine, however many
-// breakers trip at once.
+// that, and not n times; and as long as none blocks, there is one goroutine, however many breakers
+// trip at once.
 type queue struct {
 	mu sync.Mutex
 	// tripped are those to be tripped, in the order in which that became known.

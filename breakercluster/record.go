@@ -11,7 +11,7 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// recordVersion tells a record from a value that somebody else has set, with another program.
+// recordVersion tells a record from a value that another program has set.
 const recordVersion = 1
 
 // record is the value of a key that was tripped by this package.
@@ -24,7 +24,7 @@ type record struct {
 	Text string    `json:"cause"`
 }
 
-// longestName is how long the name of who tripped may be.
+// longestName is how long the name of the process that trips may be.
 const longestName = 128
 
 // longest is how long a value of this package gets at most.
@@ -91,7 +91,7 @@ func cut(text string, limit int) string {
 }
 
 // decode returns what a key's value says, and the ID of the Trip that has set it. The winner
-// decodes its own record as well, because everybody has to come to the same result.
+// decodes its own record as well, because all have to come to the same result.
 func decode(bucket string, e Entry) (cause TripError, id string) {
 	cause = TripError{Bucket: bucket, Key: e.Key, Revision: e.Revision}
 	var r record
