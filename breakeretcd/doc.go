@@ -11,9 +11,9 @@
 //
 // # Permissions
 //
-// A user who can be told to stop needs to read the prefix followed by a slash: "jobs/". One who can
-// tell others to stop needs to write it, too. What isn't allowed comes back at once, as
-// rpctypes.ErrPermissionDenied by its gRPC code.
+// A user whose processes are to be stopped needs to read the prefix followed by a slash: "jobs/".
+// One that may tell others to stop needs to write it, too. What isn't allowed comes back at once,
+// as rpctypes.ErrPermissionDenied by its gRPC code.
 //
 // # What it promises
 //
