@@ -13,7 +13,7 @@
 //		log.Printf("make failed: %v", err)
 //	}
 //
-// Start is for a caller who does something else meanwhile, or sends signals:
+// Start returns at once, so that you can do something else or send signals:
 //
 //	process, err := breakerexec.Start(br, cmd, 10*time.Second)
 //	if err != nil {

@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 //
 //	deaf          ignores SIGTERM
 //	polite:n      says bye at SIGTERM, and ends
-//	fork(…)       starts another one in the background that runs the words up to the matching bracket
+//	fork(…)       starts another one in the background that runs the words in the brackets
 //	session(…)    the same, in a session of its own
 //	say:word      prints a line
 //	flood:n       prints n bytes
