@@ -26,7 +26,8 @@
 // A client adds the interceptors of this side, and learns why a call ended:
 //
 //	conn, err := grpc.NewClient(target,
-//		grpc.WithUnaryInterceptor(breakergrpc.UnaryClientInterceptor(breakergrpc.WithLimit(time.Second))),
+//		grpc.WithUnaryInterceptor(
+//			breakergrpc.UnaryClientInterceptor(breakergrpc.WithLimit(time.Second))),
 //		grpc.WithStreamInterceptor(breakergrpc.StreamClientInterceptor()),
 //	)
 //	_, err = shop.Order(ctx, request)
@@ -62,7 +63,8 @@
 // Serve is a part for Run of package breakerrun, beside HTTP servers and workers:
 //
 //	breakerrun.Server("grpc", func(stop, cut breaker.Interface) error {
-//		return breakergrpc.Serve(server, listener, stop, breakergrpc.WithCalls(calls), breakergrpc.WithCut(cut))
+//		return breakergrpc.Serve(server, listener, stop,
+//			breakergrpc.WithCalls(calls), breakergrpc.WithCut(cut))
 //	})
 //
 // # What it doesn't do

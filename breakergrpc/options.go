@@ -51,7 +51,7 @@ func WithProcess(process breaker.Interface) Option {
 }
 
 // WithDrainEnds sets the full names of methods whose calls end when Serve begins to drain, and not
-// only at the cut. That is for streams that nobody waits for to finish, and that would use up the
+// only at the cut. That is for streams that never finish by themselves, and that would use up the
 // grace period. By default they are Watch of the health service and the reflection services.
 // Without an argument there are none. Clients ignore it. WithDrainEnds panics if a name doesn't
 // begin with a slash.

@@ -109,7 +109,7 @@ func WithListeners(listeners ...net.Listener) ServeOption {
 //
 //   - nil, if nothing was cut;
 //   - a *CutError that says how many calls were;
-//   - grpc.ErrServerStopped, if someone else has stopped the server;
+//   - grpc.ErrServerStopped, if other code has stopped the server;
 //   - the server's own error, if it fails otherwise. What is in flight is drained and cut before,
 //     and a *CutError joined if it came to that.
 //
