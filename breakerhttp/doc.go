@@ -11,7 +11,10 @@
 // A server in production:
 //
 //	mux.Handle("GET /ready", breakerhttp.Ready())
-//	handler := breakerhttp.Handler(mux, breakerhttp.WithLimit(30*time.Second), breakerhttp.WithConnDeadlines())
+//	handler := breakerhttp.Handler(mux,
+//		breakerhttp.WithLimit(30*time.Second),
+//		breakerhttp.WithConnDeadlines(),
+//	)
 //	server := &http.Server{Addr: ":8080", Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 //	stop := breaker.BreakBySignal(breaker.TerminationSignals()...)
 //	defer stop.Close()
@@ -23,23 +26,23 @@
 //
 // A metric:
 //
-//	breakerhttp.WithObserver(func(r *http.Request, cause error, status int, duration time.Duration) {
-//		durations.WithLabelValues(r.Pattern, breakerhttp.Reason(cause)).Observe(duration.Seconds())
+//	breakerhttp.WithObserver(func(r *http.Request, cause error, status int, d time.Duration) {
+//		durations.WithLabelValues(r.Pattern, breakerhttp.Reason(cause)).Observe(d.Seconds())
 //	})
 //
 // Handlers need to know nothing of it. They pass on r.Context(), as ever, and whatever they call
 // stops when it is done; context.Cause says why:
 //
-//	cause of r.Context()                     matches, by errors.Is                       what happened
-//	ErrClientTimeout                         context.DeadlineExceeded, Interrupted       the client's timeout has expired
-//	ErrServerTimeout                         context.DeadlineExceeded, Interrupted       the server's limit has been reached
-//	ErrShutdown                              context.Canceled, Interrupted               Serve has cut the request
-//	the cause of the breaker in WithProcess  as that does                                the process ends
-//	context.Canceled                         itself                                      net/http has seen the client hang up
-//	breaker.ErrClosed                        context.Canceled, Interrupted               the handler has returned
+//	cause of r.Context()      matches                        what happened
+//	ErrClientTimeout          DeadlineExceeded, Interrupted  the client's timeout has expired
+//	ErrServerTimeout          DeadlineExceeded, Interrupted  the server's limit has been reached
+//	ErrShutdown               Canceled, Interrupted          Serve has cut the request
+//	the cause of WithProcess  as that does                   the process ends
+//	context.Canceled          itself                         net/http has seen the client hang up
+//	breaker.ErrClosed         Canceled, Interrupted          the handler has returned
 //
-// (Interrupted is breaker.Interrupted. With Handler between Serve and the handler, ErrShutdown
-// comes through all the same.)
+// (Matches by errors.Is. Interrupted is breaker.Interrupted, the others are those of package
+// context. With Handler between Serve and the handler, ErrShutdown comes through all the same.)
 //
 // # On the wire
 //

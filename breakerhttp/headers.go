@@ -13,9 +13,9 @@ import (
 type TimeoutHeader struct {
 	// Name is the header's, in any case.
 	Name string
-	// Parse reads the value. Zero or less means that the time is over. An error means that the
-	// value is malformed; its text goes to the client. Parse gets whatever a client sends. Handler
-	// needs it.
+	// Parse reads the value. Zero or less means that the timeout has expired. An error means that
+	// the value is malformed; its text goes to the client. Parse gets whatever a client sends.
+	// Handler needs it.
 	Parse func(value string) (time.Duration, error)
 	// Format writes a timeout, which is more than zero, in a form that Parse reads. It may round.
 	// Transport needs it.

@@ -19,7 +19,7 @@ const (
 //
 // It is written for a request that has no time left on arrival, and after a handler that returns
 // having written nothing, if a timeout, the limit or a deadline had ended the request by then.
-// Anything that the handler has sent, be it only the header, stands. The Content-Type is the one
+// Anything that the handler has sent, even if only the header, stands. The Content-Type is the one
 // that the handler has set; else application/json if the body begins as JSON does, else what
 // http.DetectContentType finds. A gRPC request gets the status 4 (deadline exceeded) instead.
 //

@@ -92,7 +92,7 @@ func (c *requestContext) Value(key any) any {
 func (c *requestContext) AfterFunc(f func()) func() bool { return context.AfterFunc(c.Context, f) }
 
 // causeKey is the private key by which package context asks a context for one of its own, whose
-// cause it then reads. If it asks for nothing any more, causeKey is a key that nobody has, and
+// cause it then reads. If it asks for nothing any more, causeKey is a key that no context has, and
 // context.Cause returns the error instead of the cause.
 var causeKey = func() any {
 	k := keyCatcher{key: new(int)}

@@ -61,8 +61,8 @@ func WithCut(cut breaker.Interface) ServeOption {
 //
 //   - nil, if nothing was cut;
 //   - a *CutError that says how many requests were;
-//   - http.ErrServerClosed at once, if someone else shuts the server down or closes it: the rest is
-//     then up to them;
+//   - http.ErrServerClosed at once, if other code shuts the server down or closes it: the rest is
+//     then up to that;
 //   - the server's own error, if it fails otherwise. What is in flight is drained and cut before,
 //     without a delay, and a *CutError joined if it came to that.
 //
@@ -90,8 +90,8 @@ func WithCut(cut breaker.Interface) ServeOption {
 // ConnState. Those given are called as ever, and so is what RegisterOnShutdown has registered,
 // once, when the drain begins. The server must not be changed or served again. For TLS see
 // ListenAndServeTLS, or pass a listener of tls.NewListener, with "h2" among the NextProtos if
-// HTTP/2 is
-// wanted. The listener is closed in any case. If http.Server panics, because BaseContext returns nil, so does Serve.
+// HTTP/2 is wanted. The listener is closed in any case. If http.Server panics, because BaseContext
+// returns nil, so does Serve.
 //
 // For HTTP/2 without TLS set server.Protocols. The older way, a handler of
 // golang.org/x/net/http2/h2c, takes whole connections away from the server, which can then be

@@ -19,7 +19,8 @@ const firstSystemdFD = 3
 //
 //	listeners, err := breakerhttp.SystemdListeners()
 //	// …
-//	err = breakerhttp.Serve(server, listeners[0], stop, breakerhttp.WithListeners(listeners[1:]...))
+//	others := breakerhttp.WithListeners(listeners[1:]...)
+//	err = breakerhttp.Serve(server, listeners[0], stop, others)
 //
 // It takes them: it removes the environment's LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES, as
 // sd_listen_fds(3) does on request, and a second call returns none. Programs that this one starts

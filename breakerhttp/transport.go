@@ -39,8 +39,8 @@ func WithHeader(header TimeoutHeader) TransportOption {
 // request without a deadline is sent as it is. The request given is never changed: what is sent is
 // a copy with a header of its own, at the cost of some 4 allocations.
 //
-// A request whose time is over isn't sent. The error is context.Cause of its context if that is
-// done, and else, if no more than the margin is left, ErrNoTimeLeft; http.Client wraps it in a
+// A request whose timeout has expired isn't sent. The error is context.Cause of its context if that
+// is done, and else, if no more than the margin is left, ErrNoTimeLeft; http.Client wraps it in a
 // *url.Error. The body is closed, as ever.
 //
 // It doesn't set a timeout of its own, and doesn't retry. CloseIdleConnections is passed on to
