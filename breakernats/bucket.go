@@ -76,7 +76,7 @@ func (s *store) bind(ctx context.Context) error {
 	err := s.retry(ctx, concerns, func(ctx context.Context) (err error) {
 		s.kv, err = s.js.KeyValue(ctx, s.bucket)
 		if errors.Is(err, nats.ErrNoResponders) {
-			// A cluster without a leader has somebody who says so.
+			// A cluster without a leader says so by itself.
 			return jetstream.ErrJetStreamNotEnabled
 		}
 		if err != nil {
@@ -115,8 +115,8 @@ func (s *store) bind(ctx context.Context) error {
 // WithHoldOnClose says otherwise.
 //
 // The request goes to the leader of the bucket, and is repeated until ctx is done if there is none.
-// A ctx without a deadline gets the default one of js, 5 s as a rule. An error means that nobody
-// knows, so the work had better not begin. The errors are those of package jetstream, as
+// A ctx without a deadline gets the default one of js, 5 s as a rule. An error means that the state
+// is unknown, so the work had better not begin. The errors are those of package jetstream, as
 // ErrInvalidKey or ErrBucketNotFound; nats.ErrPermissionViolation and nats.ErrConnectionClosed;
 // context.Canceled and context.DeadlineExceeded. Each matches by errors.Is.
 func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, error) {
@@ -148,7 +148,8 @@ func (b *Bucket) Lookup(ctx context.Context, key string) (TripError, bool, error
 	return cause, set, asNATS(err)
 }
 
-// Contact returns what is known of the contact. It asks nobody, and takes a lock for a moment.
+// Contact returns what is known of the contact with the cluster. It makes no request, and takes a
+// lock for a moment.
 func (b *Bucket) Contact() Contact { return b.cluster.Contact() }
 
 // natsError is an error of package breakercluster that is also one of package jetstream.

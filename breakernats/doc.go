@@ -17,14 +17,13 @@
 //
 //  1. The bucket holds the state, messages are only the fast way. A breaker for a key that is set
 //     is tripped on return. A process that was away trips when it is back, if the key is still set.
-//  2. The first trip wins: a key is created, never overwritten. Everyone reports the same cause,
-//     the one who came too late included.
+//  2. The first trip wins: a key is created, never overwritten. All report the same cause, a late
+//     caller included.
 //  3. A key that is deleted or expires un-trips nothing. It only lets a new breaker with that key
 //     be open, and be tripped again.
 //  4. Keys expire: Open refuses a bucket where they can't. So nothing accumulates, and a process
 //     that is away for longer than that doesn't learn of the trip.
-//  5. An error of BreakByKey means that nobody knows. It never returns an open breaker on mere
-//     hope.
+//  5. If BreakByKey returns an error, the state is unknown, so no open breaker is returned.
 //  6. All breakers on a bucket and prefix share one watch in a process. It begins with the first
 //     and ends with the last.
 //  7. Callbacks run neither on the goroutine that reads the watch nor on one of the connection. One
@@ -33,7 +32,7 @@
 // # Causes
 //
 //	what happened                                 Cause of the breaker
-//	the key is set                                TripError: key, revision, by whom, when, the text of the cause
+//	the key is set                                TripError: key, revision, name, time, text
 //	there was no contact for too long             SilenceError, only WithSilence; it says why
 //	the connection was closed for good            ConnectionError, unless WithHoldOnClose
 //	it was closed                                 breaker.ErrClosed
@@ -67,7 +66,9 @@
 //
 // It has to exist. The replicas say how many servers may be lost: one out of 3.
 //
-//	js.CreateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: "jobs", Replicas: 3, TTL: 24 * time.Hour})
+//	js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+//		Bucket: "jobs", Replicas: 3, TTL: 24 * time.Hour,
+//	})
 //
 // With LimitMarkerTTL keys can each have a time of their own: see WithTTL. It should be longer than
 // the longest job, and than any outage. A bucket that mirrors another one isn't accepted.
@@ -93,7 +94,8 @@
 //	      } }
 //	      { user: operator, password: "…", permissions: {
 //	          publish: [
-//	            "$JS.API.STREAM.INFO.KV_jobs", "$JS.API.STREAM.MSG.GET.KV_jobs", "$JS.API.CONSUMER.CREATE.KV_jobs.>"
+//	            "$JS.API.STREAM.INFO.KV_jobs", "$JS.API.STREAM.MSG.GET.KV_jobs"
+//	            "$JS.API.CONSUMER.CREATE.KV_jobs.>"
 //	            "$JS.API.CONSUMER.DELETE.KV_jobs.>", "$JS.FC.KV_jobs.>"
 //	            "$KV.jobs.>"                           # Trip
 //	            "$JS.API.DIRECT.GET.KV_jobs.>"         # a Trip that comes too late

@@ -14,9 +14,9 @@ var ErrNoExpiry = errors.New("keys of the bucket can't expire")
 // is created in it.
 var ErrMirror = errors.New("the bucket is a mirror")
 
-// TripError is the cause of a breaker that was tripped by its key. Everyone who was tripped by the
-// same revision of the key has the same one, field by field. It matches breaker.Interrupted and
-// context.Canceled.
+// TripError is the cause of a breaker that was tripped by its key. All breakers that were tripped
+// by the same revision of the key have the same cause, field by field. It matches
+// breaker.Interrupted and context.Canceled.
 type TripError = breakercluster.TripError
 
 // SilenceError is the cause of a breaker that was out of contact with its bucket for too long; see

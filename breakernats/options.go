@@ -33,8 +33,8 @@ func checked(option breakercluster.Option) Option {
 // watches.
 func WithPrefix(prefix string) Option { return checked(breakercluster.WithPrefix(prefix)) }
 
-// WithName sets who is said to have tripped, in TripError. By default it is the host and the
-// process ID, as in "api-1/4711". Beyond 128 bytes it is cut.
+// WithName sets the name of this process in a TripError. By default it is the host and the process
+// ID, as in "api-1/4711". Beyond 128 bytes it is cut.
 func WithName(name string) Option { return checked(breakercluster.WithName(name)) }
 
 // WithTTL sets after what time a key that this Bucket sets expires, at least a second. The bucket

@@ -75,7 +75,7 @@ func (s *store) watches(pattern string) concern {
 	}
 }
 
-// refusals are those who wait for an answer on one connection, and may be denied it.
+// refusals are the callers that wait for an answer on one connection, and may be denied it.
 type refusals struct {
 	mu      sync.Mutex
 	waiting map[*waiting]struct{}

@@ -300,7 +300,8 @@ func (s *store) newest(ctx context.Context, pattern string) (e breakercluster.En
 		if err != nil {
 			return breakercluster.Entry{}, false, fmt.Errorf("the answer of the server can't be read: %w", err)
 		}
-		// The first is set by who deletes a key, the second by the server, when one expires.
+		// The first is set by the client that deletes a key, the second by the server when one
+		// expires.
 		e.Deleted = header.Get("KV-Operation") != "" || header.Get(jetstream.MarkerReasonHeader) != ""
 	}
 	return e, true, nil

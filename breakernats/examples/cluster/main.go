@@ -2,7 +2,7 @@
 // them is a NATS cluster that loses a server on the way.
 //
 //	go run ./examples/cluster                               # starts three servers of its own
-//	go run ./examples/cluster -url nats://127.0.0.1:4222    # uses yours, which needs JetStream; kills nothing
+//	go run ./examples/cluster -url nats://127.0.0.1:4222    # uses yours, with JetStream
 //
 // Servers and workers are this program again, each in a process of its own.
 package main
