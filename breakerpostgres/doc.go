@@ -19,8 +19,8 @@
 //
 // # Permissions
 //
-// A role that can be told to stop needs SELECT on the table. One that can tell others to stop needs
-// INSERT and DELETE, too. What isn't allowed comes back at once, as a pgconn.PgError.
+// A role whose processes are to be stopped needs SELECT on the table. One that may stop others
+// needs INSERT and DELETE, too. What isn't allowed comes back at once, as a pgconn.PgError.
 //
 // # What it promises
 //
