@@ -4,7 +4,7 @@
 // An entry is a breaker that is neither closed nor collected. Switch it on with SetRate:
 //
 //	breakerprof.SetRate(1)    // every breaker
-//	breakerprof.SetRate(1000) // in production: each with the chance 1/1,000, as the heap profile chooses
+//	breakerprof.SetRate(1000) // in production: each with the chance 1/1,000
 //
 // Read the profile named "breaker", one of those of runtime/pprof. go tool pprof shows it, and
 // net/http/pprof serves it at /debug/pprof/breaker. Its stacks begin with the constructor:
