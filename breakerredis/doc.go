@@ -29,12 +29,12 @@
 //
 // # Permissions
 //
-// A user who can be told to stop:
+// A user whose processes are to be stopped:
 //
 //	ACL SETUSER worker on >… %R~breaker:{jobs}:* +@read +@connection +evalsha_ro +eval_ro
 //
-// One who can tell others to stop needs ~breaker:{jobs}:*, @write, time, evalsha and eval, too.
-// Redis 7 or newer.
+// A user that may stop others needs ~breaker:{jobs}:*, @write, time, evalsha and eval, too. Redis 7
+// or newer.
 //
 // # What it costs
 //

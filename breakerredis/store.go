@@ -21,7 +21,7 @@ import (
 //
 //	breaker:{name}:key:{key}   a revision and a record, until the key expires
 //	breaker:{name}:index       the keys that are set, by when they expire
-//	breaker:{name}:log         a stream of the last 10,000 that were set; the IDs in it are the revisions
+//	breaker:{name}:log         a stream of the last 10,000 trips; its IDs are the revisions
 //
 // Its methods may be called concurrently.
 type Store struct {
