@@ -11,8 +11,8 @@ import "github.com/kamilsk/breaker"
 // another one has acquired.
 type Semaphore struct{ w weighted }
 
-// NewSemaphore returns a semaphore with so many permits. More than 1<<46 count as 1<<46. It panics
-// if the capacity is negative.
+// NewSemaphore returns a semaphore with that many permits. More than 1<<46 count as 1<<46. It
+// panics if the capacity is negative.
 func NewSemaphore(capacity int) *Semaphore {
 	s := new(Semaphore)
 	s.w.capacity.Store(min(permits(capacity, "NewSemaphore: the capacity"), maxCapacity))
