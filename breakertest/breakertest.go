@@ -31,10 +31,10 @@ const patience = time.Second
 // counts if something has waited for it. What is closed on another goroutine gets a second.
 //
 // Not counted are breakers made by package initialization, or by TestMain: they belong to the
-// process. Nor are those that were made on the goroutine of another top-level test. Of a breaker
-// that some other goroutine made, nobody knows which test it belongs to: it counts, once. So don't
-// use VerifyNone in tests that run in parallel and make breakers on goroutines of their own, nor in
-// parallel subtests of one test.
+// process. Nor are those that were made on the goroutine of another top-level test. If some other
+// goroutine made a breaker, its test is unknown: it counts, once. So don't use VerifyNone in tests
+// that run in parallel and make breakers on goroutines of their own, nor in parallel subtests of
+// one test.
 func VerifyNone(t TestingT) {
 	t.Helper()
 	t.Cleanup(func() {
