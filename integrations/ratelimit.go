@@ -13,21 +13,21 @@ import (
 // goroutine, and without losing the permission that was waited for.
 //
 // That library's Take can't be given up: it reserves the next moment and sleeps until that comes.
-// All that its API lets one replace is the clock, and that is enough:
+// All that its API lets you replace is the clock, and that is enough:
 //
 //   - With a clock that notes how long it was to sleep, and doesn't, Take is a reservation and
 //     returns at once. Limiter does the waiting, in a select with the breaker's Done.
-//   - One taker at a time reserves and waits, the others queue up. Who is interrupted in the queue
-//     has reserved nothing.
-//   - Who is interrupted at its head gives the reservation back by moving the clock: one period
-//     ahead, it makes the limiter issue that moment once more, or count it as slack, as if nobody
-//     had reserved it.
-//   - Who comes to the head reserves with the clock at the moment at which he came, as he would
+//   - One taker at a time reserves and waits, the others queue up. A taker that is interrupted in
+//     the queue has reserved nothing.
+//   - A taker that is interrupted at its head gives the reservation back by moving the clock: one
+//     period ahead, it makes the limiter issue that moment once more, or count it as slack, as if
+//     it had never been reserved.
+//   - A taker that comes to the head reserves with the clock at the moment of its call, as it would
 //     have done without a queue. So it costs no permission that timers are late.
 //
 // So the others go on at the very moments at which the library's own limiter would let them go on
-// if those who were interrupted had never come. What it costs is that takers go on one after the
-// other: it keeps the library's pace up to some 100,000 permissions a second.
+// if the interrupted takers had never come. What it costs is that takers go on one after the other:
+// it keeps the library's pace up to some 100,000 permissions a second.
 //
 // All methods may be called concurrently.
 type Limiter struct {

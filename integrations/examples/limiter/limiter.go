@@ -10,8 +10,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Limiter lets events happen at a limited rate, until it is tripped or closed: then everyone who
-// waits goes on at once, with the reason, and so does everyone who comes later.
+// Limiter lets events happen at a limited rate, until it is tripped or closed: then all waiters go
+// on at once, with the reason, and so do later callers.
 //
 // The breaker is part of it by value: Trip, Close, Done, Err, Cause and OnTrip are the limiter's
 // own, and it can be passed to breaker.Multiplex and breaker.ToContext. All methods may be called
@@ -56,7 +56,7 @@ func (l *Limiter) Wait(br breaker.Interface) error {
 	return l.cause(br)
 }
 
-// cause returns why nobody waits any more, or nil.
+// cause returns why callers don't wait any more, or nil.
 func (l *Limiter) cause(br breaker.Interface) error {
 	if cause := l.Cause(); cause != nil {
 		return cause
