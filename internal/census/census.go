@@ -70,7 +70,7 @@ func KeepAll() {
 	apply()
 }
 
-// apply makes package breaker tell of breakers iff somebody wants to know.
+// apply makes package breaker report breakers iff one of the two packages wants to know.
 func apply() {
 	wanted := current.rate.Load() > 0 || current.all.Load()
 	if wanted {

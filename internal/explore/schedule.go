@@ -93,7 +93,7 @@ func (r *Run) decide() *thread {
 	return t
 }
 
-// enabled returns those who can go on, and those who haven't ended and have to.
+// enabled returns the threads that can go on, and those that haven't ended and have to.
 func (r *Run) enabled() (enabled, unfinished set) {
 	for i, t := range r.threads[:r.started] {
 		if t.finished {
@@ -223,7 +223,7 @@ func (r *Run) check() {
 	}
 }
 
-// blocked describes those who can't go on.
+// blocked describes the threads that can't go on.
 func (r *Run) blocked(threads set) string {
 	text := ""
 	for i, t := range r.threads[:r.started] {

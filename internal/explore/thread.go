@@ -72,7 +72,7 @@ var unwinding any = new(struct{ _ byte })
 // Go starts a thread. It may be called from the setup and from threads.
 func (r *Run) Go(body func()) { r.start(body) }
 
-// Daemon starts a thread that needn't end: it may wait for ever.
+// Daemon starts a thread that needn't end: it may wait forever.
 func (r *Run) Daemon(body func()) { r.start(body).daemon = true }
 
 func (r *Run) start(body func()) *thread {
