@@ -1,4 +1,4 @@
-// Package lostclose defines an analyzer that reports breakers that nobody closes.
+// Package lostclose defines an analyzer that reports breakers that aren't closed on some path.
 //
 // # Analyzer lostclose
 //

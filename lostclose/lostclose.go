@@ -14,7 +14,7 @@ import (
 	"golang.org/x/tools/go/cfg"
 )
 
-// Analyzer reports breakers that nobody closes on some path. See the package documentation for what
+// Analyzer reports breakers that aren't closed on some path. See the package documentation for what
 // counts. Its flag -skiptests leaves out the files whose names end in _test.go.
 var Analyzer = &analysis.Analyzer{
 	Name: "lostclose",

@@ -1,4 +1,5 @@
-// Command lostclose looks for breakers that nobody closes. Run it by itself or as a tool of go vet:
+// Command lostclose looks for breakers that are never closed. Run it by itself or as a tool of go
+// vet:
 //
 //	lostclose ./...
 //	go vet -vettool=$(which lostclose) ./...
