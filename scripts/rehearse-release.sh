@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Rehearses a release: gives a copy of the repository the tags that CONTRIBUTING.md lists, and uses every module as a
-# stranger would, from outside, by its version. It fails if one can't be fetched or built. Nothing leaves the machine.
+# Rehearses a release: gives a copy of the repository the tags that CONTRIBUTING.md lists, and uses
+# every module as a stranger would, from outside, by its version. It fails if one can't be fetched
+# or built. Nothing leaves the machine.
 #
 #   scripts/rehearse-release.sh v1.3.0 v0.1.0    the root module's version, and that of the nested modules
 #
@@ -22,8 +23,8 @@ tag() { git -C "$tmp/breaker.git" tag "$1" "$(git rev-parse HEAD)"; }
 cache=$(go env GOMODCACHE)
 export GIT_CONFIG_GLOBAL=$tmp/gitconfig
 git config --file "$GIT_CONFIG_GLOBAL" "url.file://$tmp/breaker.git.insteadOf" "https://$path"
-# A cache of its own: a version that is rehearsed must never be taken for the released one. Dependencies come from the
-# usual cache.
+# A cache of its own: a version that is rehearsed must never be taken for the released one.
+# Dependencies come from the usual cache.
 export GOMODCACHE=$tmp/mod GOFLAGS=-modcacherw GOPRIVATE=$path GOWORK=off GONOSUMDB=$path
 export GOPROXY=file://$cache/cache/download,$(go env GOPROXY)
 
