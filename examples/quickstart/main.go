@@ -25,8 +25,8 @@ func main() {
 	)
 	defer br.Close()
 
-	// A callback runs once, at the trip. stop takes it back. If it is too late for that, AwaitClosed waits
-	// until the callback has returned.
+	// A callback runs once, at the trip. stop takes it back. If it is too late for that,
+	// AwaitClosed until the callback has returned.
 	stop := br.OnTrip(func() { fmt.Println("callback: tripped") })
 	defer func() {
 		if !stop() {
