@@ -51,7 +51,7 @@ func work(w http.ResponseWriter, r *http.Request) {
 }
 
 func demonstrate(url string, stop *breaker.Breaker) {
-	fmt.Print("Package context would say \"deadline exceeded\" thrice, and cancel the last request at the signal.\n\n")
+	fmt.Print("Package context would say \"deadline exceeded\" three times, and cancel the last request at the signal.\n\n")
 	get(url, "120ms")
 	get(url, "1h")
 	get(url, "0s")
