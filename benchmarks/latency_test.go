@@ -14,17 +14,19 @@ import (
 const (
 	million = 1_000_000
 
-	// interval is the time between two arrivals, and arrivals their number where nothing else ends the measurement.
+	// interval is the time between two arrivals, and arrivals their number where nothing else ends
+	// the measurement.
 	interval = 10 * time.Microsecond
 	arrivals = 50_000
 )
 
-// Latency: how long an operation on a parent that all share takes, if one comes every 10 µs, as quantiles. One reading of the
-// clock, about 50 ns, is in each of them.
+// Latency: how long an operation on a parent that all share takes, if one comes every 10 µs, as
+// quantiles. One reading of the clock, about 50 ns, is in each of them.
 //
-// Whoever waits for a slow operation doesn't begin the next ones, so a stall of 300 ms, in which 30,000 were due, would
-// count as one slow operation and disappear from the quantiles. Therefore those that were due meanwhile are counted, too,
-// each with what would have been left for it to wait, as HdrHistogram does.
+// Whoever waits for a slow operation doesn't begin the next ones, so a stall of 300 ms, in which
+// 30,000 were due, would count as one slow operation and disappear from the quantiles. Therefore
+// those that were due meanwhile are counted, too, each with what would have been left for it to
+// wait, as HdrHistogram does.
 func BenchmarkLatency(b *testing.B) {
 	operations := []struct {
 		name    string
@@ -164,8 +166,9 @@ func arrive(h *histogram.Histogram, due time.Time, operation func()) time.Time {
 	return started.Add(max(took, interval))
 }
 
-// collectGarbage keeps the collector busy until the returned function is called: a goroutine replaces 10,000 of 1,000,000 live objects
-// of 64 bytes each millisecond. It rests in between, so that it is the collector that competes for the processors.
+// collectGarbage keeps the collector busy until the returned function is called: a goroutine
+// replaces 10,000 of 1,000,000 live objects of 64 bytes each millisecond. It rests in between, so
+// that it is the collector that competes for the processors.
 func collectGarbage() (stop func()) {
 	type object [8]*object
 	var (

@@ -22,7 +22,8 @@ func BenchmarkRegistrations(b *testing.B) {
 				for range live {
 					parent.OnTrip(func() {})
 				}
-				runtime.GC() // or it may run during the measurement, for the sake of the preparation
+				// Or it may run during the measurement, for the sake of the preparation.
+				runtime.GC()
 				for b.Loop() {
 					stop := parent.OnTrip(func() {})
 					stop()
@@ -50,14 +51,16 @@ func BenchmarkRegistrations(b *testing.B) {
 	}
 }
 
-// Live: what 100,000 live ones hold, each with a Done that someone has asked for: heap, stacks and goroutines.
+// Live: what 100,000 live ones hold, each with a Done that someone has asked for: heap, stacks and
+// goroutines.
 func BenchmarkLive(b *testing.B) {
 	server, stop := context.WithCancel(context.Background())
 	defer stop()
 	process := breaker.New()
 	defer process.Close()
 	watched := []*naive.Breaker{naive.New()}
-	// The goroutines that catch signals for the whole process are there already in a program that has a handler.
+	// The goroutines that catch signals for the whole process are there already in a program that
+	// has a handler.
 	held := breaker.BreakBySignal(os.Interrupt)
 	held.Done()
 	defer held.Close()

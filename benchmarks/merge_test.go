@@ -17,13 +17,14 @@ import (
 
 const hour = time.Hour
 
-// The ways in which people wait for the first of several things today. Three jobs, because not every way fits each.
+// The ways in which people wait for the first of several things today. Three jobs, because not
+// every way fits each.
 
-// Release: merge a parent that all share and a timeout, take Done, release; nothing has happened meanwhile. That is what
-// a request costs that ends in time.
+// Release: merge a parent that all share and a timeout, take Done, release; nothing has happened
+// meanwhile. That is what a request costs that ends in time.
 //
-// The groups (errgroup, oklog/run, conc) are missing here: they run functions until the first of them returns, so
-// one without a function that returns can't be released.
+// The groups (errgroup, oklog/run, conc) are missing here: they run functions until the first of
+// them returns, so one without a function that returns can't be released.
 func BenchmarkMergeRelease(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) {
 		b.ReportAllocs()
@@ -80,12 +81,12 @@ func BenchmarkMergeRelease(b *testing.B) {
 	})
 }
 
-// First: make a parent, wait for the first of it and a timeout while the parent ends, release. Every way can do that. The
-// parent ends after all has been set up and before one waits, so that nobody has to sleep; for oklog/run, which sets up and
-// waits in one call, it ends just before.
+// First: make a parent, wait for the first of it and a timeout while the parent ends, release.
+// Every way can do that. The parent ends after all has been set up and before one waits, so that
+// nobody has to sleep; for oklog/run, which sets up and waits in one call, it ends just before.
 //
-// errgroup and conc don't merge: the context that they are given does, and they add a goroutine in which one waits.
-// oklog/run takes one function for each thing to wait for.
+// errgroup and conc don't merge: the context that they are given does, and they add a goroutine in
+// which one waits. oklog/run takes one function for each thing to wait for.
 func BenchmarkMergeFirst(b *testing.B) {
 	b.Run("impl=breaker", func(b *testing.B) {
 		b.ReportAllocs()
@@ -199,8 +200,8 @@ func BenchmarkMergeFirst(b *testing.B) {
 	})
 }
 
-// Many: merge so many parents that all live longer, take Done, release. Package context has no merge, so its part is what
-// one writes by hand: AfterFunc for each.
+// Many: merge so many parents that all live longer, take Done, release. Package context has no
+// merge, so its part is what one writes by hand: AfterFunc for each.
 func BenchmarkMergeMany(b *testing.B) {
 	for _, sources := range []int{2, 16, 128} {
 		b.Run(fmt.Sprintf("sources=%d", sources), func(b *testing.B) {

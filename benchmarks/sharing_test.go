@@ -7,9 +7,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What sharing costs: each goroutine does the same, once on a parent that all share and once on a parent of its own. What both do by
-// themselves is the same, so the difference is what travels between cores: cache lines, and waiting for a lock.
-// docs/scaling.md says what follows from it.
+// What sharing costs: each goroutine does the same, once on a parent that all share and once on a
+// parent of its own. What both do by themselves is the same, so the difference is what travels
+// between cores: cache lines, and waiting for a lock. docs/scaling.md says what follows from it.
 
 // parents returns one parent for all, or a new one each time.
 func parents[P any](shared bool, make func() P) func() P {

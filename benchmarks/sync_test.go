@@ -111,7 +111,8 @@ func BenchmarkSyncSemaphore(b *testing.B) {
 	})
 }
 
-// BenchmarkSyncContended: as many goroutines as processors, and 8 times as many, want the one lock all the time.
+// BenchmarkSyncContended: as many goroutines as processors, and 8 times as many, want the one lock
+// all the time.
 func BenchmarkSyncContended(b *testing.B) {
 	br, ctx := openPair(b)
 	var (

@@ -11,15 +11,15 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Bucket is a Store whose keys trip breakers. It holds nothing that would have to be closed. All its methods may be
-// called concurrently.
+// Bucket is a Store whose keys trip breakers. It holds nothing that would have to be closed. All
+// its methods may be called concurrently.
 type Bucket struct {
 	store Store
 	config
 }
 
-// Open returns a Bucket on the store. It makes no request. The errors are those of the options. Open panics if store is
-// nil.
+// Open returns a Bucket on the store. It makes no request. The errors are those of the options.
+// Open panics if store is nil.
 func Open(store Store, options ...Option) (*Bucket, error) {
 	if store == nil {
 		panic("breakercluster: Open: store is nil")
@@ -47,18 +47,20 @@ func (b *Bucket) key(key string) (string, error) {
 	return b.prefix + key, nil
 }
 
-// BreakByKey returns a breaker that trips when the key is set, with a TripError as its cause. If the key is set
-// already, the breaker is tripped on return. That the key is deleted or expires changes nothing for a breaker;
-// one made afterwards is open.
+// BreakByKey returns a breaker that trips when the key is set, with a TripError as its cause. If
+// the key is set already, the breaker is tripped on return. That the key is deleted or expires
+// changes nothing for a breaker; one made afterwards is open.
 //
-// The first breaker on a store and prefix starts a watch for the process, which all others share, and the last
-// one that trips or is closed ends it, shortly after. A breaker costs one request, an entry in a map and a registration
-// with itself, and no goroutine. It trips on a goroutine that the watch starts for that, or on that of a Trip in this
-// process. A client that is closed for good trips it, with a ConnectionError, unless WithHoldOnClose says otherwise.
+// The first breaker on a store and prefix starts a watch for the process, which all others share,
+// and the last one that trips or is closed ends it, shortly after. A breaker costs one request, an
+// entry in a map and a registration with itself, and no goroutine. It trips on a goroutine that the
+// watch starts for that, or on that of a Trip in this process. A client that is closed for good
+// trips it, with a ConnectionError, unless WithHoldOnClose says otherwise.
 //
-// The request is repeated until ctx is done if nobody can answer. A ctx without a deadline gets that of the store, 5 s as a
-// rule. An error means that nobody knows, so the work had better not begin. The errors are ErrInvalidKey, those of
-// the store, context.Canceled and context.DeadlineExceeded. Each matches by errors.Is.
+// As long as the store can't answer, the request is repeated until ctx is done. A ctx without a
+// deadline gets that of the store, 5 s as a rule. An error means that the state is unknown, so the
+// work had better not begin. The errors are ErrInvalidKey, those of the store, context.Canceled and
+// context.DeadlineExceeded. Each matches by errors.Is.
 func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, error) {
 	key, err := b.key(key)
 	if err != nil {
@@ -85,16 +87,18 @@ func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, 
 	return &r.Breaker, nil
 }
 
-// Trip sets the key, with the cause as text, and so trips the breakers for it, here and on every node. Only the
-// first one sets it: Trip returns the cause that stands, and true iff it is that of this call. Either way, when
-// it returns without an error, no breaker for the key is open that this Bucket, or another one alike in the process,
-// has returned. The callbacks run on the calling goroutine, unless the watch was faster. On other nodes
-// breakers trip when they are told: Trip doesn't wait for them.
+// Trip sets the key, with the cause as text, and so trips the breakers for it, here and on every
+// node. Only the first one sets it: Trip returns the cause that stands, and true iff it is that of
+// this call. Either way, when it returns without an error, no breaker for the key is open that this
+// Bucket, or another one alike in the process, has returned. The callbacks run on the calling
+// goroutine, unless the watch was faster. On other nodes breakers trip when they are told: Trip
+// doesn't wait for them.
 //
-// It is repeated until ctx is done if nobody can answer. A ctx without a deadline gets that of the store, 5 s as a rule.
-// After an error that isn't the server's answer the key may be set nevertheless, or be set later on. To know,
-// call it again. The errors are the same as those of BreakByKey. A nil cause stands for breaker.Interrupted.
-// A text that is too long for a value of the store is cut, and ends in "…": a stop doesn't fail because of it.
+// As long as the store can't answer, it is repeated until ctx is done. A ctx without a deadline
+// gets that of the store, 5 s as a rule. After an error that isn't the server's answer the key may
+// be set nevertheless, or be set later on. To know, call it again. The errors are the same as those
+// of BreakByKey. A nil cause stands for breaker.Interrupted. A text that is too long for a value of
+// the store is cut, and ends in "…": a stop doesn't fail because of it.
 func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, bool, error) {
 	key, err := b.key(key)
 	if err != nil {
@@ -117,7 +121,8 @@ func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, 
 // errDeleted says that the key was deleted between two requests.
 var errDeleted = errors.New("the key was deleted meanwhile")
 
-// create sets the key unless it is set, and returns what it is then, and whether that is by this call.
+// create sets the key unless it is set, and returns what it is then, and whether that is by this
+// call.
 func (b *Bucket) create(ctx context.Context, key string, cause error, limit int) (e Entry, won bool, err error) {
 	if limit <= 0 || limit > longest {
 		limit = longest
@@ -137,7 +142,8 @@ func (b *Bucket) create(ctx context.Context, key string, cause error, limit int)
 			return errDeleted
 		}
 		if !won {
-			// If the answer to an earlier attempt got lost, it is our own record that is in the way.
+			// If the answer to an earlier attempt got lost, it is our own record that is in the
+			// way.
 			_, by := decode("", e)
 			won = by == id
 		}
@@ -146,7 +152,7 @@ func (b *Bucket) create(ctx context.Context, key string, cause error, limit int)
 	return e, won, err
 }
 
-// get returns the state of a key, asking again while nobody can answer.
+// get returns the state of a key, asking again as long as the store can't answer.
 func (b *Bucket) get(ctx context.Context, key string) (e Entry, found bool, err error) {
 	ctx, cancel := limited(ctx, b.store.About().Timeout)
 	defer cancel()
@@ -157,8 +163,8 @@ func (b *Bucket) get(ctx context.Context, key string) (e Entry, found bool, err 
 	return e, found, err
 }
 
-// Lookup returns the cause that the key is set to, and whether it is set. It makes one request, as BreakByKey does, with
-// the same errors, and starts no watch.
+// Lookup returns the cause that the key is set to, and whether it is set. It makes one request, as
+// BreakByKey does, with the same errors, and starts no watch.
 func (b *Bucket) Lookup(ctx context.Context, key string) (TripError, bool, error) {
 	key, err := b.key(key)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Contact is what is known of the contact with a store while something is watched, for logs, metrics and health
-// checks. The zero Contact is that of a Bucket that watches nothing.
+// Contact is what is known of the contact with a store while something is watched, for logs,
+// metrics and health checks. The zero Contact is that of a Bucket that watches nothing.
 type Contact struct {
 	// Up says that the last pulse was answered, and that the watch had seen what was answered.
 	Up bool
@@ -16,12 +16,14 @@ type Contact struct {
 	Why error
 	// Breakers counts those that share the watch.
 	Breakers int
-	// Watches counts the watches that were begun, the present one included; Pulses the questions to the store, and
-	// Missed those without an answer; Tripped the breakers that were tripped by a key, Silenced those by a silence.
+	// Watches counts the watches that were begun, the present one included; Pulses the questions to
+	// the store, and Missed those without an answer; Tripped the breakers that were tripped by a
+	// key, Silenced those by a silence.
 	Watches, Pulses, Missed, Tripped, Silenced uint64
 }
 
-// Contact returns what is known of the contact. It asks nobody, and takes a lock for a moment.
+// Contact returns what is known of the contact with the store. It makes no request, and takes a
+// lock for a moment.
 func (b *Bucket) Contact() Contact {
 	h := running(b)
 	if h == nil {

@@ -5,8 +5,8 @@ import "time"
 // Grace is how long a watch may stand still.
 const Grace = grace
 
-// NewJudge returns what a pulse concludes from one step to the next. Watches go by a number, 0 or 1;
-// a negative one is a pulse that isn't answered.
+// NewJudge returns what a pulse concludes from one step to the next. Watches go by a number, 0 or
+// 1; a negative one is a pulse that isn't answered.
 func NewJudge() func(watched int, before, seen, newest uint64, now time.Time) string {
 	var p progress
 	watches := [...]*watch{new(watch), new(watch)}
@@ -19,7 +19,8 @@ func NewJudge() func(watched int, before, seen, newest uint64, now time.Time) st
 	}
 }
 
-// Users returns how many breakers share the watch of the bucket, those that are being made included.
+// Users returns how many breakers share the watch of the bucket, those that are being made
+// included.
 func Users(b *Bucket) int {
 	h := running(b)
 	if h == nil {

@@ -22,8 +22,9 @@ type config struct {
 // An Option changes what Open returns.
 type Option func(*config) error
 
-// WithPrefix confines the Bucket to the keys that begin with the prefix and a dot. The keys given to its
-// methods are what follows. Only those keys are watched. A prefix and no prefix are two watches.
+// WithPrefix confines the Bucket to the keys that begin with the prefix and a dot. The keys given
+// to its methods are what follows. Only those keys are watched. A prefix and no prefix are two
+// watches.
 func WithPrefix(prefix string) Option {
 	return func(c *config) error {
 		c.prefix = prefix + "."
@@ -31,8 +32,8 @@ func WithPrefix(prefix string) Option {
 	}
 }
 
-// WithName sets who is said to have tripped, in TripError. By default it is the host and the process ID, as in
-// "api-1/4711".
+// WithName sets the name of this process in a TripError. By default it is the host and the process
+// ID, as in "api-1/4711".
 func WithName(name string) Option {
 	return func(c *config) error {
 		c.name = name
@@ -52,12 +53,13 @@ func WithTTL(ttl time.Duration) Option {
 	}
 }
 
-// WithSilence makes the breakers of the Bucket trip, with a SilenceError, when the contact is lost for the
-// given time: a dead man's switch for what must not go on while it can't be told to stop. Without this option
-// they stay open, and trip when the contact returns and their key is set.
+// WithSilence makes the breakers of the Bucket trip, with a SilenceError, when the contact is lost
+// for the given time: a dead man's switch for what must not go on while it can't be told to stop.
+// Without this option they stay open, and trip when the contact returns and their key is set.
 //
-// There is contact when the store has told the newest revision and the watch has seen it. It is asked every 2 s, and at
-// least 4 times within the silence. An election in a cluster is a silence, too.
+// There is contact when the store has told the newest revision and the watch has seen it. It is
+// asked every 2 s, and at least 4 times within the silence. An election in a cluster is a silence,
+// too.
 func WithSilence(silence time.Duration) Option {
 	return func(c *config) error {
 		c.silence = silence
@@ -68,9 +70,9 @@ func WithSilence(silence time.Duration) Option {
 	}
 }
 
-// WithHoldOnClose has the breakers of the Bucket stay open when the connection is closed for good, but for
-// WithSilence. Nothing but Close and what else you give them to can trip them then. Without this option they trip, with
-// a ConnectionError.
+// WithHoldOnClose has the breakers of the Bucket stay open when the connection is closed for good,
+// but for WithSilence. Nothing but Close and what else you give them to can trip them then. Without
+// this option they trip, with a ConnectionError.
 func WithHoldOnClose() Option {
 	return func(c *config) error {
 		c.holds = true
@@ -78,12 +80,14 @@ func WithHoldOnClose() Option {
 	}
 }
 
-// WithContactHook has f called when the contact of this Bucket's watch is lost, and when it is back: for logs, metrics
-// and health checks. The calls come one after the other, on a goroutine of their own. If f is slow, it isn't told of
-// each change, but always of the last. A contact counts as lost when a pulse fails, some seconds before most
-// silences are over. f is called while something is watched, and not when the watch ends.
+// WithContactHook has f called when the contact of this Bucket's watch is lost, and when it is
+// back: for logs, metrics and health checks. The calls come one after the other, on a goroutine of
+// their own. If f is slow, it isn't told of each change, but always of the last. A contact counts
+// as lost when a pulse fails, some seconds before most silences are over. f is called while
+// something is watched, and not when the watch ends.
 //
-// The function of the Bucket that begins the watch is the one that counts, as all Buckets alike share it. A nil f panics.
+// The function of the Bucket that begins the watch is the one that counts, as all Buckets alike
+// share it. A nil f panics.
 func WithContactHook(f func(Contact)) Option {
 	if f == nil {
 		panic("breakercluster: WithContactHook: f is nil")

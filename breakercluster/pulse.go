@@ -7,21 +7,22 @@ import (
 )
 
 const (
-	// calm is the time between two pulses as long as nobody needs more. It bounds, together with grace, how
-	// long a trip may go unnoticed where the watch has failed without a sign.
+	// calm is the time between two pulses as long as no breaker needs more. It bounds, together
+	// with grace, how long a trip may go unnoticed where the watch has failed without a sign.
 	calm = 2 * time.Second
 	// share is how many pulses there are within the shortest silence.
 	share = 4
 	// grace is how long the watch may stand still though the leader has something new.
 	grace = 500 * time.Millisecond
-	// behind is the time between two pulses in that case, and again the time after one without an answer.
+	// behind is the time between two pulses in that case, and again the time after one without an
+	// answer.
 	behind = 50 * time.Millisecond
 	again  = 200 * time.Millisecond
 )
 
-// pulse proves the contact, again and again: it asks the leader for the newest revision, and whether the watch
-// has seen it. A connection that is up doesn't prove anything. It may lead to a server that is cut off from the
-// others.
+// pulse proves the contact, again and again: it asks the leader for the newest revision, and
+// whether the watch has seen it. A connection that is up doesn't prove anything. It may lead to a
+// server that is cut off from the others.
 func (h *hub) pulse() {
 	var p progress
 	timer := time.NewTimer(calm)
@@ -103,17 +104,19 @@ type progress struct {
 	watch, lost *watch
 	// seen is how far the watch was.
 	seen uint64
-	// below says that the leader's newest was less than what the watch that was lost had seen, and newest what it was.
+	// below says that the leader's newest was less than what the watch that was lost had seen, and
+	// newest what it was.
 	below  bool
 	newest uint64
-	// missed says that the leader didn't answer. What has taken the leader may have taken the watch.
+	// missed says that the leader didn't answer. What has taken the leader may have taken the
+	// watch.
 	missed bool
 	// since is when the watch was first found standing still behind the leader; zero if it wasn't.
 	since time.Time
 }
 
-// judge compares what the leader has as its newest with what the watch had seen before it was asked, and has
-// seen now.
+// judge compares what the leader has as its newest with what the watch had seen before it was
+// asked, and has seen now.
 func (p *progress) judge(w *watch, before, seen, newest uint64, now time.Time) pace {
 	last := *p
 	p.watch, p.seen, p.missed = w, seen, false
@@ -122,12 +125,12 @@ func (p *progress) judge(w *watch, before, seen, newest uint64, now time.Time) p
 	case w == last.lost:
 		return lost
 	case before > newest && last.below && newest == last.newest && w != last.lost:
-		// A watch that has begun with all that is set has seen the same: the newest was deleted, or wasn't counted
-		// because another program has set it.
+		// A watch that has begun with all that is set has seen the same: the newest was deleted, or
+		// wasn't counted because another program has set it.
 		return level
 	case before > newest:
-		// The newest key has expired; or the bucket was made anew and counts from 1 again, and what was seen is
-		// worth nothing. A new watch tells.
+		// The newest key has expired; or the bucket was made anew and counts from 1 again, and what
+		// was seen is worth nothing. A new watch tells.
 		p.lost, p.below, p.newest = w, true, newest
 		return lost
 	case seen >= newest:
@@ -172,7 +175,8 @@ func (h *hub) touch(at time.Time) {
 
 // alert sets the alarm to no later than the given time. The lock is held.
 //
-// A contact doesn't put it off: the alarm looks for itself when it fires, and there are fewer alarms than contacts.
+// A contact doesn't put it off: the alarm looks for itself when it fires, and there are fewer
+// alarms than contacts.
 func (h *hub) alert(at time.Time) {
 	if !h.due.IsZero() && !at.Before(h.due) {
 		return
@@ -221,8 +225,8 @@ func (h *hub) silenced(now time.Time) (silenced []verdict) {
 	return silenced
 }
 
-// limitOf returns since when there was no contact for a registration, as far as is known, and when that is too
-// long. The lock is held.
+// limitOf returns since when there was no contact for a registration, as far as is known, and when
+// that is too long. The lock is held.
 func (h *hub) limitOf(r *registration, now time.Time) (since, over time.Time) {
 	switch {
 	case !r.settled:

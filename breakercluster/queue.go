@@ -8,12 +8,14 @@ import (
 // stuckAfter is how long callbacks of one breaker hold up the others.
 const stuckAfter = 10 * time.Millisecond
 
-// queue trips breakers on goroutines of its own, which live only while there are any to trip. Callbacks run
-// there: the goroutine that reads the watch has to go on reading, or the server takes it for a slow consumer.
+// queue trips breakers on goroutines of its own, which live only while there are any to trip.
+// Callbacks run there: the goroutine that reads the watch has to go on reading, or the server takes
+// it for a slow consumer.
 //
-// Callbacks must not block. If one does, its worker counts as stuck after stuckAfter, and others go on: twice as
-// many as are stuck. So an innocent breaker behind n that block waits for log n times that, and not n times; and as
-// long as nobody blocks, there is one goroutine, however many breakers trip at once.
+// Callbacks must not block. If one does, its worker counts as stuck after stuckAfter, and others go
+// on: twice as many as are stuck. So an innocent breaker behind n that block waits for log n times
+// that, and not n times; and as long as none blocks, there is one goroutine, however many breakers
+// trip at once.
 type queue struct {
 	mu sync.Mutex
 	// tripped are those to be tripped, in the order in which that became known.

@@ -11,7 +11,7 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// recordVersion tells a record from a value that somebody else has set, with another program.
+// recordVersion tells a record from a value that another program has set.
 const recordVersion = 1
 
 // record is the value of a key that was tripped by this package.
@@ -24,14 +24,15 @@ type record struct {
 	Text string    `json:"cause"`
 }
 
-// longestName is how long the name of who tripped may be.
+// longestName is how long the name of the process that trips may be.
 const longestName = 128
 
 // longest is how long a value of this package gets at most.
 const longest = 64 << 10
 
-// encode returns the value for a key, of no more than limit bytes: the text is cut as far as it takes. If not
-// even a record without a text fits, the value is as much of the text as does, as if it were set by another program.
+// encode returns the value for a key, of no more than limit bytes: the text is cut as far as it
+// takes. If not even a record without a text fits, the value is as much of the text as does, as if
+// it were set by another program.
 func encode(limit int, id, by string, cause error) []byte {
 	// Cut before it is copied again: it may be very long. Everything takes at least one byte.
 	text := cut(textOf(cause), limit)
@@ -89,8 +90,8 @@ func cut(text string, limit int) string {
 	return text[:end] + ellipsis
 }
 
-// decode returns what a key's value says, and the ID of the Trip that has set it. The winner decodes its own
-// record as well, because everybody has to come to the same result.
+// decode returns what a key's value says, and the ID of the Trip that has set it. The winner
+// decodes its own record as well, because all have to come to the same result.
 func decode(bucket string, e Entry) (cause TripError, id string) {
 	cause = TripError{Bucket: bucket, Key: e.Key, Revision: e.Revision}
 	var r record
@@ -116,7 +117,8 @@ func isForbidden(r rune) bool {
 	return !letter && !digit && !strings.ContainsRune("-/_=.", r)
 }
 
-// IsRecord reports whether the value is a record of this package, which has the time of the trip in it.
+// IsRecord reports whether the value is a record of this package, which has the time of the trip in
+// it.
 func IsRecord(value []byte) bool {
 	var r record
 	return json.Unmarshal(value, &r) == nil && r.Version == recordVersion

@@ -6,7 +6,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// registration is a breaker that waits for its key. The hub's lock guards everything but the breaker.
+// registration is a breaker that waits for its key. The hub's lock guards everything but the
+// breaker.
 type registration struct {
 	breaker.Breaker
 
@@ -24,11 +25,13 @@ type registration struct {
 	listed bool
 	// judged says that it is in the queue.
 	judged bool
-	// settled says that the key was read after the registration. Until then, what the watch delivers is kept in
-	// late: it may be older than the deletion of the key, which only the reading tells.
+	// settled says that the key was read after the registration. Until then, what the watch
+	// delivers is kept in late: it may be older than the deletion of the key, which only the
+	// reading tells.
 	settled bool
 	late    *Entry
-	// floor is what deleted the key before the registration was settled: what is older isn't meant for it.
+	// floor is what deleted the key before the registration was settled: what is older isn't meant
+	// for it.
 	floor *Entry
 }
 

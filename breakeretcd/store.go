@@ -30,8 +30,9 @@ type Store struct {
 
 var _ breakercluster.Store = (*Store)(nil)
 
-// New returns the Store under the prefix, by way of the client, which the caller closes when no breaker needs it
-// any more. It makes no request. It panics if the client is nil or the prefix is empty.
+// New returns the Store under the prefix, by way of the client, which the caller closes when no
+// breaker needs it any more. It makes no request. It panics if the client is nil or the prefix is
+// empty.
 func New(client *clientv3.Client, prefix string) *Store {
 	if client == nil {
 		panic("breakeretcd: New: the client is nil")
@@ -114,8 +115,9 @@ func (s *Store) Newest(ctx context.Context, pattern string) (e breakercluster.En
 	}
 }
 
-// Watch reads what is set and has changed since, and then watches from there. So it doesn't matter whether the history
-// has been compacted meanwhile. It watches all keys of the Store, as the newest revision is that of all.
+// Watch reads what is set and has changed since, and then watches from there. So it doesn't matter
+// whether the history has been compacted meanwhile. It watches all keys of the Store, as the newest
+// revision is that of all.
 func (s *Store) Watch(
 	ctx context.Context, _ string, after uint64, deliver func(breakercluster.Entry),
 ) (breakercluster.Watch, error) {
@@ -144,8 +146,8 @@ func (w *watch) read(
 	for _, kv := range kvs {
 		deliver(s.entry(kv))
 	}
-	// The client makes a watch anew after each reconnection, where it was. It ends if the history is gone from there,
-	// if there is no leader, and if it isn't allowed.
+	// The client makes a watch anew after each reconnection, where it was. It ends if the history
+	// is gone from there, if there is no leader, and if it isn't allowed.
 	for answer := range s.client.Watch(life, s.keys(), clientv3.WithPrefix(), clientv3.WithRev(revision+1)) {
 		if answer.Err() != nil {
 			return

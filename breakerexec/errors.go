@@ -8,8 +8,8 @@ import "github.com/kamilsk/breaker"
 type Error struct {
 	// Cause is the cause of the breaker. It is never nil.
 	Cause error
-	// Exit is what exec.Cmd.Wait has returned: mostly an *exec.ExitError. It is nil if the command wasn't started,
-	// and if it has ended with the exit code 0 nevertheless.
+	// Exit is what exec.Cmd.Wait has returned: mostly an *exec.ExitError. It is nil if the command
+	// wasn't started, and if it has ended with the exit code 0 nevertheless.
 	Exit error
 
 	started bool

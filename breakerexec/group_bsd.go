@@ -4,7 +4,8 @@ package breakerexec
 
 import "syscall"
 
-// awaitExit waits until the command has ended, and leaves it to be reaped. It reports false if that can't be done.
+// awaitExit waits until the command has ended, and leaves it to be reaped. It reports false if that
+// can't be done.
 //
 // waitid would do, but on darwin it returns for a process that has stopped, too (golang/go#19314).
 func (p *Process) awaitExit() bool {
@@ -33,8 +34,8 @@ func (p *Process) awaitExit() bool {
 	}
 }
 
-// anyAlive reports whether a member of the group has not ended. Where the system counts the command itself, which has, this
-// says so until the grace is over.
+// anyAlive reports whether a member of the group has not ended. Where the system counts the command
+// itself, which has, this says so until the grace is over.
 func (p *Process) anyAlive() bool {
 	return p.group && kill(-p.cmd.Process.Pid, 0) == nil
 }

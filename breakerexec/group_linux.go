@@ -8,7 +8,8 @@ import (
 	"unsafe"
 )
 
-// awaitExit waits until the command has ended, and leaves it to be reaped. It reports false if that can't be done.
+// awaitExit waits until the command has ended, and leaves it to be reaped. It reports false if that
+// can't be done.
 //
 // It blocks a thread, as os.Process.Wait does.
 func (p *Process) awaitExit() bool {
@@ -23,8 +24,9 @@ func (p *Process) awaitExit() bool {
 	}
 }
 
-// anyAlive reports whether a member of the group has not ended. The command itself, which has, still is a member until it
-// is reaped, so kill(-pid, 0) says nothing. Where there is no /proc, a member is taken to be alive.
+// anyAlive reports whether a member of the group has not ended. The command itself, which has,
+// still is a member until it is reaped, so kill(-pid, 0) says nothing. Where there is no /proc, a
+// member is taken to be alive.
 func (p *Process) anyAlive() bool {
 	if !p.group {
 		return false

@@ -27,7 +27,8 @@ func ownGroup(given *syscall.SysProcAttr) (*syscall.SysProcAttr, bool) {
 	}
 }
 
-// send is called with mu held and gone false: the process has not been reaped, so its number is that of nothing else.
+// send is called with mu held and gone false: the process has not been reaped, so its number is
+// that of nothing else.
 func (p *Process) send(sig os.Signal) error {
 	number, ok := sig.(syscall.Signal)
 	if !ok || !p.group {

@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	if program := os.Getenv(asChild); program != "" {
 		os.Exit(childMain(program))
 	}
-	// Run by nohup or in the background of a script, we ignore signals, and so would all that is started. What is caught isn't inherited.
+	// Run by nohup or in the background of a script, we ignore signals, and so would all that is
+	// started. What is caught isn't inherited.
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig)
@@ -45,7 +46,7 @@ func TestMain(m *testing.M) {
 //
 //	deaf          ignores SIGTERM
 //	polite:n      says bye at SIGTERM, and ends
-//	fork(…)       starts another one in the background that runs the words up to the matching bracket
+//	fork(…)       starts another one in the background that runs the words in the brackets
 //	session(…)    the same, in a session of its own
 //	say:word      prints a line
 //	flood:n       prints n bytes
@@ -53,7 +54,8 @@ func TestMain(m *testing.M) {
 //	wait          waits until the test is over
 //	exit:n        ends
 func childMain(program string) int {
-	// Whatever happens to the test, its processes end with it: the other end of this pipe is the test's.
+	// Whatever happens to the test, its processes end with it: the other end of this pipe is the
+	// test's.
 	lifeline := os.NewFile(3, "lifeline")
 	words := strings.Fields(program)
 	for i := 0; i < len(words); i++ {

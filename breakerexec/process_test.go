@@ -38,7 +38,8 @@ func requireStopped(t testing.TB, err, cause error) *breakerexec.Error {
 	return stopped
 }
 
-// requireKilledBy checks that the error matches the exit error of a command that a signal has ended.
+// requireKilledBy checks that the error matches the exit error of a command that a signal has
+// ended.
 func requireKilledBy(t testing.TB, err error, sig syscall.Signal) {
 	t.Helper()
 	var exit *exec.ExitError
@@ -224,7 +225,8 @@ func TestAPoliteCommandKeepsItsExitCode(t *testing.T) {
 	}
 }
 
-// The command has ended, and what it has left behind in its group holds the pipe: os/exec would wait, and has lost the right to signal.
+// The command has ended, and what it has left behind in its group holds the pipe: os/exec would
+// wait, and has lost the right to signal.
 func TestAHolderInTheGroup(t *testing.T) {
 	br := breaker.New()
 	out := newLines()
@@ -260,7 +262,8 @@ func TestAHolderOutsideOfTheGroup(t *testing.T) {
 	require.NoError(t, syscall.Kill(pids["holder"], syscall.SIGKILL))
 }
 
-// What the group has written before it was killed is read, although a process outside holds the pipe, and the writer is slow.
+// What the group has written before it was killed is read, although a process outside holds the
+// pipe, and the writer is slow.
 func TestNoOutputIsLost(t *testing.T) {
 	br := breaker.New()
 	begun, goOn := make(chan struct{}), make(chan struct{})
@@ -471,7 +474,8 @@ func TestGoroutines(t *testing.T) {
 	})
 }
 
-// unreaped reports whether the process is still there to be reaped, so that its number can't have been given to another one.
+// unreaped reports whether the process is still there to be reaped, so that its number can't have
+// been given to another one.
 func unreaped(pid int) bool {
 	const byPid = 1
 	var info [16]uint64
@@ -480,7 +484,8 @@ func unreaped(pid int) bool {
 	return err == 0
 }
 
-// Trips, signals and waits race with the end of the command. None may signal a process that has been reaped.
+// Trips, signals and waits race with the end of the command. None may signal a process that has
+// been reaped.
 func TestNothingIsSignalledAfterItWasReaped(t *testing.T) {
 	var mu sync.Mutex
 	signalled := 0
@@ -527,7 +532,8 @@ func TestNothingIsSignalledAfterItWasReaped(t *testing.T) {
 	require.Less(t, stopped, rounds)
 }
 
-// Whatever the moment of the trip, the error says either that the command has ended by itself, or why it was stopped.
+// Whatever the moment of the trip, the error says either that the command has ended by itself, or
+// why it was stopped.
 func TestATripAgainstStart(t *testing.T) {
 	for i := range 300 {
 		br := breaker.New()

@@ -12,8 +12,9 @@ import (
 
 // streams copies between the caller's readers and writers and the pipes of the command.
 //
-// os/exec would do the same, with as many goroutines. But it reaps the process before it waits for them, and then the group can no
-// longer be signalled; and it waits for a Stdin that never returns from Read, whatever WaitDelay says.
+// os/exec would do the same, with as many goroutines. But it reaps the process before it waits for
+// them, and then the group can no longer be signalled; and it waits for a Stdin that never returns
+// from Read, whatever WaitDelay says.
 type streams struct {
 	theirs []*os.File // the ends of the command
 	stdin  *os.File   // our ends
@@ -32,10 +33,12 @@ type streams struct {
 }
 
 const (
-	// lull is how long a pipe may be silent, after a trip, before it is taken to be held by a process that the trip doesn't reach. What members of the
-	// group have written is in the pipe when they have ended, so only our own copying takes time.
+	// lull is how long a pipe may be silent, after a trip, before it is taken to be held by a
+	// process that the trip doesn't reach. What members of the group have written is in the pipe
+	// when they have ended, so only our own copying takes time.
 	lull = 100 * time.Millisecond
-	// most bounds what is read after a trip: the largest pipe that an unprivileged process can have by default on Linux.
+	// most bounds what is read after a trip: the largest pipe that an unprivileged process can have
+	// by default on Linux.
 	most = 1 << 20
 )
 
@@ -49,7 +52,8 @@ func (s *streams) connect(cmd *exec.Cmd) (err error) {
 	s.outputs, s.inputs = make(chan struct{}), make(chan struct{})
 	stderr := cmd.Stderr
 	if stderr != nil && same(stderr, cmd.Stdout) {
-		// One pipe for both, as in os/exec: the order of what is written is kept, and the writer is never called concurrently.
+		// One pipe for both, as in os/exec: the order of what is written is kept, and the writer is
+		// never called concurrently.
 		defer func() { cmd.Stderr = cmd.Stdout }()
 		stderr = nil
 	}
@@ -173,8 +177,8 @@ func (s *streams) close() {
 	}
 }
 
-// await waits for the copies, for as long as delay if it isn't 0. It reports false if they have not ended
-// in time; an interruption ends the wait, too.
+// await waits for the copies, for as long as delay if it isn't 0. It reports false if they have not
+// ended in time; an interruption ends the wait, too.
 func (s *streams) await(delay time.Duration, interrupted <-chan struct{}) bool {
 	var late <-chan time.Time
 	if delay > 0 {

@@ -12,8 +12,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Calls are the calls on one server: what ends them, and how many are running. Make a server with its ServerOptions, and give
-// it to Serve by WithCalls. Calls must not be shared between servers. Its methods may be called concurrently.
+// Calls are the calls on one server: what ends them, and how many are running. Make a server with
+// its ServerOptions, and give it to Serve by WithCalls. Calls must not be shared between servers.
+// Its methods may be called concurrently.
 type Calls struct {
 	*settings
 
@@ -28,19 +29,21 @@ func NewCalls(options ...Option) *Calls {
 	return &Calls{settings: newSettings("NewCalls", options), life: breaker.New(), draining: breaker.New()}
 }
 
-// ServerOptions returns the options for grpc.NewServer that put the calls under control: two interceptors, which run before
-// those in options that follow.
+// ServerOptions returns the options for grpc.NewServer that put the calls under control: two
+// interceptors, which run before those in options that follow.
 func (c *Calls) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(c.unary), grpc.ChainStreamInterceptor(c.stream)}
 }
 
-// UnaryServerInterceptor returns an interceptor for a server that isn't run by Serve. Each call gets a context that is done at the
-// earliest of: the end of its own, which includes the client's deadline, the limit, the trip of the breakers in WithProcess, the
-// return of the handler. Its context.Cause says which one it was.
+// UnaryServerInterceptor returns an interceptor for a server that isn't run by Serve. Each call
+// gets a context that is done at the earliest of: the end of its own, which includes the client's
+// deadline, the limit, the trip of the breakers in WithProcess, the return of the handler. Its
+// context.Cause says which one it was.
 //
-// If that has happened on arrival, the handler isn't called. If the handler returns an error of its context, of a breaker, or with
-// the code Canceled or DeadlineExceeded after its context has ended, the client gets the cause instead: see the package
-// documentation. Other errors and answers are passed on.
+// If that has happened on arrival, the handler isn't called. If the handler returns an error of its
+// context, of a breaker, or with the code Canceled or DeadlineExceeded after its context has ended,
+// the client gets the cause instead: see the package documentation. Other errors and answers are
+// passed on.
 //
 // It panics if an option is nil.
 func UnaryServerInterceptor(options ...Option) grpc.UnaryServerInterceptor {
@@ -48,9 +51,10 @@ func UnaryServerInterceptor(options ...Option) grpc.UnaryServerInterceptor {
 	return c.unary
 }
 
-// StreamServerInterceptor is UnaryServerInterceptor for streams. The end of the context also ends a RecvMsg that waits for the
-// client, and a SendMsg that waits for it to read. From then on both return the cause as a status, so what a handler has to
-// say at the end it says by its error. This takes a method of gRPC's that isn't documented. Should that be gone in another version, or other
+// StreamServerInterceptor is UnaryServerInterceptor for streams. The end of the context also ends a
+// RecvMsg that waits for the client, and a SendMsg that waits for it to read. From then on both
+// return the cause as a status, so what a handler has to say at the end it says by its error. This
+// takes a method of gRPC's that isn't documented. Should that be gone in another version, or other
 // code wrap the transport's stream, such a wait ends with the connection.
 //
 // It panics if an option is nil.
@@ -59,9 +63,9 @@ func StreamServerInterceptor(options ...Option) grpc.StreamServerInterceptor {
 	return c.stream
 }
 
-// DrainOf returns a channel that is closed when Serve begins to drain the server of the call that has the context. A stream that would
-// go on for long ends itself then, in its own time, and isn't cut. It is nil, and so never ready, for any other
-// context.
+// DrainOf returns a channel that is closed when Serve begins to drain the server of the call that
+// has the context. A stream that would go on for long ends itself then, in its own time, and isn't
+// cut. It is nil, and so never ready, for any other context.
 func DrainOf(ctx context.Context) <-chan struct{} {
 	if cl, ok := ctx.Value(callKey{}).(*call); ok {
 		return cl.calls.draining.Done()
@@ -121,7 +125,8 @@ func (c *Calls) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 func (cl *call) status() error {
 	cause := cl.br.Cause()
 	if cl.own.Err() != nil && (cause == context.DeadlineExceeded || cause == context.Canceled) {
-		return status.FromContextError(cause).Err() // the client has ended the call, and knows better why
+		// The client has ended the call, and knows better why.
+		return status.FromContextError(cause).Err()
 	}
 	return statusOf(cause, cl.calls.withText).Err()
 }

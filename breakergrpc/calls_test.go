@@ -197,8 +197,8 @@ func TestCallRefused(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// A handler that waits for its client ends, too, and the client gets the cause: in RecvMsg, and in SendMsg to a
-// client that doesn't read.
+// A handler that waits for its client ends, too, and the client gets the cause: in RecvMsg, and in
+// SendMsg to a client that doesn't read.
 func TestCallUnblocks(t *testing.T) {
 	for name, block := range map[string]func(stream grpc.ServerStream) error{
 		"RecvMsg": func(stream grpc.ServerStream) error { return stream.RecvMsg(new(message)) },
@@ -331,7 +331,8 @@ func TestClientEnds(t *testing.T) {
 	}
 }
 
-// The server has the client's deadline, too, and may be the first. It leaves the cause to the client.
+// The server has the client's deadline, too, and may be the first. It leaves the cause to the
+// client.
 func TestClientDeadlineOnServer(t *testing.T) {
 	causes := make(chan error, 1)
 	conn := with(t, &service{call: func(ctx context.Context, _ *message) (*message, error) {

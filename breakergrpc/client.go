@@ -14,11 +14,13 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// UnaryClientInterceptor returns an interceptor by which calls end at the earliest of: the end of their context, the limit, the trip of
-// the breakers in WithProcess. The server learns the earliest deadline of them, as ever with gRPC.
+// UnaryClientInterceptor returns an interceptor by which calls end at the earliest of: the end of
+// their context, the limit, the trip of the breakers in WithProcess. The server learns the earliest
+// deadline of them, as ever with gRPC.
 //
-// An error says why, if that is known: it is then a *CallError, with the same status. It is known if the client has ended the call, or if
-// the server has interceptors of this package. Without options it adds only that.
+// An error says why, if that is known: it is then a *CallError, with the same status. It is known
+// if the client has ended the call, or if the server has interceptors of this package. Without
+// options it adds only that.
 //
 // It panics if an option is nil.
 func UnaryClientInterceptor(options ...Option) grpc.UnaryClientInterceptor {
@@ -33,8 +35,9 @@ func UnaryClientInterceptor(options ...Option) grpc.UnaryClientInterceptor {
 	}
 }
 
-// StreamClientInterceptor is UnaryClientInterceptor for streams. What it holds for a stream is released when that ends, or the
-// context does. As without it, read a stream until it returns an error, or end its context. It panics if an option is nil.
+// StreamClientInterceptor is UnaryClientInterceptor for streams. What it holds for a stream is
+// released when that ends, or the context does. As without it, read a stream until it returns an
+// error, or end its context. It panics if an option is nil.
 func StreamClientInterceptor(options ...Option) grpc.StreamClientInterceptor {
 	s := newSettings("StreamClientInterceptor", options)
 	return func(

@@ -9,9 +9,10 @@ import (
 
 // connections knows those that the server has accepted.
 //
-// A grpc.Server, other than an http.Server, waits for those that are still in their handshake before it does anything, in GracefulStop and
-// in Stop. A connection on which a port scanner or a load balancer says nothing keeps it from sending a single GOAWAY for the 120 s of
-// its ConnectionTimeout. To close them one has to know them.
+// A grpc.Server, other than an http.Server, waits for those that are still in their handshake
+// before it does anything, in GracefulStop and in Stop. A connection on which a port scanner or a
+// load balancer says nothing keeps it from sending a single GOAWAY for the 120 s of its
+// ConnectionTimeout. To close them one has to know them.
 type connections struct {
 	mu  sync.Mutex
 	all map[*connection]bool // whether the handshake is done
@@ -74,7 +75,8 @@ func (c *connection) SyscallConn() (syscall.RawConn, error) {
 	return nil, syscall.EINVAL
 }
 
-// close closes those that are still in their handshake, or all of them, and returns how many of the latter weren't.
+// close closes those that are still in their handshake, or all of them, and returns how many of the
+// latter weren't.
 func (c *connections) close(all bool) (established int) {
 	c.mu.Lock()
 	var closing []*connection

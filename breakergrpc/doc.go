@@ -1,4 +1,5 @@
-// Package breakergrpc makes gRPC calls interruptible, on both sides, and shuts gRPC servers down gracefully.
+// Package breakergrpc makes gRPC calls interruptible, on both sides, and shuts gRPC servers down
+// gracefully.
 //
 //	calls := breakergrpc.NewCalls(breakergrpc.WithLimit(5 * time.Second))
 //	server := grpc.NewServer(calls.ServerOptions()...)
@@ -8,11 +9,12 @@
 //	defer stop.Close()
 //	err := breakergrpc.Serve(server, listener, stop, breakergrpc.WithCalls(calls))
 //
-// GracefulStop of a grpc.Server waits for the last stream, however long that takes. Serve shuts down in two phases: drain, in which
-// calls in flight go on undisturbed until the grace period is over, and cut, in which they end with a cause.
+// GracefulStop of a grpc.Server waits for the last stream, however long that takes. Serve shuts
+// down in two phases: drain, in which calls in flight go on undisturbed until the grace period is
+// over, and cut, in which they end with a cause.
 //
-// Handlers need to know nothing of it. They pass on their context, as ever, and return its error. Only streams that go on for long
-// should watch DrainOf, and end themselves:
+// Handlers need to know nothing of it. They pass on their context, as ever, and return its error.
+// Only streams that go on for long should watch DrainOf, and end themselves:
 //
 //	select {
 //	case event := <-events:
@@ -24,7 +26,8 @@
 // A client adds the interceptors of this side, and learns why a call ended:
 //
 //	conn, err := grpc.NewClient(target,
-//		grpc.WithUnaryInterceptor(breakergrpc.UnaryClientInterceptor(breakergrpc.WithLimit(time.Second))),
+//		grpc.WithUnaryInterceptor(
+//			breakergrpc.UnaryClientInterceptor(breakergrpc.WithLimit(time.Second))),
 //		grpc.WithStreamInterceptor(breakergrpc.StreamClientInterceptor()),
 //	)
 //	_, err = shop.Order(ctx, request)
@@ -34,8 +37,8 @@
 //
 // # Causes
 //
-// The context of a call ends for one of these. The client gets a status with a reason in it, as a google.rpc.ErrorInfo, which clients
-// in other languages can read:
+// The context of a call ends for one of these. The client gets a status with a reason in it, as a
+// google.rpc.ErrorInfo, which clients in other languages can read:
 //
 //	context.Cause on the server                  code                reason
 //	ErrServerTimeout                             DeadlineExceeded    TIMEOUT
@@ -51,24 +54,26 @@
 //
 // Unavailable means that another try may help, not that nothing was done.
 //
-// On the client's side, a *CallError has the same status, and a cause: a *RemoteError with that reason, ErrClientTimeout, or
-// the cause of the client's own context or breaker. A client's cause doesn't travel to the server; gRPC has no place for it.
+// On the client's side, a *CallError has the same status, and a cause: a *RemoteError with that
+// reason, ErrClientTimeout, or the cause of the client's own context or breaker. A client's cause
+// doesn't travel to the server; gRPC has no place for it.
 //
 // # Many servers in a process
 //
 // Serve is a part for Run of package breakerrun, beside HTTP servers and workers:
 //
 //	breakerrun.Server("grpc", func(stop, cut breaker.Interface) error {
-//		return breakergrpc.Serve(server, listener, stop, breakergrpc.WithCalls(calls), breakergrpc.WithCut(cut))
+//		return breakergrpc.Serve(server, listener, stop,
+//			breakergrpc.WithCalls(calls), breakergrpc.WithCut(cut))
 //	})
 //
 // # What it doesn't do
 //
-// It doesn't end a handler that ignores its context; Serve returns without it. A unary call whose request is still
-// arriving is cut by closing its connection.
+// It doesn't end a handler that ignores its context; Serve returns without it. A unary call whose
+// request is still arriving is cut by closing its connection.
 //
 // # Concurrency
 //
-// Every function may be called concurrently, and so may interceptors. A *grpc.Server belongs to the one call of Serve that it was
-// given to.
+// Every function may be called concurrently, and so may interceptors. A *grpc.Server belongs to the
+// one call of Serve that it was given to.
 package breakergrpc

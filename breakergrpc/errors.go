@@ -12,14 +12,18 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What context.Cause of a call's context may be, besides what the call or the process brings along. They match
-// breaker.Interrupted and the error that the context has, because callers look for either.
+// What context.Cause of a call's context may be, besides what the call or the process brings along.
+// They match breaker.Interrupted and the error that the context has, because callers look for
+// either.
 var (
-	// ErrServerTimeout is the cause if the server's limit has been reached. It matches context.DeadlineExceeded.
+	// ErrServerTimeout is the cause if the server's limit has been reached. It matches
+	// context.DeadlineExceeded.
 	ErrServerTimeout error = &endError{text: "breakergrpc: the server's time limit has been reached", as: context.DeadlineExceeded}
-	// ErrClientTimeout is the cause if the limit of the client's interceptor has been reached. It matches context.DeadlineExceeded.
+	// ErrClientTimeout is the cause if the limit of the client's interceptor has been reached. It
+	// matches context.DeadlineExceeded.
 	ErrClientTimeout error = &endError{text: "breakergrpc: the client's time limit has been reached", as: context.DeadlineExceeded}
-	// ErrDraining is the cause of a call of WithDrainEnds once Serve has begun to drain. It matches context.Canceled.
+	// ErrDraining is the cause of a call of WithDrainEnds once Serve has begun to drain. It matches
+	// context.Canceled.
 	ErrDraining error = &endError{text: "breakergrpc: ended because the server drains", as: context.Canceled}
 	// ErrShutdown is the cause if Serve has cut the call. It matches context.Canceled.
 	ErrShutdown error = &endError{text: "breakergrpc: cut by the server's shutdown", as: context.Canceled}
@@ -41,7 +45,8 @@ func (e *endError) Timeout() bool { return e.as == context.DeadlineExceeded }
 // Temporary goes with Timeout to make a net.Error, as context.DeadlineExceeded is one.
 func (e *endError) Temporary() bool { return e.Timeout() }
 
-// A Reason is what a server tells its clients of a cause. The set is bounded, so it is good for a metric's label.
+// A Reason is what a server tells its clients of a cause. The set is bounded, so it is good for a
+// metric's label.
 type Reason string
 
 const (
@@ -89,7 +94,8 @@ var texts = map[Reason]string{
 	ReasonOther:     "the server has stopped the call",
 }
 
-// statusOf returns the status that tells a client of the cause: the reason as an ErrorInfo, and the cause's text if wanted.
+// statusOf returns the status that tells a client of the cause: the reason as an ErrorInfo, and the
+// cause's text if wanted.
 func statusOf(cause error, withText bool) *status.Status {
 	reason := ReasonOf(cause)
 	code := codes.Unavailable
@@ -112,8 +118,9 @@ func statusOf(cause error, withText bool) *status.Status {
 	return st // the text isn't UTF-8
 }
 
-// RemoteError is the cause of a call's end as its server says it. It matches breaker.Interrupted, and ErrServerTimeout, ErrDraining or
-// ErrShutdown if the reason is that. It matches neither error of package context: the client's own context goes on.
+// RemoteError is the cause of a call's end as its server says it. It matches breaker.Interrupted,
+// and ErrServerTimeout, ErrDraining or ErrShutdown if the reason is that. It matches neither error
+// of package context: the client's own context goes on.
 type RemoteError struct {
 	// Reason is one of those that this package knows, or what a newer version of it says.
 	Reason Reason
@@ -159,10 +166,12 @@ func remoteOf(st *status.Status) *RemoteError {
 	return nil
 }
 
-// CallError is what a call through this package's client interceptors returns if it is known why it ended: because of the client, or as the
-// server says. It is the status error that the call would have returned, with the cause added.
+// CallError is what a call through this package's client interceptors returns if it is known why it
+// ended: because of the client, or as the server says. It is the status error that the call would
+// have returned, with the cause added.
 type CallError struct {
-	// Cause is a *RemoteError if the server ended the call, and else the cause of the client's context or breaker.
+	// Cause is a *RemoteError if the server ended the call, and else the cause of the client's
+	// context or breaker.
 	Cause error
 
 	status *status.Status
@@ -179,13 +188,14 @@ func (e *CallError) Unwrap() error { return e.Cause }
 
 // CutError is what Serve returns if it had to end calls.
 type CutError struct {
-	// Calls is how many were cut: their handlers were running when their contexts were ended. Some of them may have finished all the
-	// same. It is zero without WithCalls.
+	// Calls is how many were cut: their handlers were running when their contexts were ended. Some
+	// of them may have finished all the same. It is zero without WithCalls.
 	Calls int
 	// Connections is how many connections were closed although something was still going on there.
 	Connections int
-	// Cause says what ended the grace period. It matches context.DeadlineExceeded if time ran out. After a second
-	// signal it is a breaker.SignalError, and else the cause of the breaker in WithCut.
+	// Cause says what ended the grace period. It matches context.DeadlineExceeded if time ran out.
+	// After a second signal it is a breaker.SignalError, and else the cause of the breaker in
+	// WithCut.
 	Cause error
 }
 

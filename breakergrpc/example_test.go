@@ -54,7 +54,8 @@ func mustListen() net.Listener {
 	return listener
 }
 
-// The server stops while a call is in flight. When the grace period is over, the call is cut, and its client learns why.
+// The server stops while a call is in flight. When the grace period is over, the call is cut, and
+// its client learns why.
 func ExampleServe() {
 	calls := breakergrpc.NewCalls()
 	server, service := grpc.NewServer(calls.ServerOptions()...), &slowHealth{began: make(chan struct{})}
@@ -132,7 +133,8 @@ func ExampleUnaryClientInterceptor() {
 	// client: Canceled true another replica has answered
 }
 
-// A gRPC server and a worker in one process. Watchers of the health service learn first, and hold up nothing.
+// A gRPC server and a worker in one process. Watchers of the health service learn first, and hold
+// up nothing.
 func Example() {
 	calls := breakergrpc.NewCalls()
 	server, healthServer := grpc.NewServer(calls.ServerOptions()...), health.NewServer()

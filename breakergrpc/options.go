@@ -18,10 +18,11 @@ type settings struct {
 	withText  bool
 }
 
-// WithLimit sets the longest time that a call may take. A deadline that is earlier counts all the same. By default there is no
-// limit. WithLimit panics if the limit isn't more than zero.
+// WithLimit sets the longest time that a call may take. A deadline that is earlier counts all the
+// same. By default there is no limit. WithLimit panics if the limit isn't more than zero.
 //
-// It is for whole calls, streams included. Give streams that are meant to last interceptors without one.
+// It is for whole calls, streams included. Give streams that are meant to last interceptors without
+// one.
 func WithLimit(limit time.Duration) Option {
 	if limit <= 0 {
 		panic("breakergrpc: WithLimit: the limit is not more than zero: " + limit.String())
@@ -29,27 +30,31 @@ func WithLimit(limit time.Duration) Option {
 	return func(s *settings) { s.limit = limit }
 }
 
-// WithProcess adds a breaker that outlives the calls and ends all of them when it trips. It is watched, never
-// closed, and holds one registration for each WithProcess, not for each call. Its values aren't those of the calls. Each
-// further WithProcess adds one more. WithProcess panics if the breaker is nil.
+// WithProcess adds a breaker that outlives the calls and ends all of them when it trips. It is
+// watched, never closed, and holds one registration for each WithProcess, not for each call. Its
+// values aren't those of the calls. Each further WithProcess adds one more. WithProcess panics if
+// the breaker is nil.
 //
-// Don't give a server the breaker that begins the shutdown in Serve: that would cut what Serve lets go on.
+// Don't give a server the breaker that begins the shutdown in Serve: that would cut what Serve lets
+// go on.
 func WithProcess(process breaker.Interface) Option {
 	if isNil(process) {
 		panic("breakergrpc: WithProcess: the breaker is nil")
 	}
 	return func(s *settings) {
-		// A breaker over a context brings that one's values along. One of our own in between keeps them out.
+		// A breaker over a context brings that one's values along. One of our own in between keeps
+		// them out.
 		plain := breaker.New()
 		process.OnTrip(func() { plain.Trip(process.Cause()) })
 		s.processes = append(s.processes, breaker.NopCloser(plain))
 	}
 }
 
-// WithDrainEnds sets the full names of methods whose calls end when Serve begins to drain, and not only at the cut. That is for streams
-// that nobody waits for to finish, and that would use up the grace period. By default they are Watch of the health service
-// and the reflection services. Without an argument there are none. Clients ignore it. WithDrainEnds panics if a name doesn't begin
-// with a slash.
+// WithDrainEnds sets the full names of methods whose calls end when Serve begins to drain, and not
+// only at the cut. That is for streams that never finish by themselves, and that would use up the
+// grace period. By default they are Watch of the health service and the reflection services.
+// Without an argument there are none. Clients ignore it. WithDrainEnds panics if a name doesn't
+// begin with a slash.
 func WithDrainEnds(methods ...string) Option {
 	ends := map[string]bool{}
 	for i, method := range methods {
@@ -61,8 +66,8 @@ func WithDrainEnds(methods ...string) Option {
 	return func(s *settings) { s.drainEnds = ends }
 }
 
-// WithCauseText has the server tell clients the text of each cause, too. By default they learn the reason only, because
-// a cause may say what is none of their business. Clients ignore it.
+// WithCauseText has the server tell clients the text of each cause, too. By default they learn the
+// reason only, because a cause may say what is none of their business. Clients ignore it.
 func WithCauseText() Option { return func(s *settings) { s.withText = true } }
 
 func newSettings(function string, options []Option) *settings {

@@ -27,8 +27,8 @@ const (
 // A ServeOption configures Serve.
 type ServeOption func(*serving)
 
-// WithGrace sets the grace period: how long calls in flight may go on once the shutdown has begun. With zero they are
-// cut at once. By default it is 10 seconds. WithGrace panics if it is negative.
+// WithGrace sets the grace period: how long calls in flight may go on once the shutdown has begun.
+// With zero they are cut at once. By default it is 10 seconds. WithGrace panics if it is negative.
 func WithGrace(grace time.Duration) ServeOption {
 	if grace < 0 {
 		panic("breakergrpc: WithGrace: the grace period is negative: " + grace.String())
@@ -36,8 +36,8 @@ func WithGrace(grace time.Duration) ServeOption {
 	return func(s *serving) { s.runner = append(s.runner, breakerrun.WithGrace(grace)) }
 }
 
-// WithCutTimeout sets how long calls that have been cut may take to return before their connections are closed. By
-// default it is 2 seconds. WithCutTimeout panics if it is negative.
+// WithCutTimeout sets how long calls that have been cut may take to return before their connections
+// are closed. By default it is 2 seconds. WithCutTimeout panics if it is negative.
 func WithCutTimeout(timeout time.Duration) ServeOption {
 	if timeout < 0 {
 		panic("breakergrpc: WithCutTimeout: the timeout is negative: " + timeout.String())
@@ -45,7 +45,8 @@ func WithCutTimeout(timeout time.Duration) ServeOption {
 	return func(s *serving) { s.cutTimeout = timeout }
 }
 
-// WithSignals sets the signals that end the grace period, as WithSignals of breakerrun does. It panics if a signal is nil.
+// WithSignals sets the signals that end the grace period, as WithSignals of breakerrun does. It
+// panics if a signal is nil.
 func WithSignals(sig ...os.Signal) ServeOption {
 	for i, s := range sig {
 		if s == nil {
@@ -56,8 +57,8 @@ func WithSignals(sig ...os.Signal) ServeOption {
 	return func(s *serving) { s.runner = append(s.runner, option) }
 }
 
-// WithSignalGap sets how soon after the first signal a second one counts, as WithSignalGap of breakerrun does. By default it is a
-// second. It panics if it is negative.
+// WithSignalGap sets how soon after the first signal a second one counts, as WithSignalGap of
+// breakerrun does. By default it is a second. It panics if it is negative.
 func WithSignalGap(gap time.Duration) ServeOption {
 	if gap < 0 {
 		panic("breakergrpc: WithSignalGap: the gap is negative: " + gap.String())
@@ -65,8 +66,8 @@ func WithSignalGap(gap time.Duration) ServeOption {
 	return func(s *serving) { s.runner = append(s.runner, breakerrun.WithSignalGap(gap)) }
 }
 
-// WithCut adds a breaker that ends the grace period when it trips. It is watched, never closed. Each further WithCut
-// adds one more. WithCut panics if the breaker is nil.
+// WithCut adds a breaker that ends the grace period when it trips. It is watched, never closed.
+// Each further WithCut adds one more. WithCut panics if the breaker is nil.
 func WithCut(cut breaker.Interface) ServeOption {
 	if isNil(cut) {
 		panic("breakergrpc: WithCut: the breaker is nil")
@@ -74,8 +75,9 @@ func WithCut(cut breaker.Interface) ServeOption {
 	return func(s *serving) { s.runner = append(s.runner, breakerrun.WithCut(cut)) }
 }
 
-// WithCalls tells Serve of the calls on the server, so that the cut ends them with a cause, and can say how many there were. They
-// have to be those whose ServerOptions the server was made with. WithCalls panics if calls is nil.
+// WithCalls tells Serve of the calls on the server, so that the cut ends them with a cause, and can
+// say how many there were. They have to be those whose ServerOptions the server was made with.
+// WithCalls panics if calls is nil.
 func WithCalls(calls *Calls) ServeOption {
 	if calls == nil {
 		panic("breakergrpc: WithCalls: calls is nil")
@@ -95,33 +97,38 @@ func WithListeners(listeners ...net.Listener) ServeOption {
 
 // Serve serves gRPC on the listener until stop trips, then shuts the server down in two phases:
 //
-//  1. Drain. The listeners are closed, clients are told to use their connections no longer, and no call is accepted any
-//     more. Those in flight go on undisturbed until the grace period is over, streams included; DrainOf tells those that want to
-//     know. Calls of WithDrainEnds end.
-//  2. Cut, if calls are still in flight when the grace period is over, at a second signal, or when a breaker in WithCut
-//     trips. Their contexts end, with the cause ErrShutdown, and so do RecvMsg and SendMsg. Where a call doesn't return soon after,
-//     its connection is closed. Without WithCalls that is what happens at once.
+//  1. Drain. The listeners are closed, clients are told to use their connections no longer, and no
+//     call is accepted any more. Those in flight go on undisturbed until the grace period is over,
+//     streams included; DrainOf tells those that want to know. Calls of WithDrainEnds end.
+//  2. Cut, if calls are still in flight when the grace period is over, at a second signal, or when
+//     a breaker in WithCut trips. Their contexts end, with the cause ErrShutdown, and so do RecvMsg
+//     and SendMsg. Where a call doesn't return soon after, its connection is closed. Without
+//     WithCalls that is what happens at once.
 //
 // It returns
 //
 //   - nil, if nothing was cut;
 //   - a *CutError that says how many calls were;
-//   - grpc.ErrServerStopped, if someone else has stopped the server;
-//   - the server's own error, if it fails otherwise. What is in flight is drained and cut before, and a *CutError joined if it
-//     came to that.
+//   - grpc.ErrServerStopped, if other code has stopped the server;
+//   - the server's own error, if it fails otherwise. What is in flight is drained and cut before,
+//     and a *CutError joined if it came to that.
 //
-// The drain takes no longer than the grace period, the cut no longer than the cut timeout and a second, even if a handler never
-// returns. Within that, a connection whose handshake isn't done a second after the drain has begun is closed, and a client that
-// doesn't answer pings has five seconds, by gRPC, to go away.
+// The drain takes no longer than the grace period, the cut no longer than the cut timeout and a
+// second, even if a handler never returns. Within that, a connection whose handshake isn't done a
+// second after the drain has begun is closed, and a client that doesn't answer pings has five
+// seconds, by gRPC, to go away.
 //
-// Serve watches stop and never closes it. Pass what BreakBySignal returns as it is; see Run of breakerrun, also for signals.
+// Serve watches stop and never closes it. Pass what BreakBySignal returns as it is; see Run of
+// breakerrun, also for signals.
 //
-// The server must be set up: its services registered, and not served before. It can't be served again. TLS is up to grpc.Creds. Serve
-// wraps each accepted connection, but those of a Unix socket: credentials that look for a *net.TCPConn find none. On
-// Linux it sets TCP_USER_TIMEOUT to 20 s, which is gRPC's default, whatever keepalive.ServerParameters say.
+// The server must be set up: its services registered, and not served before. It can't be served
+// again. TLS is up to grpc.Creds. Serve wraps each accepted connection, but those of a Unix socket:
+// credentials that look for a *net.TCPConn find none. On Linux it sets TCP_USER_TIMEOUT to 20 s,
+// which is gRPC's default, whatever keepalive.ServerParameters say.
 //
-// It costs two goroutines more than the server does for each listener, a small allocation for each connection and none for a call.
-// Serve panics if an argument or an option is nil, or the Calls have been given to Serve before.
+// It costs two goroutines more than the server does for each listener, a small allocation for each
+// connection and none for a call. Serve panics if an argument or an option is nil, or the Calls
+// have been given to Serve before.
 func Serve(server *grpc.Server, listener net.Listener, stop breaker.Interface, options ...ServeOption) error {
 	switch {
 	case server == nil:
@@ -239,7 +246,8 @@ func (s *serving) shutDown(stop, cut breaker.Interface) error {
 		case <-unwind.Done():
 		}
 	}
-	// Stop waits for handshakes, which end only with their connections. These it closes by itself, or we do.
+	// Stop waits for handshakes, which end only with their connections. These it closes by itself,
+	// or we do.
 	go s.server.Stop()
 	e = &CutError{Calls: e.Calls, Connections: s.conns.close(true), Cause: e.Cause}
 	s.note(e)

@@ -28,7 +28,8 @@ import (
 	"github.com/kamilsk/breaker/breakerrun"
 )
 
-// held is a service whose calls wait until they may go on, or their context is done. A deaf one doesn't look at that.
+// held is a service whose calls wait until they may go on, or their context is done. A deaf one
+// doesn't look at that.
 type held struct {
 	service
 	deaf     bool
@@ -89,7 +90,8 @@ func TestServeDrains(t *testing.T) {
 	assert.NoError(t, receive(t, r.ended))
 }
 
-// What is still in flight at the cut ends with a cause, which the client learns. Streams that wait for their clients end, too.
+// What is still in flight at the cut ends with a cause, which the client learns. Streams that wait
+// for their clients end, too.
 func TestServeCuts(t *testing.T) {
 	for name, calls := range map[string]func(h *held) func(stream grpc.ServerStream) error{
 		"waiting for the context": func(h *held) func(grpc.ServerStream) error { return h.chat },
@@ -130,7 +132,8 @@ func TestServeCuts(t *testing.T) {
 	}
 }
 
-// The grace period has an end, which GracefulStop has not, and so has the cut, whatever a handler does.
+// The grace period has an end, which GracefulStop has not, and so has the cut, whatever a handler
+// does.
 func TestServeTimes(t *testing.T) {
 	t.Run("grace", func(t *testing.T) {
 		h := hold(false)
@@ -213,7 +216,8 @@ func TestServeHealthWatch(t *testing.T) {
 	assert.Equal(t, codes.Unavailable, status.Code(err))
 }
 
-// Connections that are open and idle, and kept alive by pings, don't hold up the drain. Their clients are told to go.
+// Connections that are open and idle, and kept alive by pings, don't hold up the drain. Their
+// clients are told to go.
 func TestServeKeepalive(t *testing.T) {
 	calls := breakergrpc.NewCalls()
 	server := grpc.NewServer(append(calls.ServerOptions(),
@@ -240,7 +244,8 @@ func TestServeKeepalive(t *testing.T) {
 	}
 }
 
-// A connection that says nothing would keep GracefulStop, and even Stop, waiting for two minutes, and every client from being told.
+// A connection that says nothing would keep GracefulStop, and even Stop, waiting for two minutes,
+// and every client from being told.
 func TestServeSilentConnection(t *testing.T) {
 	for name, options := range map[string][]breakergrpc.ServeOption{
 		"drain": {breakergrpc.WithGrace(forever)},
@@ -254,7 +259,8 @@ func TestServeSilentConnection(t *testing.T) {
 			silent, err := net.Dial("tcp", r.address)
 			require.NoError(t, err)
 			defer silent.Close()
-			_, err = io.ReadFull(silent, make([]byte, 9)) // it has been accepted: the server's settings
+			// It has been accepted: the server's settings.
+			_, err = io.ReadFull(silent, make([]byte, 9))
 			require.NoError(t, err)
 			began := time.Now()
 			err = r.end(t)

@@ -9,21 +9,24 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// lastWords is how long a handler may still write once its request has ended, and how long what it has written may take to be sent.
+// lastWords is how long a handler may still write once its request has ended, and how long what it
+// has written may take to be sent.
 const lastWords = time.Second
 
-// WithConnDeadlines has the end of a request end its handler's Read from the body and Write to the client, too. Neither knows a
-// context: without it, a handler that is blocked by a client that sends slowly, or doesn't read, stays until the
-// connection is closed.
+// WithConnDeadlines has the end of a request end its handler's Read from the body and Write to the
+// client, too. Neither knows a context: without it, a handler that is blocked by a client that
+// sends slowly, or doesn't read, stays until the connection is closed.
 //
-// At the end of the request, whatever its cause, a Read of the body fails, and so does each later one; a Write that is blocked
-// fails. The handler may still answer, within a second. Then Write fails, too. The errors match os.ErrDeadlineExceeded.
+// At the end of the request, whatever its cause, a Read of the body fails, and so does each later
+// one; a Write that is blocked fails. The handler may still answer, within a second. Then Write
+// fails, too. The errors match os.ErrDeadlineExceeded.
 //
 // A connection of HTTP/1 whose body was cut off is closed after the answer. Others stay in use.
 //
-// The deadlines are set by http.ResponseController, so middleware in between has to have Unwrap; where they can't be set,
-// WithConnDeadlines does nothing. They aren't set before the request ends: with HTTP/1, a read deadline that passes while the
-// handler runs would cancel the contexts of all requests that follow on the connection (golang/go#70834).
+// The deadlines are set by http.ResponseController, so middleware in between has to have Unwrap;
+// where they can't be set, WithConnDeadlines does nothing. They aren't set before the request ends:
+// with HTTP/1, a read deadline that passes while the handler runs would cancel the contexts of all
+// requests that follow on the connection (golang/go#70834).
 func WithConnDeadlines() HandlerOption { return func(h *handler) { h.connDeadlines = true } }
 
 // connDeadlines ends the reads and writes of a request.
@@ -60,7 +63,8 @@ func (d *connDeadlines) expire() {
 	d.expired = true
 	now := time.Now()
 	if d.body != nil && !d.body.read.Load() {
-		// Once the body is read, net/http reads on by itself to notice when the client hangs up, and takes a deadline for that.
+		// Once the body is read, net/http reads on by itself to notice when the client hangs up,
+		// and takes a deadline for that.
 		d.readExpired = d.control.SetReadDeadline(now) == nil
 	}
 	deadline := now.Add(lastWords)
@@ -70,7 +74,8 @@ func (d *connDeadlines) expire() {
 	_ = d.control.SetWriteDeadline(deadline)
 }
 
-// end ends the watch, and leaves the connection to the next request, or closes it. Unless the handler has returned, net/http closes it.
+// end ends the watch, and leaves the connection to the next request, or closes it. Unless the
+// handler has returned, net/http closes it.
 func (d *connDeadlines) end(returned bool) {
 	if d.stop() {
 		return
@@ -84,8 +89,9 @@ func (d *connDeadlines) end(returned bool) {
 		case d.rec.status == 0:
 			d.rec.Header().Set("Connection", "close")
 		case d.rec.fullDuplex, d.body.read.Load():
-			// The header is gone, and net/http would use the connection again, in the middle of the body, or with its context
-			// cancelled, if the end of the body and that of the request came at the same time.
+			// The header is gone, and net/http would use the connection again, in the middle of the
+			// body, or with its context cancelled, if the end of the body and that of the request
+			// came at the same time.
 			_ = d.control.Flush() // if it fails, the connection is of no use either
 			panic(http.ErrAbortHandler)
 		}

@@ -18,7 +18,8 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// deadlined serves a handler whose reads and writes end with the breaker, and returns it with the rig.
+// deadlined serves a handler whose reads and writes end with the breaker, and returns it with the
+// rig.
 func deadlined(t *testing.T, protocol string, options []breakerhttp.HandlerOption, handler http.HandlerFunc) (*rig, *breaker.Breaker) {
 	process := breaker.New()
 	t.Cleanup(process.Close)
@@ -115,7 +116,8 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// A request that ends by its limit without being blocked leaves its connection as it was, for the next (golang/go#70834).
+// A request that ends by its limit without being blocked leaves its connection as it was, for the
+// next (golang/go#70834).
 func TestConnDeadlinesLeaveTheConnection(t *testing.T) {
 	for _, protocol := range protocols {
 		for _, writeTimeout := range []time.Duration{0, forever} {
@@ -136,7 +138,8 @@ func TestConnDeadlinesLeaveTheConnection(t *testing.T) {
 				rig.server.WriteTimeout = writeTimeout
 				rig.serve()
 				assert.Equal(t, answer{http.StatusOK, "slow", nil}, receive(t, rig.send(strings.NewReader("slow"))))
-				<-breaker.BreakByTimeout(1100 * time.Millisecond).Done() // what the handler had left to answer is over
+				// What the handler had left to answer is over.
+				<-breaker.BreakByTimeout(1100 * time.Millisecond).Done()
 				assert.Equal(t, answer{http.StatusOK, "fast", nil}, receive(t, rig.send(strings.NewReader("fast"))))
 				assert.Equal(t, receive(t, remotes), receive(t, remotes), "on the same connection")
 				rig.endWell()

@@ -10,20 +10,24 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// firstRequestTimeout is how long the drain waits for the first request of a connection, as http.Server.Shutdown does.
+// firstRequestTimeout is how long the drain waits for the first request of a connection, as
+// http.Server.Shutdown does.
 const firstRequestTimeout = 5 * time.Second
 
-// WithDrainDelay puts a phase before the drain, for what stands in front of the server, a load balancer or Kubernetes, and learns
-// of the shutdown from a failing readiness check only. When stop has tripped, the server goes on for so long as if nothing had
-// happened, new connections and requests included, but
+// WithDrainDelay puts a phase before the drain, for what stands in front of the server, a load
+// balancer or Kubernetes, and learns of the shutdown from a failing readiness check only. When stop
+// has tripped, the server goes on for so long as if nothing had happened, new connections and
+// requests included, but
 //
 //   - Ready answers 503;
-//   - each response tells the client to use another connection next: Connection: close with HTTP/1, GOAWAY with HTTP/2;
+//   - each response tells the client to use another connection next: Connection: close with HTTP/1,
+//     GOAWAY with HTTP/2;
 //   - the signals in WithSignals are held, so that a second one doesn't kill the process.
 //
-// The delay has to be longer than the checks take to notice: interval times threshold, and some more. The grace period begins after
-// it. What ends the grace period before its time ends the delay, too, and so does the failure of a listener.
-// By default there is no delay. WithDrainDelay panics if it is negative.
+// The delay has to be longer than the checks take to notice: interval times threshold, and some
+// more. The grace period begins after it. What ends the grace period before its time ends the
+// delay, too, and so does the failure of a listener. By default there is no delay. WithDrainDelay
+// panics if it is negative.
 func WithDrainDelay(delay time.Duration) ServeOption {
 	if delay < 0 {
 		panic("breakerhttp: WithDrainDelay: the delay is negative: " + delay.String())
@@ -31,9 +35,10 @@ func WithDrainDelay(delay time.Duration) ServeOption {
 	return func(s *serving) { s.drainDelay = delay }
 }
 
-// Ready returns a handler for readiness checks: it answers 200 until the server that it belongs to, if that is under Serve, or one of
-// the breakers says that the process ends, and 503 from then on. So it fails from the trip of Serve's stop on, before the
-// drain. For a server of its own, for administration, that has to outlive the others, give it the breaker that stops these.
+// Ready returns a handler for readiness checks: it answers 200 until the server that it belongs to,
+// if that is under Serve, or one of the breakers says that the process ends, and 503 from then on.
+// So it fails from the trip of Serve's stop on, before the drain. For a server of its own, for
+// administration, that has to outlive the others, give it the breaker that stops these.
 //
 // The breakers are watched, never closed. Ready panics if one is nil.
 func Ready(stop ...breaker.Interface) http.Handler {
@@ -70,8 +75,9 @@ func anyTripped(breakers []breaker.Interface) bool {
 	return false
 }
 
-// Draining returns a channel that is closed when the server of the request begins to drain, for handlers that don't end by
-// themselves: streams of events, long polls, WebSockets. They would use up the grace period otherwise, and be cut at its end.
+// Draining returns a channel that is closed when the server of the request begins to drain, for
+// handlers that don't end by themselves: streams of events, long polls, WebSockets. They would use
+// up the grace period otherwise, and be cut at its end.
 //
 //	for {
 //		select {
@@ -84,9 +90,9 @@ func anyTripped(breakers []breaker.Interface) bool {
 //		}
 //	}
 //
-// The drain begins after the delay of WithDrainDelay: a client that came back before that could end up here again. It
-// returns nil, a channel that is never closed, if the context isn't that of a request under Serve. It costs one look
-// for a value in the context.
+// The drain begins after the delay of WithDrainDelay: a client that came back before that could end
+// up here again. It returns nil, a channel that is never closed, if the context isn't that of a
+// request under Serve. It costs one look for a value in the context.
 func Draining(ctx context.Context) <-chan struct{} {
 	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
 		return c.traffic.draining.Done()
@@ -119,8 +125,8 @@ func (s *shutdown) begin() {
 	s.impatience = breaker.Any(append([]breaker.Interface{&s.life}, s.cuts...)...)
 }
 
-// await returns what comes from the channel, or nothing if the given breaker trips before. Meanwhile a second
-// signal counts as impatience.
+// await returns what comes from the channel, or nothing if the given breaker trips before.
+// Meanwhile a second signal counts as impatience.
 func await[T any](s *shutdown, from <-chan T, until *breaker.Breaker) (v T, ok bool) {
 	for {
 		select {
@@ -136,7 +142,8 @@ func await[T any](s *shutdown, from <-chan T, until *breaker.Breaker) (v T, ok b
 	}
 }
 
-// delay waits for the end of the delay, and reports whether the server has ended on a listener before that.
+// delay waits for the end of the delay, and reports whether the server has ended on a listener
+// before that.
 func (s *shutdown) delay() (first ending, ended bool) {
 	if s.drainDelay == 0 {
 		return first, false
@@ -175,7 +182,8 @@ func (s *shutdown) drain() error {
 	unused := time.AfterFunc(firstRequestTimeout, s.closeUnused)
 	defer unused.Stop()
 
-	// One Shutdown for both phases: each call of it would call what is registered with RegisterOnShutdown.
+	// One Shutdown for both phases: each call of it would call what is registered with
+	// RegisterOnShutdown.
 	limit := breaker.New()
 	quiet := make(chan error, 1)
 	go func() {
@@ -217,7 +225,8 @@ func (s *shutdown) cutOff(cause error, quiet <-chan error, limit *breaker.Breake
 	}
 }
 
-// awaitEndings waits until the server has ended on all listeners. They have nothing new to say, unless they panic.
+// awaitEndings waits until the server has ended on all listeners. They have nothing new to say,
+// unless they panic.
 func (s *shutdown) awaitEndings() {
 	for ; s.listening > 0; s.listening-- {
 		if end := <-s.endings; end.panicked != nil {

@@ -80,7 +80,8 @@ func TestServeDrainDelay(t *testing.T) {
 			assert.Equal(t, "shutting down\n", text)
 			assert.Equal(t, "no-store", response.Header.Get("Cache-Control"))
 			assert.Equal(t, response.ProtoMajor == 1, response.Close, "keep-alives are told to close")
-			for begun := time.Now(); len(connections) == 0 && time.Since(begun) < patience; { // HTTP/2 tells a little later
+			// HTTP/2 tells a little later.
+			for begun := time.Now(); len(connections) == 0 && time.Since(begun) < patience; {
 				response, text = rig.fetch("/")
 				assert.Equal(t, http.StatusOK, response.StatusCode)
 				assert.Equal(t, "hello", text)

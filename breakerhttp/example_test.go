@@ -122,7 +122,8 @@ func ExampleTransport() {
 
 	client := &http.Client{Transport: breakerhttp.Transport(http.DefaultTransport)}
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // in a handler, r.Context()
+	// In a handler, r.Context()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, next.URL, nil)
 	response, err := client.Do(r)
@@ -184,7 +185,8 @@ func ExampleServe() {
 	// Output: <nil>
 }
 
-// serveStuck serves, with the options, until a request is in flight, and prints what comes of the shutdown then.
+// serveStuck serves, with the options, until a request is in flight, and prints what comes of the
+// shutdown then.
 func serveStuck(stop *breaker.Breaker, trip func(), options ...breakerhttp.ServeOption) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

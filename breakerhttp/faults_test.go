@@ -61,7 +61,8 @@ func TestServeNilBaseContext(t *testing.T) {
 	rig.stop.Close()
 }
 
-// gRPC has no use for a status of HTTP: clients make of 504 that the service is unavailable, and try again.
+// gRPC has no use for a status of HTTP: clients make of 504 that the service is unavailable, and
+// try again.
 func TestRefusedGRPC(t *testing.T) {
 	ended := breaker.New()
 	ended.Close()
@@ -92,8 +93,9 @@ func TestRefusedGRPC(t *testing.T) {
 	}
 }
 
-// Who has never sent a request holds up the drain for five seconds, as documented, and not a moment longer: not with
-// half a header, and not with a TLS handshake and nothing after it, for which HTTP/2 would wait ten.
+// Who has never sent a request holds up the drain for five seconds, as documented, and not a moment
+// longer: not with half a header, and not with a TLS handshake and nothing after it, for which
+// HTTP/2 would wait ten.
 func TestServeConnectionsWithoutRequests(t *testing.T) {
 	tests := map[string]struct {
 		protocol string
@@ -141,7 +143,8 @@ func TestServeConnectionsWithoutRequests(t *testing.T) {
 	}
 }
 
-// HTTP/2 that a handler speaks, on a connection that it has hijacked, can't be drained: there, a connection is a request.
+// HTTP/2 that a handler speaks, on a connection that it has hijacked, can't be drained: there, a
+// connection is a request.
 func TestServeRefusesHTTP2ByHandlers(t *testing.T) {
 	var logged bytes.Buffer
 	rig := assemble(t, "HTTP/1", func(http.ResponseWriter, *http.Request) { assert.Fail(t, "the handler was called") })
@@ -161,7 +164,8 @@ func TestServeRefusesHTTP2ByHandlers(t *testing.T) {
 	assert.Contains(t, logged.String(), "Protocols.SetUnencryptedHTTP2")
 }
 
-// A server may ignore an upgrade, and has to, where the handler would take the connection away with it.
+// A server may ignore an upgrade, and has to, where the handler would take the connection away with
+// it.
 func TestServeIgnoresUpgradeToHTTP2(t *testing.T) {
 	seen := make(chan http.Header, 1)
 	rig := assemble(t, "HTTP/1", func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header })

@@ -12,11 +12,13 @@ import (
 // A HandlerOption configures Handler and Middleware.
 type HandlerOption func(*handler)
 
-// WithProcess adds a breaker that outlives the requests and ends all of them when it trips. It is only watched,
-// never closed. Each further WithProcess adds one more. WithProcess panics if the breaker is nil.
+// WithProcess adds a breaker that outlives the requests and ends all of them when it trips. It is
+// only watched, never closed. Each further WithProcess adds one more. WithProcess panics if the
+// breaker is nil.
 //
-// Don't give it the breaker that begins the shutdown in Serve: that would end what Serve lets finish. Handlers under Serve
-// need nothing here, because their requests' own contexts end when Serve cuts them.
+// Don't give it the breaker that begins the shutdown in Serve: that would end what Serve lets
+// finish. Handlers under Serve need nothing here, because their requests' own contexts end when
+// Serve cuts them.
 func WithProcess(process breaker.Interface) HandlerOption {
 	if isNil(process) {
 		panic("breakerhttp: WithProcess: the breaker is nil")
@@ -31,28 +33,32 @@ func WithProcess(process breaker.Interface) HandlerOption {
 //   - the trip of the breakers in WithProcess;
 //   - the return of next.
 //
-// The context has the values of the request's own and no others, the earliest deadline, and a context.Cause that says
-// which one it was; see the package documentation.
+// The context has the values of the request's own and no others, the earliest deadline, and a
+// context.Cause that says which one it was; see the package documentation.
 //
 // Without calling next, it answers
 //
 //   - 400 and one sentence, if a header is malformed, or there more than once;
-//   - 504, or what WithTimeoutResponse says, if a timeout is zero or less, or a deadline has passed on arrival;
+//   - 504, or what WithTimeoutResponse says, if a timeout is zero or less, or a deadline has passed
+//     on arrival;
 //   - 503, if the request's context or a process breaker has ended otherwise on arrival.
 //
-// A gRPC request (its Content-Type begins with application/grpc) gets the same as a status of gRPC, in headers alone: 13
-// (internal), 4 (deadline exceeded), 14 (unavailable).
+// A gRPC request (its Content-Type begins with application/grpc) gets the same as a status of gRPC,
+// in headers alone: 13 (internal), 4 (deadline exceeded), 14 (unavailable).
 //
-// Once next has been called, the response belongs to next. Handler doesn't buffer. It passes the http.ResponseWriter on as it
-// is, unless WithTimeoutResponse, WithObserver or WithConnDeadlines need to know what is written. It doesn't stop a
-// handler that ignores its context. Read and Write on the connection end by WithConnDeadlines.
+// Once next has been called, the response belongs to next. Handler doesn't buffer. It passes the
+// http.ResponseWriter on as it is, unless WithTimeoutResponse, WithObserver or WithConnDeadlines
+// need to know what is written. It doesn't stop a handler that ignores its context. Read and Write
+// on the connection end by WithConnDeadlines.
 //
-// next gets a copy of the request. What next finds out about it is in the original afterwards, also after a panic: the parsed
-// forms, the pattern and the path values, and a changed URL, Host, RemoteAddr or Header. So net/http removes the files of an
-// upload, and middleware outside sees the route. After a panic, Handler removes these files itself.
+// next gets a copy of the request. What next finds out about it is in the original afterwards, also
+// after a panic: the parsed forms, the pattern and the path values, and a changed URL, Host,
+// RemoteAddr or Header. So net/http removes the files of an upload, and middleware outside sees the
+// route. After a panic, Handler removes these files itself.
 //
-// Handler costs a timer and a few small allocations for a request, no goroutine, and nothing if there is neither a
-// header nor an option. What it returns may be used concurrently, if next may. Handler panics if next or an option is nil.
+// Handler costs a timer and a few small allocations for a request, no goroutine, and nothing if
+// there is neither a header nor an option. What it returns may be used concurrently, if next may.
+// Handler panics if next or an option is nil.
 func Handler(next http.Handler, options ...HandlerOption) http.Handler {
 	if next == nil {
 		panic("breakerhttp: Handler: next is nil")
@@ -62,8 +68,9 @@ func Handler(next http.Handler, options ...HandlerOption) http.Handler {
 	return h
 }
 
-// Middleware returns Handler with these options as a function of the next handler alone, which is what chi's Use, echo's
-// WrapMiddleware and others take. The function panics if next is nil, and Middleware if an option is.
+// Middleware returns Handler with these options as a function of the next handler alone, which is
+// what chi's Use, echo's WrapMiddleware and others take. The function panics if next is nil, and
+// Middleware if an option is.
 func Middleware(options ...HandlerOption) func(next http.Handler) http.Handler {
 	template := newHandler("Middleware", options)
 	return func(next http.Handler) http.Handler {

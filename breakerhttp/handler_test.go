@@ -442,7 +442,8 @@ func TestHandlerPanics(t *testing.T) {
 	}
 }
 
-// FuzzHandler sends whatever headers there may be. The answer is one of four, and agrees with the parsers.
+// FuzzHandler sends whatever headers there may be. The answer is one of four, and agrees with the
+// parsers.
 func FuzzHandler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, x, grpc, connect string, present byte) {
 		const limit = time.Hour

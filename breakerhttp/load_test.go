@@ -21,17 +21,20 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// TestServeUnderLoad stops a server again and again while many connections send request after request. Every request that a handler
-// has begun is answered completely, none is cut, and no goroutine and no file is left. Every other time the server has a delay before the
-// drain, as behind a load balancer. Then no request is sent in vain, either: each client was told before.
+// TestServeUnderLoad stops a server again and again while many connections send request after
+// request. Every request that a handler has begun is answered completely, none is cut, and no
+// goroutine and no file is left. Every other time the server has a delay before the drain, as
+// behind a load balancer. Then no request is sent in vain, either: each client was told before.
 //
-// It runs in a short form: 200 connections, 3 stops. With BREAKER_LOAD=whole there are 2,000 connections and 100 stops.
+// It runs in a short form: 200 connections, 3 stops. With BREAKER_LOAD=whole there are 2,000
+// connections and 100 stops.
 func TestServeUnderLoad(t *testing.T) {
 	connections, stops := 200, 3
 	if os.Getenv("BREAKER_LOAD") == "whole" {
 		connections, stops = 2000, 100
 	}
-	breaker.BreakBySignal(os.Interrupt).Close() // package signal keeps a goroutine from its first use on
+	// Package signal keeps a goroutine from its first use on.
+	breaker.BreakBySignal(os.Interrupt).Close()
 	begin := resources(t)
 	var total, late int64
 	var slowest time.Duration
@@ -73,7 +76,8 @@ type loaded struct {
 	t           *testing.T
 	connections int
 	delay       bool
-	// begun counts the calls of the handler, answered the complete answers, unanswered the requests that got none at all.
+	// begun counts the calls of the handler, answered the complete answers, unanswered the requests
+	// that got none at all.
 	begun, answered, unanswered atomic.Int64
 }
 
@@ -120,7 +124,8 @@ func (l *loaded) handle(w http.ResponseWriter, r *http.Request) {
 
 var payload = make([]byte, 10_000)
 
-// client sends one request after another on a connection of its own, until that is closed. Every tenth is slow.
+// client sends one request after another on a connection of its own, until that is closed. Every
+// tenth is slow.
 func (l *loaded) client(address string, number int) {
 	path := "/"
 	if number%10 == 0 {
@@ -133,7 +138,8 @@ func (l *loaded) client(address string, number int) {
 	defer conn.Close()
 	reader := bufio.NewReader(conn)
 	for {
-		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: host\r\n\r\n", path) // if it fails, so does the read
+		// If it fails, so does the read.
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: host\r\n\r\n", path)
 		if _, err := reader.Peek(1); err != nil {
 			l.unanswered.Add(1)
 			return

@@ -13,17 +13,21 @@ import (
 
 type observer func(r *http.Request, cause error, status int, duration time.Duration)
 
-// WithObserver has Handler call a function at the end of each request, those that it refuses included, to log and to count:
+// WithObserver has Handler call a function at the end of each request, those that it refuses
+// included, to log and to count:
 //
-//   - r is the request as Handler got it, with its route in Pattern and with the values of whatever is outside.
-//   - cause is why the request ended before its handler had returned, or nil if nothing ended it. See Reason.
-//   - status is what was sent: 200 if the handler has written nothing, and 0 if there was no answer, because the
-//     handler has hijacked the connection, or has panicked before it wrote anything.
+//   - r is the request as Handler got it, with its route in Pattern and with the values of whatever
+//     is outside.
+//   - cause is why the request ended before its handler had returned, or nil if nothing ended it.
+//     See Reason.
+//   - status is what was sent: 200 if the handler has written nothing, and 0 if there was no
+//     answer, because the handler has hijacked the connection, or has panicked before it wrote
+//     anything.
 //   - duration is the time since Handler got the request.
 //
-// The function is called on the goroutine of the request, after the handler has returned or while its panic goes up. The
-// response may not have been sent yet, so the client waits for a slow one. Each further WithObserver adds one more. WithObserver panics
-// if the function is nil.
+// The function is called on the goroutine of the request, after the handler has returned or while
+// its panic goes up. The response may not have been sent yet, so the client waits for a slow one.
+// Each further WithObserver adds one more. WithObserver panics if the function is nil.
 func WithObserver(observe func(r *http.Request, cause error, status int, duration time.Duration)) HandlerOption {
 	if observe == nil {
 		panic("breakerhttp: WithObserver: the function is nil")
@@ -79,18 +83,20 @@ func isSignal(cause error) (yes bool) {
 	return errors.As(cause, &signal) || reflect.TypeOf(cause).PkgPath() == "os/signal"
 }
 
-// RecordCause prepares the request so that Handler, further in, leaves the cause of its end there, and returns a function that
-// returns it, for middleware outside of Handler:
+// RecordCause prepares the request so that Handler, further in, leaves the cause of its end there,
+// and returns a function that returns it, for middleware outside of Handler:
 //
 //	cause := breakerhttp.RecordCause(r)
 //	next.ServeHTTP(w, r)
 //	log.Print(r.URL, breakerhttp.Reason(cause()))
 //
-// The function returns nil if nothing had ended the request when its handler returned. Without a Handler further in, it returns
-// the cause of the request's own context. Of several, the innermost that has a cause counts.
+// The function returns nil if nothing had ended the request when its handler returned. Without a
+// Handler further in, it returns the cause of the request's own context. Of several, the innermost
+// that has a cause counts.
 //
-// RecordCause gives the request a new context, in place. So it has to be called before the request is handed to anything that
-// may use it concurrently. It costs three allocations. RecordCause panics if the request is nil.
+// RecordCause gives the request a new context, in place. So it has to be called before the request
+// is handed to anything that may use it concurrently. It costs three allocations. RecordCause
+// panics if the request is nil.
 func RecordCause(r *http.Request) (cause func() error) {
 	if r == nil {
 		panic("breakerhttp: RecordCause: the request is nil")
@@ -110,7 +116,8 @@ func RecordCause(r *http.Request) (cause func() error) {
 // causeRecordKey is the key of a *causeRecord among the values of a request's context.
 type causeRecordKey struct{}
 
-// causeRecord is written by Handler, which may run on another goroutine than the reader: http.TimeoutHandler's does.
+// causeRecord is written by Handler, which may run on another goroutine than the reader:
+// http.TimeoutHandler's does.
 type causeRecord struct{ atomic.Pointer[error] }
 
 // leaveCause leaves the cause for RecordCause.

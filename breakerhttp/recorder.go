@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// recorder notes what a handler does with its http.ResponseWriter. All but writing is written by the goroutine of the request.
+// recorder notes what a handler does with its http.ResponseWriter. All but writing is written by
+// the goroutine of the request.
 type recorder struct {
 	http.ResponseWriter
 
@@ -26,7 +27,8 @@ type recorder struct {
 	writing atomic.Int32
 }
 
-// record returns the writer to be passed on, which has the optional interfaces that w has, and what it notes.
+// record returns the writer to be passed on, which has the optional interfaces that w has, and what
+// it notes.
 func record(w http.ResponseWriter) (http.ResponseWriter, *recorder) {
 	rec := &recorder{ResponseWriter: w}
 	_, flushes := w.(http.Flusher)
@@ -59,7 +61,8 @@ func (rec *recorder) sent() int {
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) { // others are followed by one that counts
+	// Others are followed by one that counts.
+	if rec.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		rec.status = status
 	}
 	rec.ResponseWriter.WriteHeader(status)

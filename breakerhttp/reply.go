@@ -13,16 +13,19 @@ const (
 	textEnding = "this server is shutting down"
 )
 
-// WithTimeoutResponse sets the answer for a request whose time has run out: the status and the body. By default a handler that
-// returns without writing answers 200 with nothing in it, as ever, and a request without any time left on arrival gets 504.
+// WithTimeoutResponse sets the answer for a request whose time has run out: the status and the
+// body. By default a handler that returns without writing answers 200 with nothing in it, as ever,
+// and a request without any time left on arrival gets 504.
 //
-// It is written for a request that has no time left on arrival, and after a handler that returns having written nothing, if a
-// timeout, the limit or a deadline had ended the request by then. Anything that the handler has sent, be it only the header,
-// stands. The Content-Type is the one that the handler has set; else application/json if the body begins as JSON does, else
-// what http.DetectContentType finds. A gRPC request gets the status 4 (deadline exceeded) instead.
+// It is written for a request that has no time left on arrival, and after a handler that returns
+// having written nothing, if a timeout, the limit or a deadline had ended the request by then.
+// Anything that the handler has sent, even if only the header, stands. The Content-Type is the one
+// that the handler has set; else application/json if the body begins as JSON does, else what
+// http.DetectContentType finds. A gRPC request gets the status 4 (deadline exceeded) instead.
 //
-// Handler doesn't answer in a handler's place while that is still running: see http.TimeoutHandler, which has to buffer the whole
-// response for that. WithTimeoutResponse panics if the status isn't from 200 to 599.
+// Handler doesn't answer in a handler's place while that is still running: see http.TimeoutHandler,
+// which has to buffer the whole response for that. WithTimeoutResponse panics if the status isn't
+// from 200 to 599.
 func WithTimeoutResponse(status int, body string) HandlerOption {
 	if status < 200 || status > 599 {
 		panic("breakerhttp: WithTimeoutResponse: the status is not from 200 to 599: " + strconv.Itoa(status))
@@ -57,9 +60,10 @@ func contentTypeOf(body string) string {
 	return http.DetectContentType([]byte(body))
 }
 
-// ProxyErrorHandler is an ErrorHandler for httputil.ReverseProxy. It answers 504 if there was no time left, by the client's timeout, the
-// server's limit, a deadline, or the margin of Transport; 503 if the process or the server ended the request; and else 502, as
-// ReverseProxy does. gRPC requests get the same as a status of gRPC: 4 or 14. It logs nothing.
+// ProxyErrorHandler is an ErrorHandler for httputil.ReverseProxy. It answers 504 if there was no
+// time left, by the client's timeout, the server's limit, a deadline, or the margin of Transport;
+// 503 if the process or the server ended the request; and else 502, as ReverseProxy does. gRPC
+// requests get the same as a status of gRPC: 4 or 14. It logs nothing.
 func ProxyErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	// Older transports return the context's error and not its cause.
 	cause := context.Cause(r.Context())
@@ -110,8 +114,8 @@ func isGRPC(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// replyGRPC answers with what gRPC calls trailers only: a header with the status, and nothing else. The text must be
-// ASCII, without a percent sign.
+// replyGRPC answers with what gRPC calls trailers only: a header with the status, and nothing else.
+// The text must be ASCII, without a percent sign.
 func replyGRPC(w http.ResponseWriter, r *http.Request, code, text string) {
 	header := w.Header()
 	header.Set("Content-Type", r.Header.Get("Content-Type"))

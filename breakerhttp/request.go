@@ -8,10 +8,11 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// copyOf returns a copy of the request with the context, as http.Request.WithContext does, on which net/http's trailers arrive, too.
+// copyOf returns a copy of the request with the context, as http.Request.WithContext does, on which
+// net/http's trailers arrive, too.
 //
-// net/http puts trailers that the client hasn't announced into its own request, into the map that is there. So there has to
-// be one that both share.
+// net/http puts trailers that the client hasn't announced into its own request, into the map that
+// is there. So there has to be one that both share.
 func copyOf(r *http.Request, ctx context.Context) *http.Request {
 	if r.Trailer == nil && r.ProtoMajor == 1 && r.ContentLength < 0 {
 		r.Trailer = make(http.Header)
@@ -19,10 +20,11 @@ func copyOf(r *http.Request, ctx context.Context) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// giveBack puts what happened on the copy of a request into the original, as if there had been no copy.
+// giveBack puts what happened on the copy of a request into the original, as if there had been no
+// copy.
 //
-// What net/http keeps its protocol by (Method, Proto, Body, ContentLength, Trailer) stays as it is: it looks at them once
-// more after the handler has returned, and Trailer it may be writing.
+// What net/http keeps its protocol by (Method, Proto, Body, ContentLength, Trailer) stays as it is:
+// it looks at them once more after the handler has returned, and Trailer it may be writing.
 func giveBack(r, inner *http.Request) {
 	r.URL, r.Host, r.RemoteAddr, r.Header = inner.URL, inner.Host, inner.RemoteAddr, inner.Header
 	r.Form, r.PostForm, r.MultipartForm = inner.Form, inner.PostForm, inner.MultipartForm
@@ -34,7 +36,8 @@ func giveBack(r, inner *http.Request) {
 	}
 }
 
-// wildcards yields the names in a pattern of http.ServeMux, or of a router that writes them in braces, too, as chi does.
+// wildcards yields the names in a pattern of http.ServeMux, or of a router that writes them in
+// braces, too, as chi does.
 func wildcards(pattern string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for {
@@ -60,7 +63,8 @@ func removeUploads(r *http.Request) {
 	}
 }
 
-// contextOf returns the context of a request with the breaker: done when the breaker trips, with the request's values.
+// contextOf returns the context of a request with the breaker: done when the breaker trips, with
+// the request's values.
 func (h *handler) contextOf(r *http.Request, br *breaker.Breaker) context.Context {
 	view := breaker.ToContext(br)
 	if len(h.processes) == 0 {
@@ -69,8 +73,8 @@ func (h *handler) contextOf(r *http.Request, br *breaker.Breaker) context.Contex
 	return &requestContext{view, r.Context()}
 }
 
-// requestContext keeps the values of a process breaker out of the requests that it ends: if that one is made of a context,
-// the view looks there, too.
+// requestContext keeps the values of a process breaker out of the requests that it ends: if that
+// one is made of a context, the view looks there, too.
 type requestContext struct {
 	context.Context // the view
 	request         context.Context
@@ -83,11 +87,13 @@ func (c *requestContext) Value(key any) any {
 	return c.request.Value(key)
 }
 
-// AfterFunc is what package context looks for when it derives a context: with it, it needs no goroutine.
+// AfterFunc is what package context looks for when it derives a context: with it, it needs no
+// goroutine.
 func (c *requestContext) AfterFunc(f func()) func() bool { return context.AfterFunc(c.Context, f) }
 
-// causeKey is the private key by which package context asks a context for one of its own, whose cause it then reads. If
-// it asks for nothing any more, causeKey is a key that nobody has, and context.Cause returns the error instead of the cause.
+// causeKey is the private key by which package context asks a context for one of its own, whose
+// cause it then reads. If it asks for nothing any more, causeKey is a key that no context has, and
+// context.Cause returns the error instead of the cause.
 var causeKey = func() any {
 	k := keyCatcher{key: new(int)}
 	context.Cause(&k)

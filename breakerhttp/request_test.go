@@ -104,7 +104,8 @@ func TestHandlerGivesBack(t *testing.T) {
 	}
 }
 
-// net/http tells of trailers in its own request, too, even of those that the client hasn't announced.
+// net/http tells of trailers in its own request, too, even of those that the client hasn't
+// announced.
 func TestHandlerSeesTrailers(t *testing.T) {
 	trailers := make(chan http.Header, 1)
 	rig := assemble(t, "HTTP/1", breakerhttp.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -120,7 +121,8 @@ func TestHandlerSeesTrailers(t *testing.T) {
 	assert.NoError(t, receive(t, rig.served))
 }
 
-// A client that waits to be told to go on is told nothing by a handler that doesn't read: its connection can't be used again.
+// A client that waits to be told to go on is told nothing by a handler that doesn't read: its
+// connection can't be used again.
 func TestHandlerExpectContinue(t *testing.T) {
 	rig := assemble(t, "HTTP/1", breakerhttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1)

@@ -30,9 +30,10 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// TestRollingRestarts restarts two instances in turn, behind HAProxy and under a steady load of HTTP/1.1 and HTTP/2, and counts
-// the requests that fail. HAProxy doesn't retry: with its usual 3 retries, a second apart, it turns most failures into
-// requests that take a second. The test installs HAProxy by apt-get if there is none, as root on Debian.
+// TestRollingRestarts restarts two instances in turn, behind HAProxy and under a steady load of
+// HTTP/1.1 and HTTP/2, and counts the requests that fail. HAProxy doesn't retry: with its usual 3
+// retries, a second apart, it turns most failures into requests that take a second. The test
+// installs HAProxy by apt-get if there is none, as root on Debian.
 //
 //	go test -tags rolling -run TestRollingRestarts -v ./breakerhttp
 //
@@ -86,7 +87,8 @@ func installHAProxy(t *testing.T) string {
 
 const (
 	rollingAddress = "BREAKER_ROLLING_ADDRESS"
-	// checkInterval is how often HAProxy asks an instance whether it is ready; twice in a row decides.
+	// checkInterval is how often HAProxy asks an instance whether it is ready; twice in a row
+	// decides.
 	checkInterval = 50 * time.Millisecond
 	// restartTime is how long an instance is down, and how long both are up between two restarts.
 	restartTime = 6 * checkInterval

@@ -18,8 +18,8 @@ const (
 // A ServeOption configures Serve, ListenAndServe and ListenAndServeTLS.
 type ServeOption func(*serving)
 
-// WithGrace sets the grace period: how long requests in flight may go on once the drain has begun. With zero they are
-// cut at once. By default it is 10 seconds. WithGrace panics if it is negative.
+// WithGrace sets the grace period: how long requests in flight may go on once the drain has begun.
+// With zero they are cut at once. By default it is 10 seconds. WithGrace panics if it is negative.
 func WithGrace(grace time.Duration) ServeOption {
 	if grace < 0 {
 		panic("breakerhttp: WithGrace: the grace period is negative: " + grace.String())
@@ -27,8 +27,8 @@ func WithGrace(grace time.Duration) ServeOption {
 	return func(s *serving) { s.grace = grace }
 }
 
-// WithCutTimeout sets how long requests that have been cut may take to return before their connections are closed. By
-// default it is 2 seconds. WithCutTimeout panics if it is negative.
+// WithCutTimeout sets how long requests that have been cut may take to return before their
+// connections are closed. By default it is 2 seconds. WithCutTimeout panics if it is negative.
 func WithCutTimeout(timeout time.Duration) ServeOption {
 	if timeout < 0 {
 		panic("breakerhttp: WithCutTimeout: the timeout is negative: " + timeout.String())
@@ -36,9 +36,9 @@ func WithCutTimeout(timeout time.Duration) ServeOption {
 	return func(s *serving) { s.cutTimeout = timeout }
 }
 
-// WithCut adds a breaker that ends the grace period when it trips. It is only watched, never closed. If it trips
-// before the shutdown has begun, the requests in flight are cut as soon as that begins. Each further WithCut
-// adds one more. WithCut panics if the breaker is nil.
+// WithCut adds a breaker that ends the grace period when it trips. It is only watched, never
+// closed. If it trips before the shutdown has begun, the requests in flight are cut as soon as that
+// begins. Each further WithCut adds one more. WithCut panics if the breaker is nil.
 func WithCut(cut breaker.Interface) ServeOption {
 	if isNil(cut) {
 		panic("breakerhttp: WithCut: the breaker is nil")
@@ -46,51 +46,62 @@ func WithCut(cut breaker.Interface) ServeOption {
 	return func(s *serving) { s.cuts = append(s.cuts, cut) }
 }
 
-// Serve serves HTTP on the listener until stop trips, then shuts the server down gracefully, in two phases, which
-// WithDrainDelay precedes with a third:
+// Serve serves HTTP on the listener until stop trips, then shuts the server down gracefully, in two
+// phases, which WithDrainDelay precedes with a third:
 //
-//  1. Drain. The listeners and idle connections are closed, and no request is accepted any more. Those in flight go on
-//     undisturbed until the grace period ends. Their clients are told to use the connection no longer, and handlers that
-//     asked for it by Draining that this is the time to finish.
-//  2. Cut, if requests are still in flight at the end of the grace period, at a second signal, or when a breaker in WithCut
-//     trips. Their contexts end, with the cause ErrShutdown. Where one doesn't return soon after, its connection is closed.
+//  1. Drain. The listeners and idle connections are closed, and no request is accepted any more.
+//     Those in flight go on undisturbed until the grace period ends. Their clients are told to use
+//     the connection no longer, and handlers that asked for it by Draining that this is the time to
+//     finish.
+//  2. Cut, if requests are still in flight at the end of the grace period, at a second signal, or
+//     when a breaker in WithCut trips. Their contexts end, with the cause ErrShutdown. Where one
+//     doesn't return soon after, its connection is closed.
 //
 // It returns
 //
 //   - nil, if nothing was cut;
 //   - a *CutError that says how many requests were;
-//   - http.ErrServerClosed at once, if someone else shuts the server down or closes it: the rest is then up to them;
-//   - the server's own error, if it fails otherwise. What is in flight is drained and cut before, without a delay, and a
-//     *CutError joined if it came to that.
+//   - http.ErrServerClosed at once, if other code shuts the server down or closes it: the rest is
+//     then up to that;
+//   - the server's own error, if it fails otherwise. What is in flight is drained and cut before,
+//     without a delay, and a *CutError joined if it came to that.
 //
-// In flight is a request whose handler is running, also if that has hijacked the connection: other than
-// http.Server.Shutdown, Serve waits for such handlers, and cuts and closes them, like any other. A connection whose handler has returned
-// after hijacking it is left to its new owner. A response that isn't written completely when its
-// handler returns is waited for, too; it has no context to be cut by, only a connection to be closed. Nor does the cut end
-// a Read from a slow body, unless Handler has WithConnDeadlines: the closing of the connection does.
+// In flight is a request whose handler is running, also if that has hijacked the connection: other
+// than http.Server.Shutdown, Serve waits for such handlers, and cuts and closes them, like any
+// other. A connection whose handler has returned after hijacking it is left to its new owner. A
+// response that isn't written completely when its handler returns is waited for, too; it has no
+// context to be cut by, only a connection to be closed. Nor does the cut end a Read from a slow
+// body, unless Handler has WithConnDeadlines: the closing of the connection does.
 //
-// The drain takes no longer than the grace period, the cut no longer than the cut timeout, even if a handler never returns.
-// Within that, http.Server notices that all is done in half a second, and gives clients on HTTP/2 a second to go away. A connection
-// that hasn't sent a request yet gets five seconds for it from the beginning of the drain at most, in which it may hold the drain
-// up: with HTTP/1 nothing tells the client that it is late. A request that arrives after the cut on an open connection gets 503, and
-// isn't counted.
+// The drain takes no longer than the grace period, the cut no longer than the cut timeout, even if
+// a handler never returns. Within that, http.Server notices that all is done in half a second, and
+// gives clients on HTTP/2 a second to go away. A connection that hasn't sent a request yet gets
+// five seconds for it from the beginning of the drain at most, in which it may hold the drain up:
+// with HTTP/1 nothing tells the client that it is late. A request that arrives after the cut on an
+// open connection gets 503, and isn't counted.
 //
-// Serve watches stop and never closes it. Pass what BreakBySignal returns as it is: behind a Multiplex or a NopCloser, or with
-// signal.NotifyContext, a second signal within a millisecond of the first may have its default effect. And don't make a context of
-// stop the server's BaseContext: then the first signal would cancel every request. Other callbacks on stop don't delay the shutdown.
+// Serve watches stop and never closes it. Pass what BreakBySignal returns as it is: behind a
+// Multiplex or a NopCloser, or with signal.NotifyContext, a second signal within a millisecond of
+// the first may have its default effect. And don't make a context of stop the server's BaseContext:
+// then the first signal would cancel every request. Other callbacks on stop don't delay the
+// shutdown.
 //
-// From here on the server belongs to Serve, which wraps its Handler, BaseContext, ConnContext and ConnState. Those given are called
-// as ever, and so is what RegisterOnShutdown has registered, once, when the drain begins. The server must not be changed or
-// served again. For TLS see ListenAndServeTLS, or pass a listener of tls.NewListener, with "h2" among the NextProtos if HTTP/2 is
-// wanted. The listener is closed in any case. If http.Server panics, because BaseContext returns nil, so does Serve.
+// From here on the server belongs to Serve, which wraps its Handler, BaseContext, ConnContext and
+// ConnState. Those given are called as ever, and so is what RegisterOnShutdown has registered,
+// once, when the drain begins. The server must not be changed or served again. For TLS see
+// ListenAndServeTLS, or pass a listener of tls.NewListener, with "h2" among the NextProtos if
+// HTTP/2 is wanted. The listener is closed in any case. If http.Server panics, because BaseContext
+// returns nil, so does Serve.
 //
-// For HTTP/2 without TLS set server.Protocols. The older way, a handler of golang.org/x/net/http2/h2c, takes whole connections
-// away from the server, which can then be neither counted nor drained. If it is the server's own handler, Serve sets
-// server.Protocols for it; if it is further in, such a connection is refused, with 505, and the server's log says so. An upgrade to h2c
-// from HTTP/1.1 is ignored, and the request served as it is.
+// For HTTP/2 without TLS set server.Protocols. The older way, a handler of
+// golang.org/x/net/http2/h2c, takes whole connections away from the server, which can then be
+// neither counted nor drained. If it is the server's own handler, Serve sets server.Protocols for
+// it; if it is further in, such a connection is refused, with 505, and the server's log says so. An
+// upgrade to h2c from HTTP/1.1 is ignored, and the request served as it is.
 //
-// It costs one goroutine for each listener more than http.Server does, and one during the shutdown, a small allocation
-// for each connection, and two atomic additions for each request. Serve panics if an argument or an option is nil.
+// It costs one goroutine for each listener more than http.Server does, and one during the shutdown,
+// a small allocation for each connection, and two atomic additions for each request. Serve panics
+// if an argument or an option is nil.
 func Serve(server *http.Server, listener net.Listener, stop breaker.Interface, options ...ServeOption) error {
 	s := newServing("Serve", server, stop)
 	if listener == nil {

@@ -90,7 +90,8 @@ var identity = sync.OnceValues(func() (tls.Certificate, *x509.CertPool) {
 	return server.TLS.Certificates[0], pool
 })
 
-// serve starts Serve. The grace period and the cut timeout don't end by themselves unless an option says so.
+// serve starts Serve. The grace period and the cut timeout don't end by themselves unless an option
+// says so.
 func (r *rig) serve(options ...breakerhttp.ServeOption) {
 	options = append([]breakerhttp.ServeOption{
 		breakerhttp.WithGrace(forever), breakerhttp.WithCutTimeout(forever), breakerhttp.WithCut(r.cut),
@@ -353,8 +354,8 @@ func TestServeClosesSlowBody(t *testing.T) {
 	}
 }
 
-// A response that its client doesn't read outlasts its handler. It isn't a request that could be cut, but closing its
-// connection does lose it, and that is said.
+// A response that its client doesn't read outlasts its handler. It isn't a request that could be
+// cut, but closing its connection does lose it, and that is said.
 func TestServeClosesUnreadResponse(t *testing.T) {
 	requests := make(chan *http.Request, 1)
 	rig := assemble(t, "HTTP/1", func(w http.ResponseWriter, r *http.Request) {
@@ -373,7 +374,8 @@ func TestServeClosesUnreadResponse(t *testing.T) {
 	assertCut(t, receive(t, rig.served), 0, 1)
 }
 
-// On a connection that nothing was sent on, nothing can be cut. http.Server would give it five seconds.
+// On a connection that nothing was sent on, nothing can be cut. http.Server would give it five
+// seconds.
 func TestServeSilentConnection(t *testing.T) {
 	rig := assemble(t, "HTTP/1", func(http.ResponseWriter, *http.Request) { assert.Fail(t, "nothing was sent") })
 	accepted := make(chan struct{})
@@ -390,8 +392,8 @@ func TestServeSilentConnection(t *testing.T) {
 	assert.NoError(t, receive(t, rig.served))
 }
 
-// A connection that the server had accepted before the drain doesn't get its first request in after that, nor does it
-// hold up the drain (golang/go#81153).
+// A connection that the server had accepted before the drain doesn't get its first request in after
+// that, nor does it hold up the drain (golang/go#81153).
 func TestServeLateConnection(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {

@@ -24,8 +24,8 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// Real signals need a process on which they may have their real effect: the test binary runs itself, as one of these
-// programs. Each sends its signals to itself, and prints what came of it.
+// Real signals need a process on which they may have their real effect: the test binary runs
+// itself, as one of these programs. Each sends its signals to itself, and prints what came of it.
 func init() {
 	children["drain"] = func() {
 		p := newProgram()
@@ -89,7 +89,8 @@ func init() {
 		fmt.Println("client:", <-from)
 		fmt.Println("Serve:", <-p.served)
 	}
-	// Whatever it was that began the shutdown, here a context, the next signal doesn't kill the process. After the gap it counts.
+	// Whatever it was that began the shutdown, here a context, the next signal doesn't kill the
+	// process. After the gap it counts.
 	children["NotifyContext"] = func() {
 		ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		p := newProgramUntil(breaker.BreakByContext(ctx, cancel), breakerhttp.WithSignalGap(0))
@@ -100,15 +101,18 @@ func init() {
 		fmt.Println("client:", <-from)
 		p.report(<-p.served)
 	}
-	// Right after the first signal, while that one is being dealt with, there is no instant at which a second one
-	// would kill the process. Whether it still counts as the first or cuts already is open.
+	// Right after the first signal, while that one is being dealt with, there is no instant at
+	// which a second one would kill the process. Whether it still counts as the first or cuts
+	// already is open.
 	children["no gap"] = func() {
 		for delay := range 200 {
 			p := newProgram()
 			_, from := p.request()
 			kill(syscall.SIGTERM)
 			for p.stop.Err() == nil {
-				runtime.Gosched() // without asynchronous preemption, the collector would wait for this loop, and all for the collector
+				// Without asynchronous preemption, the collector would wait for this loop, and all
+				// for the collector.
+				runtime.Gosched()
 			}
 			for begun := time.Now(); time.Since(begun) < time.Duration(2*delay)*time.Microsecond; {
 			}
@@ -198,9 +202,9 @@ func (p *program) request() (*http.Request, <-chan string) {
 	return <-p.arrived, answers
 }
 
-// killed sends a signal that is to have its default effect. The handler for the one before is taken down in its own time: if
-// that has swallowed it, there is another one. They don't come all at once, because a process that is dying of
-// one takes a second one badly.
+// killed sends a signal that is to have its default effect. The handler for the one before is taken
+// down in its own time: if that has swallowed it, there is another one. They don't come all at
+// once, because a process that is dying of one takes a second one badly.
 func (*program) killed() {
 	for {
 		kill(syscall.SIGTERM)
@@ -208,7 +212,8 @@ func (*program) killed() {
 	}
 }
 
-// settle returns when signals sent before have arrived, as far as that can be told: of those pending, SIGWINCH comes last.
+// settle returns when signals sent before have arrived, as far as that can be told: of those
+// pending, SIGWINCH comes last.
 func (*program) settle() {
 	br := breaker.BreakBySignal(syscall.SIGWINCH)
 	kill(syscall.SIGWINCH)

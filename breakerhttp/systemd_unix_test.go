@@ -20,8 +20,8 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// As systemd does it, the listeners are files 3, 4, … of a process of its own, whose number is in the environment. That is known
-// only when it runs, so it sets that itself.
+// As systemd does it, the listeners are files 3, 4, … of a process of its own, whose number is in
+// the environment. That is known only when it runs, so it sets that itself.
 func init() {
 	children["systemd"] = func() {
 		if os.Getenv("LISTEN_PID") == "self" {

@@ -10,8 +10,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// traffic knows what goes on at a server: http.Server tells how a connection fares, and forgets it when it is
-// hijacked; with HTTP/2 a connection carries many requests. So handlers are counted where they are called.
+// traffic knows what goes on at a server: http.Server tells how a connection fares, and forgets it
+// when it is hijacked; with HTTP/2 a connection carries many requests. So handlers are counted
+// where they are called.
 type traffic struct {
 	// running counts the handlers, and has the marks. Everybody writes it.
 	running atomic.Int64
@@ -21,7 +22,8 @@ type traffic struct {
 	draining breaker.Breaker
 	// idle trips when the last handler has returned, once marked as awaited.
 	idle breaker.Breaker
-	// connections are those open and not hijacked, and those hijacked by a handler that hasn't returned: *connection by net.Conn.
+	// connections are those open and not hijacked, and those hijacked by a handler that hasn't
+	// returned: *connection by net.Conn.
 	connections sync.Map
 }
 
@@ -45,8 +47,8 @@ type connection struct {
 // connectionKey is the key of a request's *connection among its context's values.
 type connectionKey struct{}
 
-// enter counts a handler that is about to be called, and reports whether it may be. The connection is nil if the request's
-// context isn't ours any more.
+// enter counts a handler that is about to be called, and reports whether it may be. The connection
+// is nil if the request's context isn't ours any more.
 func (t *traffic) enter(c *connection) bool {
 	if c != nil {
 		if c.late.Load() {
@@ -82,8 +84,8 @@ func (t *traffic) cut() int {
 	return int(t.running.Or(markCut) &^ marks)
 }
 
-// awaitHijackers waits until no handler is running, or the limit trips. It is called when the server has
-// no connection left, so there can be no new ones.
+// awaitHijackers waits until no handler is running, or the limit trips. It is called when the
+// server has no connection left, so there can be no new ones.
 func (t *traffic) awaitHijackers(limit *breaker.Breaker) {
 	if t.running.Or(markAwaited)&^marks == 0 {
 		return
@@ -118,19 +120,21 @@ func (t *traffic) move(conn net.Conn, state http.ConnState) {
 	case state == http.StateClosed:
 		t.connections.Delete(conn)
 	case state == http.StateIdle && t.draining.Err() != nil && !c.used.Load():
-		// With HTTP/2 a connection is idle before its first request. One that gets there only now may have missed
-		// that the server shuts down: it would accept requests all through the drain, and without any keep the
-		// server waiting (golang/go#81153).
+		// With HTTP/2 a connection is idle before its first request. One that gets there only now
+		// may have missed that the server shuts down: it would accept requests all through the
+		// drain, and without any keep the server waiting (golang/go#81153).
 		c.late.Store(true)
 		_ = c.Close() // an error would say that it is closed already
 	}
 }
 
-// isKey reports whether a connection can be found again. A listener of the user's may return structs that can't be compared;
-// all that is lost then is their part in CutError.Connections, and that they are closed when hijacked.
+// isKey reports whether a connection can be found again. A listener of the user's may return
+// structs that can't be compared; all that is lost then is their part in CutError.Connections, and
+// that they are closed when hijacked.
 func isKey(conn net.Conn) bool { return reflect.ValueOf(conn).Comparable() }
 
-// closeHijacked closes the connections that the server doesn't, and returns how many are busy, these included.
+// closeHijacked closes the connections that the server doesn't, and returns how many are busy,
+// these included.
 func (t *traffic) closeHijacked() (busy int) {
 	t.connections.Range(func(_, found any) bool {
 		c := found.(*connection)
@@ -146,8 +150,8 @@ func (t *traffic) closeHijacked() (busy int) {
 	return busy
 }
 
-// closeUnused closes the connections that haven't sent a request yet. http.Server does so, too, but not as long as it takes them
-// for active: after a TLS handshake for HTTP/2.
+// closeUnused closes the connections that haven't sent a request yet. http.Server does so, too, but
+// not as long as it takes them for active: after a TLS handshake for HTTP/2.
 func (t *traffic) closeUnused() {
 	t.connections.Range(func(_, found any) bool {
 		if c := found.(*connection); !c.used.Load() {

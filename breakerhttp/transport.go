@@ -9,8 +9,8 @@ import (
 // A TransportOption configures Transport.
 type TransportOption func(*transport)
 
-// WithMargin sets what Transport takes off the time that is left, for the way there and back. By default it is zero.
-// WithMargin panics if the margin is less than that.
+// WithMargin sets what Transport takes off the time that is left, for the way there and back. By
+// default it is zero. WithMargin panics if the margin is less than that.
 func WithMargin(margin time.Duration) TransportOption {
 	if margin < 0 {
 		panic("breakerhttp: WithMargin: the margin is negative: " + margin.String())
@@ -18,8 +18,8 @@ func WithMargin(margin time.Duration) TransportOption {
 	return func(t *transport) { t.margin = margin }
 }
 
-// WithHeader sets the header in which Transport tells the time. By default it is XTimeout. WithHeader panics if the header
-// has no name or no Format.
+// WithHeader sets the header in which Transport tells the time. By default it is XTimeout.
+// WithHeader panics if the header has no name or no Format.
 func WithHeader(header TimeoutHeader) TransportOption {
 	switch {
 	case header.Name == "":
@@ -30,18 +30,22 @@ func WithHeader(header TimeoutHeader) TransportOption {
 	return func(t *transport) { t.header = header }
 }
 
-// Transport returns an http.RoundTripper that tells the next service, in a header, how much time is left until the deadline of
-// the request's context, minus a margin, and sends the request by base, or by http.DefaultTransport if base is nil.
+// Transport returns an http.RoundTripper that tells the next service, in a header, how much time is
+// left until the deadline of the request's context, minus a margin, and sends the request by base,
+// or by http.DefaultTransport if base is nil.
 //
-// It replaces the header if the request has it already, and removes the others that this package knows: a proxy that passes its
-// client's headers on would pass a stale limit on otherwise. A request without a deadline is sent as it is. The request
-// given is never changed: what is sent is a copy with a header of its own, at the cost of some 4 allocations.
+// It replaces the header if the request has it already, and removes the others that this package
+// knows: a proxy that passes its client's headers on would pass a stale limit on otherwise. A
+// request without a deadline is sent as it is. The request given is never changed: what is sent is
+// a copy with a header of its own, at the cost of some 4 allocations.
 //
-// A request whose time is over isn't sent. The error is context.Cause of its context if that is done, and else, if no more
-// than the margin is left, ErrNoTimeLeft; http.Client wraps it in a *url.Error. The body is closed, as ever.
+// A request whose timeout has expired isn't sent. The error is context.Cause of its context if that
+// is done, and else, if no more than the margin is left, ErrNoTimeLeft; http.Client wraps it in a
+// *url.Error. The body is closed, as ever.
 //
-// It doesn't set a timeout of its own, and doesn't retry. CloseIdleConnections is passed on to base. What it returns may be used
-// concurrently, if base may. Transport panics if an option is nil.
+// It doesn't set a timeout of its own, and doesn't retry. CloseIdleConnections is passed on to
+// base. What it returns may be used concurrently, if base may. Transport panics if an option is
+// nil.
 func Transport(base http.RoundTripper, options ...TransportOption) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -79,8 +83,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(sent)
 }
 
-// tell has the header say how much time is left, and nothing else: the least of all counts at the other end, but another
-// service may look for one of the others only.
+// tell has the header say how much time is left, and nothing else: the least of all counts at the
+// other end, but another service may look for one of the others only.
 func (t *transport) tell(header http.Header, left time.Duration) {
 	for name := range header {
 		if isTimeoutHeader(name) {

@@ -52,11 +52,13 @@ func Copy(br breaker.Interface, dst io.Writer, src io.Reader) (written int64, er
 		fired = out.release() || fired
 		for _, e := range []end{source, sink} {
 			if e.finish != nil {
-				_ = e.finish() // of a second description, whose reads and writes have reported what there is
+				// Of a second description, whose reads and writes have reported what there is.
+				_ = e.finish()
 			}
 		}
 		if fired && (err == nil || isTimeout(err)) {
-			err = explain(br, err) // also if src has ended: the deadlines are in the past now, and the caller has to know
+			// Also if src has ended: the deadlines are in the past now, and the caller has to know.
+			err = explain(br, err)
 		}
 	}()
 

@@ -19,7 +19,8 @@ import (
 
 // All pairs of what can be copied between: everything arrives, and no registration is left.
 func TestCopy(t *testing.T) {
-	content := bytes.Repeat([]byte("0123456789"), 250_000) // 2.5 MB: more than one piece, and not a whole number of them
+	// 2.5 MB: more than one piece, and not a whole number of them.
+	content := bytes.Repeat([]byte("0123456789"), 250_000)
 	path := filepath.Join(t.TempDir(), "source")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 
@@ -150,7 +151,8 @@ func TestCopy_BlockedWrite(t *testing.T) {
 			br := breaker.New()
 			near, far := openSource(t, sink)
 			if sink == "pipe" {
-				near, far = far.(io.Reader), near.(io.Writer) // the writing end is the near one here
+				// The writing end is the near one here.
+				near, far = far.(io.Reader), near.(io.Writer)
 			}
 			path := filepath.Join(t.TempDir(), "file")
 			require.NoError(t, os.WriteFile(path, make([]byte, 64<<20), 0o600))

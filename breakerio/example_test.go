@@ -169,7 +169,8 @@ func ExampleWithGoroutine() {
 func ExampleStdin() {
 	br := breaker.BreakByTimeout(10 * time.Millisecond)
 	defer br.Close()
-	stdin, err := breakerio.Stdin(br, breakerio.WithGoroutine()) // the option is for Windows; see Stdin
+	// The option is for Windows; see Stdin.
+	stdin, err := breakerio.Stdin(br, breakerio.WithGoroutine())
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -99,8 +99,8 @@ func ownGoroutines() (n int) {
 	return n
 }
 
-// awaitNoGoroutine fails if the package has a goroutine that doesn't end. One of an earlier test may
-// just be ending.
+// awaitNoGoroutine fails if the package has a goroutine that doesn't end. One of an earlier test
+// may just be ending.
 func awaitNoGoroutine(t testing.TB) {
 	t.Helper()
 	awaitThat(t, func() bool { return ownGoroutines() == 0 }, "the end of the goroutines")
@@ -197,7 +197,8 @@ func listen(t testing.TB, network string) net.Listener {
 	t.Helper()
 	address := "127.0.0.1:0"
 	if network == "unix" {
-		dir, err := os.MkdirTemp("", "io") // shorter than t.TempDir, as the path of a socket has to be
+		// Shorter than t.TempDir, as the path of a socket has to be.
+		dir, err := os.MkdirTemp("", "io")
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 		address = filepath.Join(dir, "s")
@@ -239,7 +240,8 @@ var certificates = sync.OnceValue(func() []tls.Certificate {
 func handshake(t testing.TB, near, far net.Conn) (*tls.Conn, *tls.Conn) {
 	t.Helper()
 	server := tls.Server(far, &tls.Config{Certificates: certificates()})
-	client := tls.Client(near, &tls.Config{InsecureSkipVerify: true}) // it is about blocking, and not about trust
+	// It is about blocking, and not about trust.
+	client := tls.Client(near, &tls.Config{InsecureSkipVerify: true})
 	done := start(func() (int, error) { return 0, server.Handshake() })
 	require.NoError(t, client.Handshake())
 	require.NoError(t, await(t, done).err)

@@ -193,8 +193,8 @@ func goroutines() (n int) {
 	return n
 }
 
-// blockedReads returns how many readers wait for I/O. The profile counts equal stacks, so it is quick
-// to read.
+// blockedReads returns how many readers wait for I/O. The profile counts equal stacks, so it is
+// quick to read.
 func blockedReads() (n int) {
 	for _, stack := range strings.Split(profile(), "\n\n") {
 		if strings.Contains(stack, "runtime_pollWait") && strings.Contains(stack, "interruptMany") {

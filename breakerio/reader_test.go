@@ -70,7 +70,8 @@ func TestReader(t *testing.T) {
 			_, err = bound.Read(got)
 			assert.ErrorIs(t, err, os.ErrClosed)
 			if c, ok := r.(io.Closer); ok {
-				require.NoError(t, c.Close()) // it wasn't closed, and a goroutine that reads from it ends now
+				// It wasn't closed, and a goroutine that reads from it ends now.
+				require.NoError(t, c.Close())
 			}
 		})
 	}
@@ -147,7 +148,8 @@ func TestWriter(t *testing.T) {
 			br.Trip(errWhy)
 			o := await(t, write)
 			assertInterrupted(t, br, o.err)
-			assert.GreaterOrEqual(t, o.n, int64(100_000-32<<10)) // with a goroutine, what is under way doesn't count
+			// With a goroutine, what is under way doesn't count.
+			assert.GreaterOrEqual(t, o.n, int64(100_000-32<<10))
 			assert.Less(t, o.n, int64(16<<20))
 			_, err = bound.Write([]byte("x"))
 			assertInterrupted(t, br, err)

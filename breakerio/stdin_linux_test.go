@@ -176,7 +176,8 @@ func TestStdin(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
-			assert.LessOrEqual(t, descriptors(t), before) // those of earlier tests may have been closed
+			// Those of earlier tests may have been closed.
+			assert.LessOrEqual(t, descriptors(t), before)
 			flagsAfter, lineAfter := settings(t, in)
 			assert.Equal(t, flags, flagsAfter)
 			assert.Equal(t, line, lineAfter)
@@ -204,7 +205,8 @@ func TestStdin_NeverBlocks(t *testing.T) {
 			_, err = stdin.Read(make([]byte, 1))
 			assertInterrupted(t, br, err)
 			require.NoError(t, stdin.Close())
-			assert.LessOrEqual(t, descriptors(t), before) // those of earlier tests may have been closed
+			// Those of earlier tests may have been closed.
+			assert.LessOrEqual(t, descriptors(t), before)
 		})
 	}
 }

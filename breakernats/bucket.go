@@ -14,20 +14,22 @@ import (
 	"github.com/kamilsk/breaker/breakercluster"
 )
 
-// Bucket is a key-value bucket whose keys trip breakers. It holds nothing that would have to be closed. All its
-// methods may be called concurrently.
+// Bucket is a key-value bucket whose keys trip breakers. It holds nothing that would have to be
+// closed. All its methods may be called concurrently.
 type Bucket struct{ cluster *breakercluster.Bucket }
 
 // Contact is what is known of the contact with a bucket while something is watched.
 type Contact = breakercluster.Contact
 
-// Open returns the bucket with the given name, which has to exist, on the connection of js. It makes two
-// requests, which are repeated until ctx is done if there is no leader, and leaves nothing behind but a link in the
-// chain of error handlers of the connection. A ctx without a deadline gets the default one of js, 5 s as a rule.
+// Open returns the bucket with the given name, which has to exist, on the connection of js. It
+// makes two requests, which are repeated until ctx is done if there is no leader, and leaves
+// nothing behind but a link in the chain of error handlers of the connection. A ctx without a
+// deadline gets the default one of js, 5 s as a rule.
 //
-// The errors are those of package jetstream, as ErrInvalidBucketName, ErrBucketNotFound, ErrJetStreamNotEnabled
-// or ErrJetStreamNotEnabledForAccount; nats.ErrPermissionViolation; ErrNoExpiry and ErrMirror; and what is
-// wrong with an option. Each matches by errors.Is. Open panics if js is nil.
+// The errors are those of package jetstream, as ErrInvalidBucketName, ErrBucketNotFound,
+// ErrJetStreamNotEnabled or ErrJetStreamNotEnabledForAccount; nats.ErrPermissionViolation;
+// ErrNoExpiry and ErrMirror; and what is wrong with an option. Each matches by errors.Is. Open
+// panics if js is nil.
 func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ...Option) (*Bucket, error) {
 	if js == nil {
 		panic("breakernats: Open: js is nil")
@@ -49,8 +51,9 @@ func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ..
 	return &Bucket{cluster}, nil
 }
 
-// NewStore returns the bucket as a store of package breakercluster, for programs that choose the engine at run time. Keys
-// expire after ttl; 0 is as without WithTTL. The requests and errors are those of Open. It panics if js is nil.
+// NewStore returns the bucket as a store of package breakercluster, for programs that choose the
+// engine at run time. Keys expire after ttl; 0 is as without WithTTL. The requests and errors are
+// those of Open. It panics if js is nil.
 func NewStore(
 	ctx context.Context, js jetstream.JetStream, bucket string, ttl time.Duration,
 ) (breakercluster.Store, error) {
@@ -73,7 +76,8 @@ func (s *store) bind(ctx context.Context) error {
 	err := s.retry(ctx, concerns, func(ctx context.Context) (err error) {
 		s.kv, err = s.js.KeyValue(ctx, s.bucket)
 		if errors.Is(err, nats.ErrNoResponders) {
-			return jetstream.ErrJetStreamNotEnabled // a cluster without a leader has somebody who says so
+			// A cluster without a leader says so by itself.
+			return jetstream.ErrJetStreamNotEnabled
 		}
 		if err != nil {
 			return err
@@ -99,49 +103,53 @@ func (s *store) bind(ctx context.Context) error {
 	return nil
 }
 
-// BreakByKey returns a breaker that trips when the key is set, with a TripError as its cause. If the key is set
-// already, the breaker is tripped on return. That the key is deleted or expires changes nothing for a breaker;
-// one made afterwards is open.
+// BreakByKey returns a breaker that trips when the key is set, with a TripError as its cause. If
+// the key is set already, the breaker is tripped on return. That the key is deleted or expires
+// changes nothing for a breaker; one made afterwards is open.
 //
-// The first breaker on a bucket and prefix starts a watch for the process, which all others share, and the last
-// one that trips or is closed ends it, shortly after: some seconds if the server can't be reached. A breaker
-// costs one request, an entry in a map and a registration with itself, and no goroutine. It trips on a
-// goroutine that the watch starts for that, or on that of a Trip in this process. A connection that is
-// closed for good trips it, with a ConnectionError, unless WithHoldOnClose says otherwise.
+// The first breaker on a bucket and prefix starts a watch for the process, which all others share,
+// and the last one that trips or is closed ends it, shortly after: some seconds if the server can't
+// be reached. A breaker costs one request, an entry in a map and a registration with itself, and no
+// goroutine. It trips on a goroutine that the watch starts for that, or on that of a Trip in this
+// process. A connection that is closed for good trips it, with a ConnectionError, unless
+// WithHoldOnClose says otherwise.
 //
-// The request goes to the leader of the bucket, and is repeated until ctx is done if there is none. A ctx
-// without a deadline gets the default one of js, 5 s as a rule. An error means that nobody knows, so the work
-// had better not begin. The errors are those of package jetstream, as ErrInvalidKey or ErrBucketNotFound;
-// nats.ErrPermissionViolation and nats.ErrConnectionClosed; context.Canceled and context.DeadlineExceeded. Each
-// matches by errors.Is.
+// The request goes to the leader of the bucket, and is repeated until ctx is done if there is none.
+// A ctx without a deadline gets the default one of js, 5 s as a rule. An error means that the state
+// is unknown, so the work had better not begin. The errors are those of package jetstream, as
+// ErrInvalidKey or ErrBucketNotFound; nats.ErrPermissionViolation and nats.ErrConnectionClosed;
+// context.Canceled and context.DeadlineExceeded. Each matches by errors.Is.
 func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, error) {
 	br, err := b.cluster.BreakByKey(ctx, key)
 	return br, asNATS(err)
 }
 
-// Trip sets the key, with the cause as text, and so trips the breakers for it, here and on every node. Only the
-// first one sets it: Trip returns the cause that stands, and true iff it is that of this call. Either way, when
-// it returns without an error, no breaker for the key is open that this Bucket, or another one alike in the process,
-// has returned. The callbacks run on the calling goroutine, unless the watch was faster. On other nodes
-// breakers trip when they are told: Trip doesn't wait for them.
+// Trip sets the key, with the cause as text, and so trips the breakers for it, here and on every
+// node. Only the first one sets it: Trip returns the cause that stands, and true iff it is that of
+// this call. Either way, when it returns without an error, no breaker for the key is open that this
+// Bucket, or another one alike in the process, has returned. The callbacks run on the calling
+// goroutine, unless the watch was faster. On other nodes breakers trip when they are told: Trip
+// doesn't wait for them.
 //
-// It is repeated until ctx is done if there is no leader. A ctx without a deadline gets the default one of js.
-// After an error that isn't the server's answer the key may be set nevertheless, or be set later on. To know,
-// call it again. The errors are the same as those of BreakByKey. A nil cause stands for breaker.Interrupted.
-// A text that is too long for a value of the bucket is cut, and ends in "…": a stop doesn't fail because of it.
+// It is repeated until ctx is done if there is no leader. A ctx without a deadline gets the default
+// one of js. After an error that isn't the server's answer the key may be set nevertheless, or be
+// set later on. To know, call it again. The errors are the same as those of BreakByKey. A nil cause
+// stands for breaker.Interrupted. A text that is too long for a value of the bucket is cut, and
+// ends in "…": a stop doesn't fail because of it.
 func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, bool, error) {
 	stands, won, err := b.cluster.Trip(ctx, key, cause)
 	return stands, won, asNATS(err)
 }
 
-// Lookup returns the cause that the key is set to, and whether it is set. It makes one request, to the leader
-// of the bucket, as BreakByKey does, with the same errors, and starts no watch.
+// Lookup returns the cause that the key is set to, and whether it is set. It makes one request, to
+// the leader of the bucket, as BreakByKey does, with the same errors, and starts no watch.
 func (b *Bucket) Lookup(ctx context.Context, key string) (TripError, bool, error) {
 	cause, set, err := b.cluster.Lookup(ctx, key)
 	return cause, set, asNATS(err)
 }
 
-// Contact returns what is known of the contact. It asks nobody, and takes a lock for a moment.
+// Contact returns what is known of the contact with the cluster. It makes no request, and takes a
+// lock for a moment.
 func (b *Bucket) Contact() Contact { return b.cluster.Contact() }
 
 // natsError is an error of package breakercluster that is also one of package jetstream.

@@ -15,8 +15,8 @@ import (
 	"github.com/kamilsk/breaker/breakernats"
 )
 
-// The tests that every store of package breakercluster has to pass. The expiry is the bucket's: a second for the
-// test of it, as no option of a Bucket reaches it.
+// The tests that every store of package breakercluster has to pass. The expiry is the bucket's: a
+// second for the test of it, as no option of a Bucket reaches it.
 func TestConformance(t *testing.T) { clustertest.Run(t, engine) }
 
 // BenchmarkEngine measures what the other engines measure, on as many clients.

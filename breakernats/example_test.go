@@ -77,7 +77,8 @@ func ExampleBucket_BreakByKey() {
 	// import.7 was stopped by operator: wrong file
 }
 
-// The first trip of a key wins. All others report its cause, and so does a breaker that is made afterwards.
+// The first trip of a key wins. All others report its cause, and so does a breaker that is made
+// afterwards.
 func ExampleBucket_Trip() {
 	here, there, end := twoNodes()
 	defer end()
@@ -103,7 +104,8 @@ func ExampleBucket_Trip() {
 	// operation interrupted on return
 }
 
-// A worker that can't be told to stop, stops: after a minute in which the cluster couldn't be reached.
+// A worker that can't be told to stop, stops: after a minute in which the cluster couldn't be
+// reached.
 func ExampleWithSilence() {
 	here, _, end := twoNodes()
 	defer end()

@@ -19,7 +19,8 @@ import (
 	"github.com/kamilsk/breaker/breakernats"
 )
 
-// nats.go gives up after some attempts, and never connects again: the breaker couldn't fire any more.
+// nats.go gives up after some attempts, and never connects again: the breaker couldn't fire any
+// more.
 func TestGivenUp(t *testing.T) {
 	t.Parallel()
 	s, _ := single(t)

@@ -5,7 +5,7 @@ go 1.26.0
 replace github.com/kamilsk/breaker => ../
 
 require (
-	github.com/kamilsk/breaker v0.0.0-00010101000000-000000000000
+	github.com/kamilsk/breaker v1.3.0
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
 	github.com/stretchr/testify v1.12.1

@@ -147,7 +147,8 @@ func BenchmarkTripToStop(b *testing.B) {
 	})
 }
 
-// measure reports the percentiles over all rounds. The time per operation includes the making of the breakers.
+// measure reports the percentiles over all rounds. The time per operation includes the making of
+// the breakers.
 func measure(b *testing.B, f *fan, round func(int)) {
 	for i := 0; b.Loop(); i++ {
 		round(i)

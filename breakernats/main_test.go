@@ -19,7 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience bounds what never comes; nothing is expected to take it. An election takes up to 9 s on an idle machine.
+// patience bounds what never comes; nothing is expected to take it. An election takes up to 9 s on
+// an idle machine.
 const patience = time.Minute
 
 // within returns a context for what is expected to come.

@@ -50,8 +50,8 @@ func documented(t *testing.T) (admin, worker, operator *nats.Conn) {
 	return admin, user("worker"), user("operator")
 }
 
-// guarded starts a server with the bucket on which a user may only publish to the subjects allowed, and
-// subscribe to his inbox.
+// guarded starts a server with the bucket on which a user may only publish to the subjects allowed,
+// and subscribe to his inbox.
 func guarded(t *testing.T, allowed ...string) (admin, user *nats.Conn) {
 	t.Helper()
 	s := startServer(t, func(o *server.Options) {
@@ -104,7 +104,8 @@ func TestOperatorCanTrip(t *testing.T) {
 	assert.NoError(t, worker.LastError())
 }
 
-// Each permission is needed, and the lack of it is told by its name, long before the request would be given up.
+// Each permission is needed, and the lack of it is told by its name, long before the request would
+// be given up.
 func TestMissingPermissions(t *testing.T) {
 	for missing, subject := range watching[:3] {
 		t.Run(subject, func(t *testing.T) {

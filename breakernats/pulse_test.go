@@ -64,7 +64,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// As long as there is contact, the silence is never over, however long nothing happens; and then it is.
+// As long as there is contact, the silence is never over, however long nothing happens; and then it
+// is.
 func TestContact(t *testing.T) {
 	t.Parallel()
 	const silence = 3 * time.Second

@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkReconnect is what a bucket with so many keys that are set costs a process at each reconnection: from the
-// moment that connections are let through again until a trip that it missed has arrived. The new watch is told of each key.
+// BenchmarkReconnect is what a bucket with so many keys that are set costs a process at each
+// reconnection: from the moment that connections are let through again until a trip that it missed
+// has arrived. The new watch is told of each key.
 func BenchmarkReconnect(b *testing.B) {
 	for _, many := range []int{0, 20_000} {
 		b.Run(fmt.Sprint("keys=", many), func(b *testing.B) { reconnect(b, many) })

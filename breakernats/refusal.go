@@ -13,11 +13,12 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// refusalCheck is how often the connection is asked for its last error, should its error handler not be ours.
+// refusalCheck is how often the connection is asked for its last error, should its error handler
+// not be ours.
 const refusalCheck = 20 * time.Millisecond
 
-// denial is what the server says when it denies something. It is no answer to a request: it comes as an error of
-// the connection, and names nothing but the subject.
+// denial is what the server says when it denies something. It is no answer to a request: it comes
+// as an error of the connection, and names nothing but the subject.
 type denial struct {
 	error
 	subject   string
@@ -38,8 +39,8 @@ func denialOf(err error) (d denial, ok bool) {
 	return denial{err, m[2], strings.EqualFold(m[1], "subscription")}, true
 }
 
-// A concern reports whether a denial concerns a request. Requests of others on the same connection are denied
-// as well, so it has to compare the subject, not only the bucket.
+// A concern reports whether a denial concerns a request. Requests of others on the same connection
+// are denied as well, so it has to compare the subject, not only the bucket.
 type concern func(denial) bool
 
 // publishes concerns the subject, and the inbox for the answers to requests.
@@ -56,7 +57,8 @@ func (s *store) publishes(subject string) concern {
 func (s *store) creates(key string) concern {
 	subject, answers := "$KV."+s.bucket+"."+key, s.publishes("")
 	return func(d denial) bool {
-		// An account that imports the bucket publishes behind a prefix, and a key that is set is read.
+		// An account that imports the bucket publishes behind a prefix, and a key that is set is
+		// read.
 		own := d.subject == subject || strings.HasSuffix(d.subject, "."+subject)
 		return answers(d) || !d.subscribe && own
 	}
@@ -73,7 +75,7 @@ func (s *store) watches(pattern string) concern {
 	}
 }
 
-// refusals are those who wait for an answer on one connection, and may be denied it.
+// refusals are the callers that wait for an answer on one connection, and may be denied it.
 type refusals struct {
 	mu      sync.Mutex
 	waiting map[*waiting]struct{}
@@ -90,9 +92,9 @@ var byConn = struct {
 	m map[weak.Pointer[nats.Conn]]*refusals
 }{m: make(map[weak.Pointer[nats.Conn]]*refusals)}
 
-// refusalsOf returns the refusals of the connection. The first call puts itself before its error handler. That
-// is the only way to hear of each denial: the last error of a connection, which can be asked for, is overwritten by
-// the next.
+// refusalsOf returns the refusals of the connection. The first call puts itself before its error
+// handler. That is the only way to hear of each denial: the last error of a connection, which can
+// be asked for, is overwritten by the next.
 func refusalsOf(nc *nats.Conn) *refusals {
 	byConn.Lock()
 	defer byConn.Unlock()

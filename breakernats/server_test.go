@@ -107,7 +107,8 @@ func single(t testing.TB, change ...func(*server.Options)) (*server.Server, *nat
 // ports is the last one that was given out.
 var ports atomic.Int64
 
-// freePort returns a port that nobody uses, now or soon: systems take those that a client gets from higher up.
+// freePort returns a port that nobody uses, now or soon: systems take those that a client gets from
+// higher up.
 func freePort() int {
 	const first, many = 20000, 10000
 	ports.CompareAndSwap(0, rand.Int64N(many))
@@ -169,8 +170,8 @@ type proxy struct {
 	mu    sync.Mutex
 	cut   bool
 	conns map[net.Conn]struct{}
-	// up and down are closed while bytes flow to the server and from it, and replaced by open channels while
-	// they don't.
+	// up and down are closed while bytes flow to the server and from it, and replaced by open
+	// channels while they don't.
 	up, down chan struct{}
 }
 
@@ -288,7 +289,8 @@ func (p *proxy) heal() {
 	p.cut = false
 }
 
-// freeze lets nothing through, without closing anything: what a client sees of a partition at first.
+// freeze lets nothing through, without closing anything: what a client sees of a partition at
+// first.
 func (p *proxy) freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

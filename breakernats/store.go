@@ -15,15 +15,16 @@ import (
 )
 
 const (
-	// attempt is how long one request waits for its answer. The leader that it has gone to may just have died.
+	// attempt is how long one request waits for its answer. The leader that it has gone to may just
+	// have died.
 	attempt = time.Second
 	// pause is the time between two attempts.
 	pause = 100 * time.Millisecond
 )
 
-// store is a bucket, read where the truth is: at the leader of its stream. What package jetstream calls Get may
-// be answered by any replica, also by one that lags behind or is cut off from the others, and so must not
-// decide that a key isn't set.
+// store is a bucket, read where the truth is: at the leader of its stream. What package jetstream
+// calls Get may be answered by any replica, also by one that lags behind or is cut off from the
+// others, and so must not decide that a key isn't set.
 type store struct {
 	js     jetstream.JetStream
 	nc     *nats.Conn
@@ -49,8 +50,8 @@ func newStore(js jetstream.JetStream, bucket string, ttl time.Duration) *store {
 	}
 }
 
-// apiPrefix returns where the API of the given context is: it has one of its own behind a leaf node, or imported from
-// another account.
+// apiPrefix returns where the API of the given context is: it has one of its own behind a leaf
+// node, or imported from another account.
 func apiPrefix(js jetstream.JetStream) string {
 	switch o := js.Options(); {
 	case o.Domain != "":
@@ -74,8 +75,8 @@ func (s *store) limited(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, limit)
 }
 
-// retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is done. Package
-// breakercluster does the same for the three verbs.
+// retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is
+// done. Package breakercluster does the same for the three verbs.
 func (s *store) retry(ctx context.Context, concerns concern, f func(context.Context) error) error {
 	ctx, cancel := s.limited(ctx)
 	defer cancel()
@@ -99,14 +100,15 @@ func (s *store) try(ctx context.Context, limit time.Duration, concerns concern, 
 	return s.answered(ctx, concerns, f)
 }
 
-// answered calls f, and ends the wait at once if the server has refused the request. Its error says whether another
-// attempt may help.
+// answered calls f, and ends the wait at once if the server has refused the request. Its error says
+// whether another attempt may help.
 func (s *store) answered(ctx context.Context, concerns concern, f func(context.Context) error) error {
 	switch {
 	case s.nc.IsClosed():
 		return s.gone()
 	case s.nc.IsReconnecting():
-		return nats.ErrDisconnected // the request would be kept until there is a connection, and its time be over
+		// The request would be kept until there is a connection, and its time be over.
+		return nats.ErrDisconnected
 	}
 	ctx, refuse := context.WithCancelCause(ctx)
 	defer refuse(nil)
@@ -180,7 +182,8 @@ func subjectOf(pattern string) string {
 	return pattern
 }
 
-// Create sets the key unless it is set. The bucket, or the Bucket's own option, says when it expires.
+// Create sets the key unless it is set. The bucket, or the Bucket's own option, says when it
+// expires.
 func (s *store) Create(
 	ctx context.Context, key string, value []byte, _ time.Duration,
 ) (e breakercluster.Entry, won bool, err error) {
@@ -201,7 +204,8 @@ func (s *store) Create(
 	if won && breakercluster.IsRecord(value) {
 		return e, true, nil
 	}
-	// It is set, so what follows only reads. A value without a record has the time of the server, which has to be asked.
+	// It is set, so what follows only reads. A value without a record has the time of the server,
+	// which has to be asked.
 	set, found, err := s.Newest(ctx, key)
 	switch {
 	case err != nil:
@@ -296,7 +300,8 @@ func (s *store) newest(ctx context.Context, pattern string) (e breakercluster.En
 		if err != nil {
 			return breakercluster.Entry{}, false, fmt.Errorf("the answer of the server can't be read: %w", err)
 		}
-		// The first is set by who deletes a key, the second by the server, when one expires.
+		// The first is set by the client that deletes a key, the second by the server when one
+		// expires.
 		e.Deleted = header.Get("KV-Operation") != "" || header.Get(jetstream.MarkerReasonHeader) != ""
 	}
 	return e, true, nil

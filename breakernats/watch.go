@@ -11,10 +11,12 @@ import (
 	"github.com/kamilsk/breaker/breakercluster"
 )
 
-// watch is one subscription. It begins with the present state of all keys, and ends when the connection was lost.
+// watch is one subscription. It begins with the present state of all keys, and ends when the
+// connection was lost.
 //
-// The subscription recovers by itself from much, but not from all, and later: it waits for two heartbeats of 5
-// s, and goes on after the revision that it has seen, which is wrong for a bucket that was made anew.
+// The subscription recovers by itself from much, but not from all, and later: it waits for two
+// heartbeats of 5 s, and goes on after the revision that it has seen, which is wrong for a bucket
+// that was made anew.
 type watch struct {
 	watcher jetstream.KeyWatcher
 	nc      *nats.Conn
@@ -26,7 +28,8 @@ type watch struct {
 	done   chan struct{}
 }
 
-// Watch subscribes to the whole state, whatever is asked for: a bucket that was made anew begins its revisions again.
+// Watch subscribes to the whole state, whatever is asked for: a bucket that was made anew begins
+// its revisions again.
 func (s *store) Watch(ctx context.Context, pattern string, _ uint64, deliver func(breakercluster.Entry)) (breakercluster.Watch, error) {
 	w := &watch{nc: s.nc, done: make(chan struct{}), statuses: s.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)}
 	pattern = subjectOf(pattern)
@@ -58,8 +61,8 @@ func (s *store) Watch(ctx context.Context, pattern string, _ uint64, deliver fun
 	return w, nil
 }
 
-// read delivers the updates. It never blocks on anything that a user does: the channel holds few, and beyond those
-// the whole subscription waits.
+// read delivers the updates. It never blocks on anything that a user does: the channel holds few,
+// and beyond those the whole subscription waits.
 func (w *watch) read(deliver func(breakercluster.Entry)) {
 	defer close(w.done)
 	defer w.nc.RemoveStatusListener(w.statuses)
@@ -90,8 +93,8 @@ func (w *watch) read(deliver func(breakercluster.Entry)) {
 // Done is closed when there will be no more updates, and all have been delivered.
 func (w *watch) Done() <-chan struct{} { return w.done }
 
-// Stop ends the watch. The server is asked to forget its side, and does so anyway after a few seconds, so it doesn't
-// matter if it can't be asked.
+// Stop ends the watch. The server is asked to forget its side, and does so anyway after a few
+// seconds, so it doesn't matter if it can't be asked.
 func (w *watch) Stop() {
 	w.stop.Do(func() {
 		_ = w.watcher.Stop()

@@ -18,7 +18,8 @@ import (
 	"github.com/kamilsk/breaker/breakernats"
 )
 
-// keyed is a number of breakers, each with a key of its own, some of which are tripped at each stage of a test.
+// keyed is a number of breakers, each with a key of its own, some of which are tripped at each
+// stage of a test.
 type keyed struct {
 	*breakernats.Bucket
 	brs    []*breaker.Breaker
@@ -87,7 +88,8 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// Who is back begins with the state, and doesn't wait for a pulse to find out that something is missing.
+// Who is back begins with the state, and doesn't wait for a pulse to find out that something is
+// missing.
 func TestNewWatchAfterReconnecting(t *testing.T) {
 	s, nc := single(t)
 	p := startProxy(t, s)
@@ -110,7 +112,8 @@ func TestNewWatchAfterReconnecting(t *testing.T) {
 	}, "a new watch instead of the old one")
 }
 
-// The bucket holds the state, and only that: who is away while a key is set and deleted doesn't learn of it.
+// The bucket holds the state, and only that: who is away while a key is set and deleted doesn't
+// learn of it.
 func TestDeletedWhileAway(t *testing.T) {
 	s, nc := single(t)
 	p := startProxy(t, s)
@@ -172,8 +175,8 @@ func TestTripOutlivesAnOutage(t *testing.T) {
 	assertTripped(t, br, r.cause)
 }
 
-// The leader of the bucket dies in a cluster of three. Everyone is told, wherever he was connected, and the trip may
-// be asked for before there is a new leader.
+// The leader of the bucket dies in a cluster of three. Everyone is told, wherever he was connected,
+// and the trip may be asked for before there is a new leader.
 func TestLeaderLost(t *testing.T) {
 	t.Parallel()
 	all := cluster(t)
@@ -234,7 +237,8 @@ func TestSlowConsumer(t *testing.T) {
 	createBucket(t, nc)
 	p := startProxy(t, s)
 	far := connect(t, p.url())
-	// The watch itself is under flow control. It is the rest of what goes over its connection that is too much.
+	// The watch itself is under flow control. It is the rest of what goes over its connection that
+	// is too much.
 	_, err := far.Subscribe("noise", func(*nats.Msg) {})
 	require.NoError(t, err)
 	k := newKeyed(t, open(t, far), 30)

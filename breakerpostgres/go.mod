@@ -7,7 +7,7 @@ replace github.com/kamilsk/breaker => ../
 require (
 	github.com/jackc/pgx/v5 v5.13.0
 	github.com/jackc/puddle/v2 v2.2.3
-	github.com/kamilsk/breaker v0.0.0-00010101000000-000000000000
+	github.com/kamilsk/breaker v1.3.0
 	go.uber.org/goleak v1.3.0
 )
 

@@ -28,8 +28,9 @@ type Store struct {
 
 var _ breakercluster.Store = (*Store)(nil)
 
-// New returns the Store in the table, by way of the pool, which the caller closes when no breaker needs it any more. A
-// dot in the name separates a schema. It makes no request. It panics if the pool is nil or the name is empty.
+// New returns the Store in the table, by way of the pool, which the caller closes when no breaker
+// needs it any more. A dot in the name separates a schema. It makes no request. It panics if the
+// pool is nil or the name is empty.
 func New(pool *pgxpool.Pool, table string) *Store {
 	if pool == nil {
 		panic("breakerpostgres: New: the pool is nil")
@@ -47,8 +48,8 @@ func New(pool *pgxpool.Pool, table string) *Store {
 	return &Store{pool: pool, table: table, quoted: quoted, channel: channel}
 }
 
-// CreateTable creates the table unless it exists. Programs that aren't allowed to are given one that others have
-// created.
+// CreateTable creates the table unless it exists. Programs that aren't allowed to are given one
+// that others have created.
 func (s *Store) CreateTable(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, `CREATE TABLE IF NOT EXISTS `+s.quoted+` (
 	key      text        PRIMARY KEY,
@@ -82,8 +83,9 @@ func scan(row pgx.CollectableRow) (e breakercluster.Entry, err error) {
 
 // Create inserts a row.
 //
-// Transactions that create take turns, from before they get a revision until they have committed. Otherwise one with a
-// lower revision might commit after one with a higher, when nodes have already read up to that.
+// Transactions that create take turns, from before they get a revision until they have committed.
+// Otherwise one with a lower revision might commit after one with a higher, when nodes have already
+// read up to that.
 func (s *Store) Create(
 	ctx context.Context, key string, value []byte, ttl time.Duration,
 ) (e breakercluster.Entry, won bool, err error) {
@@ -92,7 +94,8 @@ func (s *Store) Create(
 		return e, false, err
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
-		// One round trip. The lock and what follows are statements of their own, so that each sees what was committed before.
+		// One round trip. The lock and what follows are statements of their own, so that each sees
+		// what was committed before.
 		batch := new(pgx.Batch)
 		batch.Queue("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "breaker "+s.table)
 		batch.Queue("DELETE FROM " + s.quoted + " WHERE expires <= clock_timestamp()")
@@ -151,7 +154,8 @@ func (s *Store) Newest(ctx context.Context, pattern string) (e breakercluster.En
 	}
 }
 
-// Watch listens on a connection of its own, outside the pool: one that listens can't do anything else.
+// Watch listens on a connection of its own, outside the pool: one that listens can't do anything
+// else.
 func (s *Store) Watch(
 	ctx context.Context, _ string, after uint64, deliver func(breakercluster.Entry),
 ) (breakercluster.Watch, error) {
@@ -196,7 +200,8 @@ func (w *watch) read(ctx context.Context) ([]breakercluster.Entry, error) {
 	return pgx.CollectRows(rows, scan)
 }
 
-// run reads whenever something was set. A notification says only that: it may not be long, and it may be lost.
+// run reads whenever something was set. A notification says only that: it may not be long, and it
+// may be lost.
 func (w *watch) run(life context.Context, fresh []breakercluster.Entry) {
 	defer close(w.done)
 	defer w.cancel()

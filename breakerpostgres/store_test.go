@@ -75,7 +75,8 @@ func unprivileged(t testing.TB, dir string, command ...string) []string {
 // start starts a server with an empty directory.
 func start(t testing.TB) *clustertest.Engine {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "breakerpostgres") // t.TempDir is beneath one that others can't enter
+	// t.TempDir is beneath one that others can't enter.
+	dir, err := os.MkdirTemp("", "breakerpostgres")
 	if err != nil {
 		t.Fatal(err)
 	}

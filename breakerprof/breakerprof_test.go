@@ -107,7 +107,8 @@ func leaves(t *testing.T) (functions []string) {
 		switch {
 		case strings.Contains(line, " @ "):
 			first = true
-		case first && len(fields) > 2: // #	0x4d8a31	github.com/kamilsk/breaker.New+0x51	/…/breaker.go:53
+		// #       0x4d8a31        github.com/kamilsk/breaker.New+0x51     /…/breaker.go:53.
+		case first && len(fields) > 2:
 			name, _, _ := strings.Cut(fields[2], "+")
 			functions = append(functions, name)
 			first = false
@@ -154,7 +155,8 @@ func TestGarbageIsNotAlive(t *testing.T) {
 	}
 }
 
-// The old way of choosing, each 10th, showed nothing of a leak that comes once in 10 breakers, or showed it 10 times.
+// The old way of choosing, each 10th, showed nothing of a leak that comes once in 10 breakers, or
+// showed it 10 times.
 func TestRate_DoesNotResonate(t *testing.T) {
 	const rate, leaks = 10, 10_000
 	for phase := range rate {

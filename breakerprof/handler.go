@@ -13,13 +13,15 @@ import (
 // DefaultList is how many breakers Handler lists unless the request says otherwise.
 const DefaultList = 1000
 
-// Handler returns a handler that lists the recorded breakers as text, the oldest first: age, source, deadline, state and stack.
+// Handler returns a handler that lists the recorded breakers as text, the oldest first: age,
+// source, deadline, state and stack.
 //
 //	curl 'localhost:6060/debug/breakers?n=10'
 //
-// The parameter n limits the list, 0 for all; without it the limit is DefaultList. A bad n is answered with 400. Stacks show paths of your
-// source files, so serve it where you serve net/http/pprof. A request takes time linear in the number of recorded
-// breakers, and stops nothing else. The handler may be called concurrently.
+// The parameter n limits the list, 0 for all; without it the limit is DefaultList. A bad n is
+// answered with 400. Stacks show paths of your source files, so serve it where you serve
+// net/http/pprof. A request takes time linear in the number of recorded breakers, and stops nothing
+// else. The handler may be called concurrently.
 func Handler() http.Handler { return http.HandlerFunc(list) }
 
 func list(w http.ResponseWriter, r *http.Request) {
@@ -64,7 +66,8 @@ func recorded() []*census.Entry {
 	return sampled
 }
 
-// write prints one breaker. One that was collected meanwhile is still listed, because it was alive at the request.
+// write prints one breaker. One that was collected meanwhile is still listed, because it was alive
+// at the request.
 func write(out *bufio.Writer, e *census.Entry, now time.Time) {
 	fmt.Fprintf(out, "\n%s\t%s", now.Sub(e.Made).Round(time.Millisecond), e.Source())
 	if br := e.Ref.Value(); br != nil {

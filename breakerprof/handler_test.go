@@ -104,7 +104,8 @@ func ExampleHandler() {
 	request := breaker.BreakByTimeout(time.Hour)
 	defer request.Close()
 
-	server := httptest.NewServer(breakerprof.Handler()) // http.Handle("/debug/breakers", breakerprof.Handler())
+	// http.Handle("/debug/breakers", breakerprof.Handler())
+	server := httptest.NewServer(breakerprof.Handler())
 	defer server.Close()
 	response, err := server.Client().Get(server.URL)
 	if err != nil {

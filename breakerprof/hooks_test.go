@@ -13,7 +13,8 @@ import (
 // job has a breaker that no constructor has made.
 type job struct{ breaker.Breaker }
 
-// A zero value is recorded when it is first waited for, once, whatever comes first, and never if nothing waits for it.
+// A zero value is recorded when it is first waited for, once, whatever comes first, and never if
+// nothing waits for it.
 func TestZeroValue(t *testing.T) {
 	on(t, 1)
 	before := count()

@@ -13,8 +13,8 @@ import (
 	"github.com/kamilsk/breaker/breakerredis"
 )
 
-// What Redis can't promise: a trip that was acknowledged is lost if its primary dies before a replica has it. What the replica has
-// isn't, and the watches go on with the replica.
+// What Redis can't promise: a trip that was acknowledged is lost if its primary dies before a
+// replica has it. What the replica has isn't, and the watches go on with the replica.
 func TestFailover(t *testing.T) {
 	address := func() string { return fmt.Sprint("127.0.0.1:", clustertest.FreePort()) }
 	ctx, first, second := context.Background(), address(), address()

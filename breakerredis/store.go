@@ -21,7 +21,7 @@ import (
 //
 //	breaker:{name}:key:{key}   a revision and a record, until the key expires
 //	breaker:{name}:index       the keys that are set, by when they expire
-//	breaker:{name}:log         a stream of the last 10,000 that were set; the IDs in it are the revisions
+//	breaker:{name}:log         a stream of the last 10,000 trips; its IDs are the revisions
 //
 // Its methods may be called concurrently.
 type Store struct {
@@ -36,8 +36,9 @@ type Store struct {
 
 var _ breakercluster.Store = (*Store)(nil)
 
-// New returns the Store with the name, by way of the client, which the caller closes when no breaker needs it any
-// more. It makes no request. It panics if the client is nil or the name is empty.
+// New returns the Store with the name, by way of the client, which the caller closes when no
+// breaker needs it any more. It makes no request. It panics if the client is nil or the name is
+// empty.
 func New(client *redis.Client, name string) *Store {
 	if client == nil {
 		panic("breakerredis: New: the client is nil")
@@ -45,8 +46,8 @@ func New(client *redis.Client, name string) *Store {
 	if name == "" {
 		panic("breakerredis: New: the name is empty")
 	}
-	// Without that, a call would outlive its context by some seconds, and by a silence. The connections are those of the
-	// client, and so is their end.
+	// Without that, a call would outlive its context by some seconds, and by a silence. The
+	// connections are those of the client, and so is their end.
 	const limit = 3 * time.Second
 	calls := client.WithTimeout(limit)
 	calls.Options().ContextTimeoutEnabled = true
@@ -70,8 +71,8 @@ func (s *Store) log() string            { return s.space + "log" }
 
 // create sets a key, unless it is set, and returns whether it did, and what it is then.
 //
-// A key that hasn't been set after the log was lost could get a revision that was given before. The clock keeps it from
-// that: an ID begins with the time.
+// A key that hasn't been set after the log was lost could get a revision that was given before. The
+// clock keeps it from that: an ID begins with the time.
 var create = redis.NewScript(`
 local set = redis.call('GET', KEYS[1])
 if set then return {0, set} end
@@ -188,8 +189,8 @@ func logged(m redis.XMessage) (breakercluster.Entry, error) {
 	return entry(key, m.ID+" "+value)
 }
 
-// Watch reads the log from where it was. If the log doesn't reach back as far, it begins with all that is set. It watches
-// all keys of the Store, on a connection of its own.
+// Watch reads the log from where it was. If the log doesn't reach back as far, it begins with all
+// that is set. It watches all keys of the Store, on a connection of its own.
 func (s *Store) Watch(
 	ctx context.Context, _ string, after uint64, deliver func(breakercluster.Entry),
 ) (breakercluster.Watch, error) {

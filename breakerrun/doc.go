@@ -1,5 +1,5 @@
-// Package breakerrun starts the parts of a program together and shuts them down in order: HTTP and gRPC servers,
-// workers, and whatever else runs until it is told to stop.
+// Package breakerrun starts the parts of a program together and shuts them down stage by stage:
+// HTTP and gRPC servers, workers, and whatever else runs until it is told to stop.
 //
 //	stop := breaker.BreakBySignal(breaker.TerminationSignals()...)
 //	defer stop.Close()
@@ -10,7 +10,8 @@
 //			return breakerhttp.Serve(public, listener, stop, breakerhttp.WithCut(cut))
 //		}),
 //		breakerrun.Worker("mailer", mailer.Run),
-//		breakerrun.Graceful("admin", serveAdmin, admin.Shutdown, admin.Close, breakerrun.WithStage(breakerrun.Admin)),
+//		breakerrun.Graceful("admin", serveAdmin, admin.Shutdown, admin.Close,
+//			breakerrun.WithStage(breakerrun.Admin)),
 //	)
 //
 // A worker stops taking jobs when stop trips, and gives up the job it is working on when cut trips:
@@ -35,21 +36,23 @@
 //	all parts run    until stop trips, or a part fails, panics or returns StopAll
 //	stage by stage   readiness, Front, Work, Admin:
 //	  drain          stop of each part in the stage trips; the parts finish what they have begun
-//	  cut            if the grace period ends, a second signal arrives or a breaker in WithCut trips: cut trips
-//	  give up        a part that hasn't returned soon after the cut is left behind, and named in the error
+//	  cut            cut trips when the grace period ends, at a second signal, or by WithCut
+//	  give up        a part that doesn't return soon after is left behind, and named in the error
 //
-// A stage begins when every part of the one before has returned or been left behind. So the admin server answers until the
-// workers are done, and the workers go on until the last public request has been answered. The order holds
-// after a cut, too.
+// A stage begins when every part of the one before has returned or been left behind. So the admin
+// server answers until the workers are done, and the workers go on until the last public request
+// has been answered. The order holds after a cut, too.
 //
 // # Limits
 //
-// The grace period is one for all stages: 20 seconds by default, counted from the beginning of the shutdown. WithLimit gives a
-// single part less. Each stage takes at most the cut timeout, 2 seconds by default, beyond that. So a shutdown of n
-// stages ends within the grace period and n cut timeouts, whatever the parts do.
+// The grace period is one for all stages: 20 seconds by default, counted from the beginning of the
+// shutdown. WithLimit gives a single part less. Each stage takes at most the cut timeout, 2 seconds
+// by default, beyond that. So a shutdown of n stages ends within the grace period and n cut
+// timeouts, whatever the parts do.
 //
 // # Concurrency
 //
-// Every function may be called concurrently, and so may Run of one Runner. Functions given to a part are called once for each Run
-// that the part is given to. Serve and drain of Graceful run concurrently, and so may drain and cut.
+// Every function may be called concurrently, and so may Run of one Runner. Functions given to a
+// part are called once for each Run that the part is given to. Serve and drain of Graceful run
+// concurrently, and so may drain and cut.
 package breakerrun

@@ -9,8 +9,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// StopAll is returned by a part to stop the others. It is not an error for Run, as fs.SkipAll is none for fs.WalkDir. It matches
-// breaker.Interrupted and context.Canceled, because it is the cause of the other parts' stop.
+// StopAll is returned by a part to stop the others. It is not an error for Run, as fs.SkipAll is
+// none for fs.WalkDir. It matches breaker.Interrupted and context.Canceled, because it is the cause
+// of the other parts' stop.
 var StopAll error = &endError{text: "breakerrun: a part has stopped all"}
 
 // ErrGoexit is the error of a part that ended by runtime.Goexit, which t.FailNow calls.
@@ -34,7 +35,8 @@ func (e *endError) Is(target error) bool {
 	return target == breaker.Interrupted || target == context.Canceled
 }
 
-// As finds the part. There is no Unwrap: a part that failed by a timeout would make every other part's context expire.
+// As finds the part. There is no Unwrap: a part that failed by a timeout would make every other
+// part's context expire.
 func (e *endError) As(target any) bool {
 	part, ok := target.(**PartError)
 	if !ok || e.part == nil {
@@ -52,7 +54,8 @@ const (
 	Failed Outcome = iota + 1
 	// Cut is a part that was still draining when the grace period ended. It has returned since.
 	Cut
-	// Abandoned is a part that didn't return after the cut either. Its goroutines may still be running.
+	// Abandoned is a part that didn't return after the cut either. Its goroutines may still be
+	// running.
 	Abandoned
 )
 
@@ -76,10 +79,12 @@ type PartError struct {
 	Part string
 	// Outcome says how it ended.
 	Outcome Outcome
-	// Err is what it returned, or a *PanicError. It is nil if the part was abandoned, and may be nil if it was cut.
+	// Err is what it returned, or a *PanicError. It is nil if the part was abandoned, and may be
+	// nil if it was cut.
 	Err error
-	// Cause says what ended the grace period, for Cut and Abandoned. It matches context.DeadlineExceeded if time ran out. After a second
-	// signal it is a breaker.SignalError, and else the cause of the breaker in WithCut.
+	// Cause says what ended the grace period, for Cut and Abandoned. It matches
+	// context.DeadlineExceeded if time ran out. After a second signal it is a breaker.SignalError,
+	// and else the cause of the breaker in WithCut.
 	Cause error
 }
 
@@ -106,8 +111,8 @@ func (e *PartError) Unwrap() []error {
 	return errs
 }
 
-// Errors is what Run returns: the parts that failed, were cut or were abandoned, in the order in which that happened. Like
-// the result of errors.Join it matches what any of them matches.
+// Errors is what Run returns: the parts that failed, were cut or were abandoned, in the order in
+// which that happened. Like the result of errors.Join it matches what any of them matches.
 type Errors []*PartError
 
 // Error joins the texts in one line.

@@ -15,7 +15,8 @@ import (
 	"github.com/kamilsk/breaker/breakerrun"
 )
 
-// A service: a public server, a worker behind it, and an admin server that stays up until both are done.
+// A service: a public server, a worker behind it, and an admin server that stays up until both are
+// done.
 func Example() {
 	listen := func() net.Listener {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

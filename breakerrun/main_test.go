@@ -16,7 +16,8 @@ import (
 	"github.com/kamilsk/breaker/breakerrun"
 )
 
-// asChild names the program that the test binary runs instead of the tests; see signals_unix_test.go.
+// asChild names the program that the test binary runs instead of the tests; see
+// signals_unix_test.go.
 const asChild = "BREAKERRUN_TEST_CHILD"
 
 var children = map[string]func(){}

@@ -8,12 +8,14 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// A Stage is a step of the shutdown. Parts of one stage drain at the same time, and lower stages come first. Any number is a stage:
-// breakerrun.Work+1 drains after the workers and before the admin server.
+// A Stage is a step of the shutdown. Parts of one stage drain at the same time, and lower stages
+// come first. Any number is a stage: breakerrun.Work+1 drains after the workers and before the
+// admin server.
 type Stage int
 
 const (
-	// Front is for what lets work in: public servers, consumers of a queue. It is the default of Server and Graceful.
+	// Front is for what lets work in: public servers, consumers of a queue. It is the default of
+	// Server and Graceful.
 	Front Stage = 100
 	// Work is for what works on things that the front let in. It is the default of Worker.
 	Work Stage = 200
@@ -24,15 +26,17 @@ const (
 	first Stage = math.MinInt
 )
 
-// A Part is something that runs until it is told to stop. Worker, Server, Graceful and Readiness make one. It is a value that may be
-// copied, and given to Run more than once if its functions allow it.
+// A Part is something that runs until it is told to stop. Worker, Server, Graceful and Readiness
+// make one. It is a value that may be copied, and given to Run more than once if its functions
+// allow it.
 type Part struct {
 	name  string
 	stage Stage
 	// limit is how long it may drain, if limited.
 	limit   time.Duration
 	limited bool
-	// reports says that the part knows what was cut: a nil after the cut means nothing was, and any error counts.
+	// reports says that the part knows what was cut: a nil after the cut means nothing was, and any
+	// error counts.
 	reports bool
 	// passive says that Run doesn't wait for it to end by itself.
 	passive bool
@@ -45,9 +49,9 @@ type PartOption func(*Part)
 // WithStage sets the stage in which the part drains.
 func WithStage(stage Stage) PartOption { return func(p *Part) { p.stage = stage } }
 
-// WithLimit sets how long the part may drain before it is cut, counted from when its stage begins. It never extends the grace
-// period of the whole. With zero the part is cut as soon as it is stopped. By default a part has no limit of its own. WithLimit
-// panics if the limit is negative.
+// WithLimit sets how long the part may drain before it is cut, counted from when its stage begins.
+// It never extends the grace period of the whole. With zero the part is cut as soon as it is
+// stopped. By default a part has no limit of its own. WithLimit panics if the limit is negative.
 func WithLimit(limit time.Duration) PartOption {
 	if limit < 0 {
 		panic("breakerrun: WithLimit: the limit is negative: " + limit.String())
@@ -55,9 +59,9 @@ func WithLimit(limit time.Duration) PartOption {
 	return func(p *Part) { p.limit, p.limited = limit, true }
 }
 
-// Worker returns a part that works until stop trips, finishes what it has begun, and returns. When cut trips it has to
-// give up what it has begun. Both are only lent: closing them does nothing. A function that doesn't tell the two apart uses
-// stop alone.
+// Worker returns a part that works until stop trips, finishes what it has begun, and returns. When
+// cut trips it has to give up what it has begun. Both are only lent: closing them does nothing. A
+// function that doesn't tell the two apart uses stop alone.
 //
 // If run returns
 //
@@ -65,8 +69,9 @@ func WithLimit(limit time.Duration) PartOption {
 //   - StopAll, the others are stopped;
 //   - another error, the part has failed, and the others are stopped.
 //
-// Once stop has tripped, an error that says no more than that (stop.Err, stop.Cause, context.Canceled, or what wraps one of them) counts as nil. Once cut has
-// tripped, the part counts as Cut whatever it returns, nil included.
+// Once stop has tripped, an error that says no more than that (stop.Err, stop.Cause,
+// context.Canceled, or what wraps one of them) counts as nil. Once cut has tripped, the part counts
+// as Cut whatever it returns, nil included.
 //
 // By default its stage is Work. Worker panics if the name is empty, or run or an option is nil.
 func Worker(name string, run func(stop, cut breaker.Interface) error, options ...PartOption) Part {
@@ -76,11 +81,12 @@ func Worker(name string, run func(stop, cut breaker.Interface) error, options ..
 	return newPart("Worker", Part{name: name, stage: Work, run: func(m *member) error { return run(m.lend()) }}, options)
 }
 
-// Server returns a part that serves until stop trips, drains, and cuts what is left when cut trips. Serve of breakerhttp and
-// of breakergrpc are such functions, with cut for their WithCut; so is a Run within a Run.
+// Server returns a part that serves until stop trips, drains, and cuts what is left when cut trips.
+// Serve of breakerhttp and of breakergrpc are such functions, with cut for their WithCut; so is a
+// Run within a Run.
 //
-// It differs from Worker in that serve itself knows what was cut: after cut has tripped, nil means that nothing was lost. Any other
-// error counts, also after stop.
+// It differs from Worker in that serve itself knows what was cut: after cut has tripped, nil means
+// that nothing was lost. Any other error counts, also after stop.
 //
 // By default its stage is Front. Server panics if the name is empty, or serve or an option is nil.
 func Server(name string, serve func(stop, cut breaker.Interface) error, options ...PartOption) Part {
@@ -93,20 +99,24 @@ func Server(name string, serve func(stop, cut breaker.Interface) error, options 
 	}, options)
 }
 
-// Graceful returns a part made of the three functions that most servers have. For an http.Server they are
+// Graceful returns a part made of the three functions that most servers have. For an http.Server
+// they are
 //
 //	func() error { return server.Serve(listener) }, server.Shutdown, server.Close
 //
 // and for a grpc.Server those that call Serve, GracefulStop and Stop. Run calls
 //
-//   - serve at the beginning. If that returns an error before stop has tripped, the part has failed: the others are stopped, and it
-//     is drained when its stage begins. If it returns nil, the part is done. What it returns later isn't looked at;
+//   - serve at the beginning. If that returns an error before stop has tripped, the part has
+//     failed: the others are stopped, and it is drained when its stage begins. If it returns nil,
+//     the part is done. What it returns later isn't looked at;
 //   - drain when stop trips, with a context that ends when cut trips;
 //   - cut when cut trips before drain has returned.
 //
-// The part is done when serve and drain have returned. What drain and cut return are errors of the part.
+// The part is done when serve and drain have returned. What drain and cut return are errors of the
+// part.
 //
-// By default its stage is Front. Graceful panics if the name is empty, or a function or an option is nil.
+// By default its stage is Front. Graceful panics if the name is empty, or a function or an option
+// is nil.
 func Graceful(
 	name string, serve func() error, drain func(context.Context) error, cut func() error, options ...PartOption,
 ) Part {
@@ -150,12 +160,13 @@ func Graceful(
 	}}, options)
 }
 
-// Readiness returns a part that calls set(true) once the other parts have been started, and set(false) before anything else happens in
-// the shutdown. Then it waits for the delay, so that load balancers notice before servers stop accepting. The delay counts towards
-// the grace period, and a cut ends it. It is skipped if every other part is done.
+// Readiness returns a part that calls set(true) once the other parts have been started, and
+// set(false) before anything else happens in the shutdown. Then it waits for the delay, so that
+// load balancers notice before servers stop accepting. The delay counts towards the grace period,
+// and a cut ends it. It is skipped if every other part is done.
 //
-// Run doesn't wait for Readiness to end by itself. It ignores WithStage. Readiness panics if the name is empty, set
-// or an option is nil, or the delay is negative.
+// Run doesn't wait for Readiness to end by itself. It ignores WithStage. Readiness panics if the
+// name is empty, set or an option is nil, or the delay is negative.
 func Readiness(name string, set func(ready bool), delay time.Duration, options ...PartOption) Part {
 	switch {
 	case set == nil:

@@ -76,7 +76,8 @@ func TestGraceful(t *testing.T) {
 				}
 				err := <-ended
 				assert.Equal(t, tt.want, outcomes(err))
-				assert.Equal(t, append(tt.calls, "worker"), j.all()) // drained in its turn, also after its own failure
+				// Drained in its turn, also after its own failure.
+				assert.Equal(t, append(tt.calls, "worker"), j.all())
 				assert.Equal(t, tt.serveFails, errors.Is(err, errBoom))
 				assert.Equal(t, tt.drainFails, errors.Is(err, errDrain))
 				assert.Equal(t, tt.cutFails, errors.Is(err, errCut))
@@ -137,8 +138,8 @@ func get(url string) <-chan int {
 	return status
 }
 
-// Two real servers, one as each kind of part: a request in flight is answered, the worker goes on until it is, and the admin
-// server answers until the worker is done.
+// Two real servers, one as each kind of part: a request in flight is answered, the worker goes on
+// until it is, and the admin server answers until the worker is done.
 func TestHTTP(t *testing.T) {
 	public, admin := newSite(t), newSite(t)
 	stop := breaker.New()

@@ -17,15 +17,17 @@ const (
 	defaultCutTimeout = 2 * time.Second
 	defaultSignalGap  = time.Second
 
-	// idleMoment is how long a part without time to drain may take to show that it has nothing to drain.
+	// idleMoment is how long a part without time to drain may take to show that it has nothing to
+	// drain.
 	idleMoment = 50 * time.Millisecond
 )
 
 // An Option configures a Runner.
 type Option func(*Runner)
 
-// WithGrace sets the grace period: how long all stages together may drain. With zero everything is cut at once, still stage by
-// stage, except for parts that return within 50 milliseconds of their stop. By default it is 20 seconds. WithGrace panics if it is negative.
+// WithGrace sets the grace period: how long all stages together may drain. With zero everything is
+// cut at once, still stage by stage, except for parts that return within 50 milliseconds of their
+// stop. By default it is 20 seconds. WithGrace panics if it is negative.
 func WithGrace(grace time.Duration) Option {
 	if grace < 0 {
 		panic("breakerrun: WithGrace: the grace period is negative: " + grace.String())
@@ -33,8 +35,9 @@ func WithGrace(grace time.Duration) Option {
 	return func(r *Runner) { r.grace = grace }
 }
 
-// WithCutTimeout sets how long the parts of a stage may take to return after the cut before they are left behind. By default it
-// is 2 seconds. Make it longer than the cut timeout of a server in a part. WithCutTimeout panics if it is negative.
+// WithCutTimeout sets how long the parts of a stage may take to return after the cut before they
+// are left behind. By default it is 2 seconds. Make it longer than the cut timeout of a server in a
+// part. WithCutTimeout panics if it is negative.
 func WithCutTimeout(timeout time.Duration) Option {
 	if timeout < 0 {
 		panic("breakerrun: WithCutTimeout: the timeout is negative: " + timeout.String())
@@ -42,8 +45,8 @@ func WithCutTimeout(timeout time.Duration) Option {
 	return func(r *Runner) { r.cutTimeout = timeout }
 }
 
-// WithCut adds a breaker that ends the grace period when it trips. It is watched, never closed. Each further WithCut adds
-// one more. WithCut panics if the breaker is nil.
+// WithCut adds a breaker that ends the grace period when it trips. It is watched, never closed.
+// Each further WithCut adds one more. WithCut panics if the breaker is nil.
 func WithCut(cut breaker.Interface) Option {
 	if isNil(cut) {
 		panic("breakerrun: WithCut: the breaker is nil")
@@ -51,11 +54,12 @@ func WithCut(cut breaker.Interface) Option {
 	return func(r *Runner) { r.cuts = append(r.cuts, breaker.NopCloser(cut)) }
 }
 
-// WithSignals sets the signals that end the grace period. Run holds them from the beginning of the shutdown until the cut or
-// until it returns. Before and after that it leaves them alone. Inside a testing/synctest bubble it doesn't listen to signals.
+// WithSignals sets the signals that end the grace period. Run holds them from the beginning of the
+// shutdown until the cut or until it returns. Before and after that it leaves them alone. Inside a
+// testing/synctest bubble it doesn't listen to signals.
 //
-// By default they are breaker.TerminationSignals, and the signal that tripped stop. With no argument there are none. WithSignals
-// panics if a signal is nil.
+// By default they are breaker.TerminationSignals, and the signal that tripped stop. With no
+// argument there are none. WithSignals panics if a signal is nil.
 func WithSignals(sig ...os.Signal) Option {
 	for i, s := range sig {
 		if s == nil {
@@ -66,8 +70,9 @@ func WithSignals(sig ...os.Signal) Option {
 	return func(r *Runner) { r.signals = func(error) []os.Signal { return sig } }
 }
 
-// WithSignalGap sets how soon after the first signal a second one counts. Sooner it is taken for the first: a Ctrl-C that a
-// wrapper passes on arrives twice. By default the gap is a second. WithSignalGap panics if it is negative.
+// WithSignalGap sets how soon after the first signal a second one counts. Sooner it is taken for
+// the first: a Ctrl-C that a wrapper passes on arrives twice. By default the gap is a second.
+// WithSignalGap panics if it is negative.
 func WithSignalGap(gap time.Duration) Option {
 	if gap < 0 {
 		panic("breakerrun: WithSignalGap: the gap is negative: " + gap.String())
@@ -92,30 +97,34 @@ func New(options ...Option) *Runner {
 // Run is Run of a Runner without options.
 func Run(stop breaker.Interface, parts ...Part) error { return New().run("Run", stop, parts) }
 
-// Run starts all parts and returns when all have ended. They are shut down, stage by stage, when stop trips, or a part fails,
-// panics or returns StopAll; see the package documentation for the stages and the limits. It returns
+// Run starts all parts and returns when all have ended. They are shut down, stage by stage, when
+// stop trips, or a part fails, panics or returns StopAll; see the package documentation for the
+// stages and the limits. It returns
 //
 //   - nil, if every part ended well, whatever tripped stop: ask stop.Cause for that;
-//   - an Errors otherwise, with the parts that failed, were cut or were abandoned, each by its name.
+//   - an Errors otherwise, with the parts that failed, were cut or were abandoned, each by its
+//     name.
 //
-// If a part panics, Run shuts the others down, and then panics with a *PanicError on the goroutine of its caller. A part that
-// panics after it has been abandoned ends the process.
+// If a part panics, Run shuts the others down, and then panics with a *PanicError on the goroutine
+// of its caller. A part that panics after it has been abandoned ends the process.
 //
-// A part's stop has the cause of stop, or, if a part failed, a cause by which errors.As finds that part's *PartError.
-// A part's cut has the cause that ended the grace period.
+// A part's stop has the cause of stop, or, if a part failed, a cause by which errors.As finds that
+// part's *PartError. A part's cut has the cause that ended the grace period.
 //
-// Every part is started, also if stop has tripped before: only a server itself closes its listeners. All start at the same time;
-// Run doesn't wait for one to be ready.
+// Every part is started, also if stop has tripped before: only a server itself closes its
+// listeners. All start at the same time; Run doesn't wait for one to be ready.
 //
-// During the shutdown a second signal cuts; see WithSignals. The first one is what tripped stop, or, after a part has failed, the
-// first to arrive. The third has its default effect. This works however stop was made, by signal.NotifyContext, too. Run watches stop and never
-// closes it. Pass what BreakBySignal returns as it is: behind a Multiplex, a second signal within a millisecond of the first may
-// kill the process.
+// During the shutdown a second signal cuts; see WithSignals. The first one is what tripped stop,
+// or, after a part has failed, the first to arrive. The third has its default effect. This works
+// however stop was made, by signal.NotifyContext, too. Run watches stop and never closes it. Pass
+// what BreakBySignal returns as it is: behind a Multiplex, a second signal within a millisecond of
+// the first may kill the process.
 //
-// Run can't end a part that ignores its breakers. It leaves such a part behind, with its goroutines, and returns.
+// Run can't end a part that ignores its breakers. It leaves such a part behind, with its
+// goroutines, and returns.
 //
-// It costs a goroutine for each part, and up to three more for each during the shutdown. Run panics if stop is nil, or a part wasn't made by
-// one of the functions of this package.
+// It costs a goroutine for each part, and up to three more for each during the shutdown. Run panics
+// if stop is nil, or a part wasn't made by one of the functions of this package.
 func (r *Runner) Run(stop breaker.Interface, parts ...Part) error { return r.run("Run", stop, parts) }
 
 func (r *Runner) run(function string, stop breaker.Interface, parts []Part) error {
@@ -129,7 +138,8 @@ func (r *Runner) run(function string, stop breaker.Interface, parts []Part) erro
 	}
 	insist := &insistence{Breaker: breaker.New(), signals: r.signals, gap: r.gap}
 	defer insist.close()
-	// In a callback, because that runs as early as possible: what tripped stop is about to let go of its signals.
+	// In a callback, because that runs as early as possible: what tripped stop is about to let go
+	// of its signals.
 	forget := stop.OnTrip(func() { insist.ask(stop.Cause()) })
 	defer forget()
 
@@ -187,12 +197,13 @@ type member struct {
 
 	// cutBy is the cause of the cut.
 	cutBy error
-	// ended says that run has returned, abandoned that it hasn't in time. At most one of them is ever set.
+	// ended says that run has returned, abandoned that it hasn't in time. At most one of them is
+	// ever set.
 	ended, abandoned bool
 	// failure is what fail was called with.
 	failure error
-	// tripping is how many goroutines of trip haven't ended. The part hasn't either as long as its callbacks run. When it
-	// changes, calm is told.
+	// tripping is how many goroutines of trip haven't ended. The part hasn't either as long as its
+	// callbacks run. When it changes, calm is told.
 	tripping int
 	calm     sync.Cond
 }
@@ -219,13 +230,15 @@ func (g *group) start(parts []Part) {
 			return 0
 		}
 	})
-	// From the last stage to the first, so that readiness comes on when the others have been started.
+	// From the last stage to the first, so that readiness comes on when the others have been
+	// started.
 	for _, m := range slices.Backward(g.members) {
 		go m.live()
 	}
 }
 
-// lend returns stop and cut for the part's function, which may give them to a Multiplex as they are.
+// lend returns stop and cut for the part's function, which may give them to a Multiplex as they
+// are.
 func (m *member) lend() (stop, cut breaker.Interface) {
 	return breaker.NopCloser(m.stop), breaker.NopCloser(m.cut)
 }
@@ -235,7 +248,8 @@ func (m *member) live() {
 		if m.stop.Err() == nil {
 			m.early = true
 		}
-		// What the part has registered is dropped. Its callbacks run now, if they haven't, and belong to it.
+		// What the part has registered is dropped. Its callbacks run now, if they haven't, and
+		// belong to it.
 		m.protect(func() error { m.stop.Close(); return nil }, m.note)
 		m.protect(func() error { m.cut.Close(); return nil }, m.note)
 		m.settle(err)
@@ -288,7 +302,8 @@ func (m *member) fail(err error) {
 	m.group.failed.Trip(&endError{part: &PartError{Part: m.name, Outcome: Failed, Err: err}})
 }
 
-// judge returns what is to be reported of a part that has returned err, or nil. The caller holds the mutex.
+// judge returns what is to be reported of a part that has returned err, or nil. The caller holds
+// the mutex.
 func (m *member) judge(err error) *PartError {
 	p := panicOf(err)
 	switch {
@@ -408,8 +423,8 @@ func (m *member) abandon() bool {
 	return true
 }
 
-// trip trips the breaker on a goroutine of its own, because the part's callbacks run there: one that blocks is not to hold
-// up the others, and one that panics is the part's.
+// trip trips the breaker on a goroutine of its own, because the part's callbacks run there: one
+// that blocks is not to hold up the others, and one that panics is the part's.
 func (m *member) trip(br *breaker.Breaker, cause error) {
 	g := m.group
 	g.mu.Lock()
@@ -448,7 +463,8 @@ func (m *member) note(err error) {
 	g.failed.Trip(&endError{part: part})
 }
 
-// protect calls f, and then takes its error, or what it panicked with. It may not return: runtime.Goexit goes on.
+// protect calls f, and then takes its error, or what it panicked with. It may not return:
+// runtime.Goexit goes on.
 func (m *member) protect(f func() error, then func(error)) {
 	var err error
 	returned := false

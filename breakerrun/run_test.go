@@ -55,7 +55,8 @@ func TestRunOrder(t *testing.T) {
 		began := time.Now()
 		stop.Close()
 		assert.NoError(t, <-ended)
-		assert.Equal(t, 7*time.Second, time.Since(began)) // 3 + 2 + 1 + 1: the two servers drain together
+		// 3 + 2 + 1 + 1: the two servers drain together.
+		assert.Equal(t, 7*time.Second, time.Since(began))
 		all := j.all()
 		require.Len(t, all, 12)
 		assert.Equal(t, "ready false", all[1])
@@ -66,7 +67,8 @@ func TestRunOrder(t *testing.T) {
 	})
 }
 
-// In a tight loop with real time, and the race detector where it is on: nobody drains before its turn.
+// In a tight loop with real time, and the race detector where it is on: nobody drains before its
+// turn.
 func TestRunOrderHolds(t *testing.T) {
 	for range 1000 {
 		stop := breaker.New()
@@ -316,8 +318,10 @@ func TestRunCuts(t *testing.T) {
 						breakerrun.WithStage(1000)),
 				}
 			},
-			takes: 7 * time.Second,                                   // the grace period, and a cut timeout for each of the deaf stages
-			want:  []string{"deaf abandoned", "deaf, too abandoned"}, // the last one had no time, and needed none
+			// The grace period, and a cut timeout for each of the deaf stages.
+			takes: 7 * time.Second,
+			// The last one had no time, and needed none.
+			want: []string{"deaf abandoned", "deaf, too abandoned"},
 		},
 	}
 	for name, tt := range tests {
@@ -332,7 +336,8 @@ func TestRunCuts(t *testing.T) {
 				stop.Close()
 				err := <-ended
 				assert.Equal(t, tt.takes, time.Since(began))
-				assert.ElementsMatch(t, tt.want, outcomes(err)) // those of one stage end in any order
+				// Those of one stage end in any order.
+				assert.ElementsMatch(t, tt.want, outcomes(err))
 				if len(tt.want) > 0 {
 					assert.ErrorIs(t, err, context.DeadlineExceeded)
 					assert.ErrorIs(t, err, breaker.Interrupted)

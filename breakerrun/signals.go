@@ -13,8 +13,9 @@ import (
 
 // insistence trips when a second signal insists on the end.
 //
-// It listens by os/signal and not by a breaker for each signal: while one of those is replaced by the next, the signal
-// may have its default effect. Here it is held from the first call of ask until the cut or the end of Run.
+// It listens by os/signal and not by a breaker for each signal: while one of those is replaced by
+// the next, the signal may have its default effect. Here it is held from the first call of ask
+// until the cut or the end of Run.
 type insistence struct {
 	*breaker.Breaker
 	signals func(cause error) []os.Signal
@@ -109,8 +110,9 @@ func usual(cause error) []os.Signal {
 	return sig
 }
 
-// inBubble reports whether the caller runs inside a testing/synctest bubble. The goroutine of os/signal sends from outside, which
-// is fatal there. The missing monotonic reading is the one public sign.
+// inBubble reports whether the caller runs inside a testing/synctest bubble. The goroutine of
+// os/signal sends from outside, which is fatal there. The missing monotonic reading is the one
+// public sign.
 func inBubble() bool {
 	now := time.Now()
 	return now == now.Round(0)

@@ -21,8 +21,8 @@ import (
 	"github.com/kamilsk/breaker/breakerrun"
 )
 
-// Real signals need a process on which they may have their real effect: the test binary runs itself, as one of these
-// programs. Each sends its signals to itself, and prints what came of it.
+// Real signals need a process on which they may have their real effect: the test binary runs
+// itself, as one of these programs. Each sends its signals to itself, and prints what came of it.
 func init() {
 	termination := func() breaker.Interface { return breaker.BreakBySignal(breaker.TerminationSignals()...) }
 	children["one signal drains"] = func() {
@@ -107,7 +107,8 @@ func init() {
 		fmt.Println("Run:", <-p.ended)
 		killed()
 	}
-	// Right after the first signal there is no instant at which a second one would kill the process.
+	// Right after the first signal there is no instant at which a second one would kill the
+	// process.
 	children["no gap"] = func() {
 		for delay := range 200 {
 			stop := termination()
@@ -189,8 +190,8 @@ func kill(s syscall.Signal) {
 	}
 }
 
-// killed sends a signal that is to have its default effect. The handler for the one before is taken down in its own time: if
-// that has swallowed it, there is another one.
+// killed sends a signal that is to have its default effect. The handler for the one before is taken
+// down in its own time: if that has swallowed it, there is another one.
 func killed() {
 	for {
 		kill(syscall.SIGTERM)
@@ -198,7 +199,8 @@ func killed() {
 	}
 }
 
-// settle returns when signals sent before have arrived, as far as that can be told: of those pending, SIGWINCH comes last.
+// settle returns when signals sent before have arrived, as far as that can be told: of those
+// pending, SIGWINCH comes last.
 func settle() {
 	br := breaker.BreakBySignal(syscall.SIGWINCH)
 	kill(syscall.SIGWINCH)

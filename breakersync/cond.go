@@ -14,7 +14,8 @@ import (
 // Signal wakes the goroutine that has waited longest. A goroutine whose breaker has interrupted it
 // isn't there any more: Signal is never lost to it.
 type Cond struct {
-	// L is held while the condition is looked at or changed. It must not be changed once Wait has been called.
+	// L is held while the condition is looked at or changed. It must not be changed once Wait has
+	// been called.
 	L sync.Locker
 
 	mu      atomic.Mutex
@@ -96,8 +97,8 @@ func (c *Cond) Broadcast() {
 	out.open()
 }
 
-// giveUp is what the callback of a waiter's breaker does. It takes mu alone, so a goroutine that holds L may trip a
-// breaker.
+// giveUp is what the callback of a waiter's breaker does. It takes mu alone, so a goroutine that
+// holds L may trip a breaker.
 func (c *Cond) giveUp(w *waiter) {
 	c.mu.Lock()
 	queued := w.queued

@@ -1,5 +1,5 @@
-// Package breakersync has locks, conditions, semaphores and task groups whose waits can be interrupted. Each wait takes
-// a breaker and returns the breaker's cause when it trips.
+// Package breakersync has locks, conditions, semaphores and task groups whose waits can be
+// interrupted. Each wait takes a breaker and returns the breaker's cause when it trips.
 //
 // Interrupt a lock:
 //
@@ -61,9 +61,9 @@
 // # Cost
 //
 // An uncontended operation is one load of the breaker's state and one compare-and-swap. A wait
-// starts no goroutine. It registers one callback with the breaker, which takes one allocation, or two
-// if the breaker isn't a *breaker.Breaker. Its own memory is pooled; if the pool is empty, that takes
-// two allocations more. Leaving a queue takes constant time, whatever its length.
+// starts no goroutine. It registers one callback with the breaker, which takes one allocation, or
+// two if the breaker isn't a *breaker.Breaker. Its own memory is pooled; if the pool is empty, that
+// takes two allocations more. Leaving a queue takes constant time, whatever its length.
 //
 // These locks are fair, so they don't have the throughput of sync.Mutex under heavy contention. For
 // a critical section of a few instructions, use sync.Mutex: there is nothing to interrupt.

@@ -9,7 +9,8 @@ import (
 // for them would never end.
 var ErrCapacity = errors.New("breakersync: more permits than the semaphore has")
 
-// ErrGoexit is the cause of a group in which a task called runtime.Goexit, as the FailNow of a test does.
+// ErrGoexit is the cause of a group in which a task called runtime.Goexit, as the FailNow of a test
+// does.
 var ErrGoexit = errors.New("breakersync: a task called runtime.Goexit")
 
 // A PanicError is what a group panics with, in Wait, if a task has panicked. It is the cause of the

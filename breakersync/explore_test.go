@@ -89,7 +89,8 @@ func (s *section) visit() {
 	s.inside = !s.inside
 }
 
-// mustBeFree fails if the mutex isn't free at the end, or its word still says that a waiter is queued.
+// mustBeFree fails if the mutex isn't free at the end, or its word still says that a waiter is
+// queued.
 func mustBeFree(r *explore.Run, s *weighted) {
 	check := func() {
 		if state := s.state.Load() &^ revisionMask; state != 0 || s.queued.first != nil {
@@ -163,7 +164,8 @@ var explored = []exploredProgram{
 		holderOf(r, mu, s)
 		tripBy(r, br)
 	}},
-	{"Mutex: Lock.Lock vs Unlock.Trip", func(r *explore.Run) { // the second wait may have the first one's waiter
+	// The second wait may have the first one's waiter.
+	{"Mutex: Lock.Lock vs Unlock.Trip", func(r *explore.Run) {
 		mu, br, s := new(Mutex), breaker.New(), &section{r: r}
 		mustBeFree(r, &mu.w)
 		lockBy(r, mu, s, br, 2)
@@ -287,7 +289,8 @@ var explored = []exploredProgram{
 		r.Go(func() { sem.Resize(1) })
 		r.AtEnd(func() { sem.Release(1) })
 	}},
-	{"Semaphore: TryAcquire vs TryAcquire.Resize.Release", func(r *explore.Run) { // a compare-and-swap that finds the word as it was
+	// A compare-and-swap that finds the word as it was.
+	{"Semaphore: TryAcquire vs TryAcquire.Resize.Release", func(r *explore.Run) {
 		sem := NewSemaphore(2)
 		mustBeFree(r, &sem.w)
 		sem.TryAcquire(1)

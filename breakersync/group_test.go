@@ -85,7 +85,8 @@ func TestGroupIsInterrupted(t *testing.T) {
 	assert.NoError(t, g.Wait(), "all has been done")
 }
 
-// golang/go#61611, golang/go#27837: after the first error no task is started, and Go doesn't wait for a place any more.
+// golang/go#61611, golang/go#27837: after the first error no task is started, and Go doesn't wait
+// for a place any more.
 func TestGroupLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g breakersync.Group

@@ -116,8 +116,8 @@ func TestMutexIsFair(t *testing.T) {
 	})
 }
 
-// golang/go#63615: a mutex that comes free after the trip goes to the next waiter, not to the interrupted
-// one.
+// golang/go#63615: a mutex that comes free after the trip goes to the next waiter, not to the
+// interrupted one.
 func TestMutexHandedOverAfterTheTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.Mutex
@@ -145,8 +145,8 @@ func TestMutexHandedOverAfterTheTrip(t *testing.T) {
 	})
 }
 
-// A trip, an unlock and a lock at the same moment: each waiter gets either the mutex or an error, and
-// the mutex is never lost.
+// A trip, an unlock and a lock at the same moment: each waiter gets either the mutex or an error,
+// and the mutex is never lost.
 func TestMutexTripAgainstHandover(t *testing.T) {
 	for range 1000 {
 		var mu breakersync.Mutex

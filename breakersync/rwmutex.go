@@ -62,7 +62,8 @@ func (m *RWMutex) RLock(br breaker.Interface) error {
 	return m.w.take(br, 1, all)
 }
 
-// TryRLock locks the mutex for reading if no writer has it or waits for it, and reports whether it did. It never waits.
+// TryRLock locks the mutex for reading if no writer has it or waits for it, and reports whether it
+// did. It never waits.
 func (m *RWMutex) TryRLock() bool { return m.w.tryTake(1, all) }
 
 // RUnlock undoes one RLock. It never waits. It panics if the mutex isn't locked for reading.

@@ -46,7 +46,8 @@ func TestRWMutexBadInput(t *testing.T) {
 	assert.True(t, mu.TryLock(), "nothing has changed")
 }
 
-// golang/go#37852: a writer that gives up lets the readers behind it go on, though readers hold the lock.
+// golang/go#37852: a writer that gives up lets the readers behind it go on, though readers hold the
+// lock.
 func TestRWMutexWriterGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.RWMutex

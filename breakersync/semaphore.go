@@ -2,15 +2,17 @@ package breakersync
 
 import "github.com/kamilsk/breaker"
 
-// A Semaphore is a number of permits. Acquire takes some, and waits until there are enough; Release gives them back.
+// A Semaphore is a number of permits. Acquire takes some, and waits until there are enough; Release
+// gives them back.
 //
-// Permits are granted first come, first served: a call for many isn't overtaken by calls for few. An interrupted waiter
-// makes room for the waiters behind it. The zero value has the capacity 0, until Resize. All methods may be called
-// concurrently. A goroutine may release permits that another one has acquired.
+// Permits are granted first come, first served: a call for many isn't overtaken by calls for few.
+// An interrupted waiter makes room for the waiters behind it. The zero value has the capacity 0,
+// until Resize. All methods may be called concurrently. A goroutine may release permits that
+// another one has acquired.
 type Semaphore struct{ w weighted }
 
-// NewSemaphore returns a semaphore with so many permits. More than 1<<46 count as 1<<46. It panics
-// if the capacity is negative.
+// NewSemaphore returns a semaphore with that many permits. More than 1<<46 count as 1<<46. It
+// panics if the capacity is negative.
 func NewSemaphore(capacity int) *Semaphore {
 	s := new(Semaphore)
 	s.w.capacity.Store(min(permits(capacity, "NewSemaphore: the capacity"), maxCapacity))

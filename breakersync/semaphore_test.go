@@ -132,7 +132,8 @@ func TestSemaphoreResize(t *testing.T) {
 	})
 }
 
-// Nothing is lost and nothing is given twice, whatever trips, releases and resizes happen at the same time.
+// Nothing is lost and nothing is given twice, whatever trips, releases and resizes happen at the
+// same time.
 func TestSemaphoreStress(t *testing.T) {
 	for range 1000 {
 		s := breakersync.NewSemaphore(3)

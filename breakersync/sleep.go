@@ -8,10 +8,10 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Sleep waits so long, or until the breaker trips. It returns nil iff it has slept for the whole
-// time and the breaker is open; otherwise the cause of the breaker. A duration of zero or less
-// doesn't wait. It takes a timer, which is gone when Sleep returns. It panics if the breaker is
-// nil.
+// Sleep waits for the duration d, or until the breaker trips. It returns nil iff it has slept for
+// the whole time and the breaker is open; otherwise the cause of the breaker. A duration of zero or
+// less doesn't wait. It takes a timer, which is gone when Sleep returns. It panics if the breaker
+// is nil.
 func Sleep(br breaker.Interface, d time.Duration) error {
 	if err := ask(br, "Sleep"); err != nil || d <= 0 {
 		return err

@@ -20,7 +20,8 @@ type waiter struct {
 	prev, next *waiter
 	queued     bool
 
-	// verdict is written by the goroutine that took it out, before the gate opens, and read by the waiter afterwards.
+	// verdict is written by the goroutine that took it out, before the gate opens, and read by the
+	// waiter afterwards.
 	verdict verdict
 	// onTrip is giveUp, kept because each method value is an allocation.
 	onTrip func()
@@ -79,8 +80,9 @@ func (w *waiter) wait(br breaker.Interface) verdict {
 		v = w.await()
 		unused = v == interrupted || stop()
 	}
-	// A callback that has interrupted the waiter has finished with it. A late callback may still use the waiter,
-	// because stop never blocks (promise 7). Then the waiter is left to the garbage collector.
+	// A callback that has interrupted the waiter has finished with it. A late callback may still
+	// use the waiter, because stop never blocks (promise 7). Then the waiter is left to the garbage
+	// collector.
 	if unused {
 		w.drop()
 	}
@@ -93,7 +95,8 @@ func (w *waiter) await() verdict {
 	return w.verdict
 }
 
-// list is a queue's list of waiters, in the order in which they came. It is guarded by the mutex of the queue.
+// list is a queue's list of waiters, in the order in which they came. It is guarded by the mutex of
+// the queue.
 type list struct{ first, last *waiter }
 
 func (l *list) push(w *waiter) {

@@ -8,8 +8,9 @@ import (
 // A WaitGroup counts tasks, and Wait waits until there is none, or until a breaker trips. It is
 // used as sync.WaitGroup. The zero value counts none.
 //
-// Interrupting a Wait doesn't interrupt the tasks: they go on. To stop them, give them the breaker, or use a Group.
-// All methods may be called concurrently, but an Add from zero has to happen before Wait.
+// Interrupting a Wait doesn't interrupt the tasks: they go on. To stop them, give them the breaker,
+// or use a Group. All methods may be called concurrently, but an Add from zero has to happen before
+// Wait.
 type WaitGroup struct {
 	state  atomic.Uint64 // bit 0: a waiter has come since the count was zero; changed under mu only
 	mu     atomic.Mutex
@@ -18,7 +19,8 @@ type WaitGroup struct {
 
 const task = 2
 
-// Go runs f in a goroutine of its own, and counts it until it returns. f must not panic. Go panics if f is nil.
+// Go runs f in a goroutine of its own, and counts it until it returns. f must not panic. Go panics
+// if f is nil.
 func (g *WaitGroup) Go(f func()) {
 	if f == nil {
 		panic("breakersync: Go: f is nil")
@@ -30,7 +32,8 @@ func (g *WaitGroup) Go(f func()) {
 	})
 }
 
-// Add adds delta, which may be negative, to the number of tasks. It panics if that becomes negative.
+// Add adds delta, which may be negative, to the number of tasks. It panics if that becomes
+// negative.
 func (g *WaitGroup) Add(delta int) {
 	for {
 		old := g.state.Load()
@@ -72,7 +75,8 @@ func (g *WaitGroup) Wait(br breaker.Interface) error {
 	return nil
 }
 
-// enter puts the waiter into the queue, and reports whether it did: not if there is nothing to wait for.
+// enter puts the waiter into the queue, and reports whether it did: not if there is nothing to wait
+// for.
 func (g *WaitGroup) enter(w *waiter) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 	"github.com/kamilsk/breaker/internal/census"
 )
 
-// Everything is recorded from the start, because VerifyNone may be deferred and so come after the breakers are made.
+// Everything is recorded from the start, because VerifyNone may be deferred and so come after the
+// breakers are made.
 func init() { census.KeepAll() }
 
 // TestingT is what VerifyNone needs of a *testing.T, *testing.B or *testing.F.
@@ -22,16 +23,18 @@ type TestingT interface {
 // patience is how long VerifyNone waits for what is being closed on other goroutines.
 const patience = time.Second
 
-// VerifyNone fails the test if a breaker is open when the test has ended, and says where each was made. Call it anywhere in the test,
-// deferred or not: it looks after the cleanups that were registered later than it.
+// VerifyNone fails the test if a breaker is open when the test has ended, and says where each was
+// made. Call it anywhere in the test, deferred or not: it looks after the cleanups that were
+// registered later than it.
 //
-// All breakers count, also those without a source and those that are garbage by then. A zero value counts if something has waited for it.
-// What is closed on another goroutine gets a second.
+// All breakers count, also those without a source and those that are garbage by then. A zero value
+// counts if something has waited for it. What is closed on another goroutine gets a second.
 //
-// Not counted are breakers made by package initialization, or by TestMain: they belong to the process. Nor are those that were made on
-// the goroutine of another top-level test. Of a breaker that some other goroutine made, nobody knows which test it belongs to: it counts,
-// once. So don't use VerifyNone in tests that run in parallel and make breakers on goroutines of their own, nor in
-// parallel subtests of one test.
+// Not counted are breakers made by package initialization, or by TestMain: they belong to the
+// process. Nor are those that were made on the goroutine of another top-level test. If some other
+// goroutine made a breaker, its test is unknown: it counts, once. So don't use VerifyNone in tests
+// that run in parallel and make breakers on goroutines of their own, nor in parallel subtests of
+// one test.
 func VerifyNone(t TestingT) {
 	t.Helper()
 	t.Cleanup(func() {

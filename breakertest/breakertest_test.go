@@ -18,7 +18,8 @@ import (
 	"github.com/kamilsk/breaker/breakertest"
 )
 
-// scenario is the variable that lets the tests of this file that leave breakers open run, in a process of their own.
+// scenario is the variable that lets the tests of this file that leave breakers open run, in a
+// process of their own.
 const scenario = "BREAKERTEST_SCENARIO"
 
 // run runs one of the scenarios, and returns what go test prints.

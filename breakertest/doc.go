@@ -5,11 +5,11 @@
 //		…
 //	}
 //
-// A breaker that is left open holds its timer, signal handler or registrations. With go.uber.org/goleak you find the goroutines
-// that are left behind; most breakers have none.
+// A breaker that is left open holds its timer, signal handler or registrations. With
+// go.uber.org/goleak you find the goroutines that are left behind; most breakers have none.
 //
 // # Cost
 //
-// A program that imports the package records every breaker from its start to its close, with its stack. Import it in tests
-// only. Benchmarks in the same test binary pay, too.
+// A program that imports the package records every breaker from its start to its close, with its
+// stack. Import it in tests only. Benchmarks in the same test binary pay, too.
 package breakertest

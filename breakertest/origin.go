@@ -11,7 +11,8 @@ type origin struct {
 	test    string // the top-level test on whose goroutine it was made, if any
 }
 
-// topLevel finds the test that a function belongs to: p.TestA, its literals p.TestA.func1, and those of its subtests.
+// topLevel finds the test that a function belongs to: p.TestA, its literals p.TestA.func1, and
+// those of its subtests.
 var topLevel = regexp.MustCompile(`\.((?:Test|Benchmark|Fuzz|Example)[^./]*)(?:\.|$)`)
 
 // originOf goes through a stack from its constructor on.

@@ -44,8 +44,8 @@ func TestErrgroup_AFailureLeavesTheBreakerAlone(t *testing.T) {
 	assert.NoError(t, br.Err())
 }
 
-// WithContext derives a context, and package context has to start a goroutine to derive from one that it doesn't
-// know. The member isn't counted: it is there in any case.
+// WithContext derives a context, and package context has to start a goroutine to derive from one
+// that it doesn't know. The member isn't counted: it is there in any case.
 func TestErrgroup_GoroutinesPerWait(t *testing.T) {
 	assertGoroutinesPerWait(t, 0, 1, func(parent context.Context) {
 		_, ctx := errgroup.WithContext(parent)

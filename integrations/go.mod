@@ -8,7 +8,7 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/coder/websocket v1.8.15
 	github.com/go-chi/chi/v5 v5.5.0
-	github.com/kamilsk/breaker v0.0.0-00010101000000-000000000000
+	github.com/kamilsk/breaker v1.3.0
 	github.com/kamilsk/retry/v5 v5.0.0-rc8
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/prometheus/client_golang v1.25.0

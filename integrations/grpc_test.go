@@ -18,7 +18,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// handler is what the server does with a call. The health service is the one that comes with the library.
+// handler is what the server does with a call. The health service is the one that comes with the
+// library.
 type handler func(ctx context.Context) error
 
 type health struct {
@@ -88,14 +89,15 @@ func TestGRPC_TheDeadlineArrives(t *testing.T) {
 	began := time.Now()
 	_, err := client.Check(breaker.ToContext(br), request)
 	require.NoError(t, err)
-	// What travels is the time that is left, so the way there is added; and it is rounded up to a millisecond.
+	// What travels is the time that is left, so the way there is added; and it is rounded up to a
+	// millisecond.
 	at := <-arrived
 	assert.False(t, at.Before(deadline), at)
 	assert.False(t, at.After(deadline.Add(time.Since(began)+time.Millisecond)), at)
 }
 
-// The client's breaker trips: its cause stays with the client, and the server's breaker says that the call was
-// canceled.
+// The client's breaker trips: its cause stays with the client, and the server's breaker says that
+// the call was canceled.
 func TestGRPC_ATripCancelsTheCall(t *testing.T) {
 	for name, call := range map[string]func(grpc_health_v1.HealthClient, context.Context) error{
 		"unary": func(client grpc_health_v1.HealthClient, ctx context.Context) error {
@@ -138,7 +140,8 @@ func TestGRPC_ATripCancelsTheCall(t *testing.T) {
 	}
 }
 
-// The server's breaker trips: its cause is what it answers with, and the client's breaker stays open.
+// The server's breaker trips: its cause is what it answers with, and the client's breaker stays
+// open.
 func TestGRPC_TheServerGivesUp(t *testing.T) {
 	process := breaker.New()
 	client := mustServe(t, func(ctx context.Context) error {
@@ -170,7 +173,8 @@ func TestGRPC_TheDeadlineEndsTheCall(t *testing.T) {
 	assert.ErrorIs(t, br.Cause(), context.DeadlineExceeded)
 }
 
-// A call derives a context, and so does everyone who adds metadata. Streams have a goroutine of the library's own.
+// A call derives a context, and so does everyone who adds metadata. Streams have a goroutine of the
+// library's own.
 func TestGRPC_GoroutinesPerCall(t *testing.T) {
 	const calls = 20
 	for _, c := range contexts {
@@ -195,7 +199,8 @@ func TestGRPC_GoroutinesPerCall(t *testing.T) {
 			}
 			expected, code := 0, codes.Canceled
 			if !c.own {
-				// The library knows two errors that a context may have. It takes any other one for a mistake of its own.
+				// The library knows two errors that a context may have. It takes any other one for
+				// a mistake of its own.
 				expected, code = calls, codes.Internal
 			}
 			assert.Equal(t, expected, startedBy("context."))

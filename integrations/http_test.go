@@ -51,7 +51,8 @@ func underServe(t *testing.T, handler http.Handler, options ...breakerhttp.Serve
 	return listener.Addr().String(), stop, done
 }
 
-// A WebSocket that asks for Draining says goodbye in time: its peer is told that the server goes away, and nothing is cut.
+// A WebSocket that asks for Draining says goodbye in time: its peer is told that the server goes
+// away, and nothing is cut.
 func TestHTTP_WebSocketDrains(t *testing.T) {
 	handler := breakerhttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, nil)
@@ -89,7 +90,8 @@ func TestHTTP_WebSocketDrains(t *testing.T) {
 	assert.NoError(t, <-served)
 }
 
-// A stream of events ends with the drain, and its client, which connects again by itself, finds the next server.
+// A stream of events ends with the drain, and its client, which connects again by itself, finds the
+// next server.
 func TestHTTP_EventsDrain(t *testing.T) {
 	handler := breakerhttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		session, err := sse.Upgrade(w, r)
@@ -141,7 +143,8 @@ func TestHTTP_EventsDrain(t *testing.T) {
 // limited waits for the end of its request.
 func limited(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// With chi, Middleware goes into Use. Middleware outside sees the route and the parameters, and the cause.
+// With chi, Middleware goes into Use. Middleware outside sees the route and the parameters, and the
+// cause.
 func TestHTTP_Chi(t *testing.T) {
 	var pattern, id, reason string
 	router := chi.NewRouter()
@@ -179,7 +182,8 @@ func TestHTTP_Echo(t *testing.T) {
 	assert.Equal(t, breakerhttp.ErrServerTimeout, <-causes)
 }
 
-// The handler of x/net's h2c is done without: connections that are idle hold nothing up, and none gets a request in during the drain.
+// The handler of x/net's h2c is done without: connections that are idle hold nothing up, and none
+// gets a request in during the drain.
 func TestHTTP_H2C(t *testing.T) {
 	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) })
 	//lint:ignore SA1019 that people still have it is the point

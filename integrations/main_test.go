@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // errEnough is what the tests trip breakers with.
 var errEnough = errors.New("enough")
 
-// handwritten is how a breaker is made a context where nobody has ToContext: by embedding one that never ends.
+// handwritten is how a breaker is made a context where nobody has ToContext: by embedding one that
+// never ends.
 type handwritten struct {
 	context.Context
 	br *breaker.Breaker
@@ -48,9 +49,9 @@ var contexts = []struct {
 // waiters is how many wait at the same time where goroutines are counted.
 const waiters = 100
 
-// assertGoroutinesPerWait lets many goroutines wait in a bubble until a breaker trips, over each kind of context, and
-// counts those that there are besides: so many for each over a context that package context knows or needn't know,
-// and so many over one that was written by hand.
+// assertGoroutinesPerWait lets many goroutines wait in a bubble until a breaker trips, over each
+// kind of context, and counts those that there are besides: so many for each over a context that
+// package context knows or needn't know, and so many over one that was written by hand.
 func assertGoroutinesPerWait(t *testing.T, known, byHand int, wait func(ctx context.Context)) {
 	t.Helper()
 	for _, c := range contexts {
@@ -87,7 +88,8 @@ func btoi(b bool) int {
 // startedBy returns how many goroutines there are that a function whose name begins so has started.
 func startedBy(prefix string) int { return strings.Count(stacks(), "\ncreated by "+prefix) }
 
-// inBubble returns how many goroutines there are in a bubble: in the one that calls, because no two run at a time.
+// inBubble returns how many goroutines there are in a bubble: in the one that calls, because no two
+// run at a time.
 func inBubble() (count int) {
 	for line := range strings.Lines(stacks()) {
 		if strings.HasPrefix(line, "goroutine ") && strings.Contains(line, "synctest bubble") {
@@ -107,7 +109,8 @@ func stacks() string {
 	}
 }
 
-// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a failure.
+// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a
+// failure.
 func awaitThat(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	for begin := time.Now(); !condition(); runtime.Gosched() {

@@ -9,7 +9,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Wait takes a context, and a breaker is one. The error is that of the context, the cause is the breaker's.
+// Wait takes a context, and a breaker is one. The error is that of the context, the cause is the
+// breaker's.
 func Example_rate() {
 	limiter := rate.NewLimiter(rate.Every(time.Hour), 1)
 	limiter.Allow() // someone else has been here

@@ -32,7 +32,8 @@ func TestRate_ATripEndsTheWait(t *testing.T) {
 	})
 }
 
-// A wait that would take longer than the breaker lives fails at once. The breaker is still open then: it has no cause.
+// A wait that would take longer than the breaker lives fails at once. The breaker is still open
+// then: it has no cause.
 func TestRate_SeesTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -54,7 +55,8 @@ func TestRate_LosesATokenInTheMiddle(t *testing.T) {
 		require.NoError(t, limiter.Wait(context.Background()))
 		br := breaker.New()
 		var all sync.WaitGroup
-		all.Go(func() { assert.Error(t, limiter.Wait(breaker.ToContext(br))) }) // it would be the turn of this one after 1 s
+		// It would be the turn of this one after 1 s.
+		all.Go(func() { assert.Error(t, limiter.Wait(breaker.ToContext(br))) })
 		synctest.Wait()
 		all.Go(func() {
 			assert.NoError(t, limiter.Wait(context.Background()))

@@ -9,24 +9,25 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Limiter is a go.uber.org/ratelimit limiter whose Take a breaker can interrupt: without a goroutine, and without
-// losing the permission that was waited for.
+// Limiter is a go.uber.org/ratelimit limiter whose Take a breaker can interrupt: without a
+// goroutine, and without losing the permission that was waited for.
 //
-// That library's Take can't be given up: it reserves the next moment and sleeps until that comes. All that its API lets
-// one replace is the clock, and that is enough:
+// That library's Take can't be given up: it reserves the next moment and sleeps until that comes.
+// All that its API lets you replace is the clock, and that is enough:
 //
-//   - With a clock that notes how long it was to sleep, and doesn't, Take is a reservation and returns at once. Limiter
-//     does the waiting, in a select with the breaker's Done.
-//   - One taker at a time reserves and waits, the others queue up. Who is interrupted in the queue has reserved
-//     nothing.
-//   - Who is interrupted at its head gives the reservation back by moving the clock: one period ahead, it makes the
-//     limiter issue that moment once more, or count it as slack, as if nobody had reserved it.
-//   - Who comes to the head reserves with the clock at the moment at which he came, as he would have done without a
-//     queue. So it costs no permission that timers are late.
+//   - With a clock that notes how long it was to sleep, and doesn't, Take is a reservation and
+//     returns at once. Limiter does the waiting, in a select with the breaker's Done.
+//   - One taker at a time reserves and waits, the others queue up. A taker that is interrupted in
+//     the queue has reserved nothing.
+//   - A taker that is interrupted at its head gives the reservation back by moving the clock: one
+//     period ahead, it makes the limiter issue that moment once more, or count it as slack, as if
+//     it had never been reserved.
+//   - A taker that comes to the head reserves with the clock at the moment of its call, as it would
+//     have done without a queue. So it costs no permission that timers are late.
 //
-// So the others go on at the very moments at which the library's own limiter would let them go on if those who were
-// interrupted had never come. What it costs is that takers go on one after the other: it keeps the library's pace up to
-// some 100,000 permissions a second.
+// So the others go on at the very moments at which the library's own limiter would let them go on
+// if the interrupted takers had never come. What it costs is that takers go on one after the other:
+// it keeps the library's pace up to some 100,000 permissions a second.
 //
 // All methods may be called concurrently.
 type Limiter struct {
@@ -34,16 +35,18 @@ type Limiter struct {
 	period  time.Duration
 	start   time.Time
 
-	// turn holds a value while someone is at the head of the queue. Whoever is there owns what follows.
+	// turn holds a value while someone is at the head of the queue. Whoever is there owns what
+	// follows.
 	turn  chan struct{}
 	clock *reservingClock
-	// ahead is how far the limiter's time is ahead of the real one. It may overflow: only differences count.
+	// ahead is how far the limiter's time is ahead of the real one. It may overflow: only
+	// differences count.
 	ahead time.Duration
 }
 
-// NewLimiter returns a Limiter that permits rate events a second, or in the time given by ratelimit.Per. It takes the
-// same options as ratelimit.New, but for WithClock, which it needs itself: a clock given to it isn't used. It panics if
-// the rate isn't positive.
+// NewLimiter returns a Limiter that permits rate events a second, or in the time given by
+// ratelimit.Per. It takes the same options as ratelimit.New, but for WithClock, which it needs
+// itself: a clock given to it isn't used. It panics if the rate isn't positive.
 func NewLimiter(rate int, opts ...ratelimit.Option) *Limiter {
 	if rate <= 0 {
 		panic("integrations: NewLimiter: the rate isn't positive")
@@ -58,10 +61,10 @@ func NewLimiter(rate int, opts ...ratelimit.Option) *Limiter {
 	}
 }
 
-// Take waits until the next event is permitted, and returns that moment and no error; or until br trips, and then
-// returns the cause of that, and leaves the permission to others. Takers are served in the order in which they come. If
-// br has tripped before, Take always returns its cause. It starts no goroutine and doesn't look at the deadline of br.
-// It panics if br is nil.
+// Take waits until the next event is permitted, and returns that moment and no error; or until br
+// trips, and then returns the cause of that, and leaves the permission to others. Takers are served
+// in the order in which they come. If br has tripped before, Take always returns its cause. It
+// starts no goroutine and doesn't look at the deadline of br. It panics if br is nil.
 func (l *Limiter) Take(br breaker.Interface) (time.Time, error) {
 	if br == nil {
 		panic("integrations: Limiter.Take: br is nil")
@@ -91,13 +94,14 @@ func (l *Limiter) Take(br breaker.Interface) (time.Time, error) {
 	return l.start.Add(at), nil
 }
 
-// reserve returns the moment that the library issues to one who asks at the moment given, both counted from the start
-// on the monotonic clock: setting the wall clock changes nothing.
+// reserve returns the moment that the library issues to one who asks at the moment given, both
+// counted from the start on the monotonic clock: setting the wall clock changes nothing.
 func (l *Limiter) reserve(asked time.Duration) time.Duration {
 	return asked + l.clock.reserve(l.limiter, asked+l.ahead)
 }
 
-// causeOf returns why a breaker has tripped. Not every Interface has a Cause, but every one makes a context.
+// causeOf returns why a breaker has tripped. Not every Interface has a Cause, but every one makes a
+// context.
 func causeOf(br breaker.Interface) error { return context.Cause(breaker.ToContext(br)) }
 
 // reservingClock is the clock of a limiter that only reserves. It isn't for concurrent use.
@@ -106,7 +110,8 @@ type reservingClock struct {
 	slept time.Duration
 }
 
-// Now adds a nanosecond because the library takes the time 0 to mean that the limiter wasn't used yet.
+// Now adds a nanosecond because the library takes the time 0 to mean that the limiter wasn't used
+// yet.
 func (c *reservingClock) Now() time.Time { return time.Unix(0, int64(c.now)+1) }
 
 func (c *reservingClock) Sleep(d time.Duration) { c.slept = d }
@@ -118,8 +123,8 @@ func (c *reservingClock) reserve(limiter ratelimit.Limiter, now time.Duration) t
 	return c.slept
 }
 
-// periodOf returns the time between two permissions, which only the library knows: how long the second of two has to
-// wait who ask at the same moment.
+// periodOf returns the time between two permissions, which only the library knows: how long the
+// second of two has to wait who ask at the same moment.
 func periodOf(rate int, opts []ratelimit.Option) time.Duration {
 	clock := new(reservingClock)
 	limiter := newWithClock(rate, opts, clock)

@@ -19,8 +19,9 @@ import (
 // take is when one asked for a permission and when it went on, from the start of the bubble.
 type take struct{ asked, permitted time.Duration }
 
-// Those who are interrupted leave no trace: the others go on at the moments at which the library's own limiter lets
-// them go on if those had never come. Pauses and patience are random, of the order of the period.
+// Those who are interrupted leave no trace: the others go on at the moments at which the library's
+// own limiter lets them go on if those had never come. Pauses and patience are random, of the order
+// of the period.
 func TestLimiter_AsIfTheInterruptedHadNeverCome(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -46,8 +47,8 @@ func TestLimiter_AsIfTheInterruptedHadNeverCome(t *testing.T) {
 	}
 }
 
-// takesOf lets one after the other take, with random pauses and patience, and returns what those did who had patience
-// enough.
+// takesOf lets one after the other take, with random pauses and patience, and returns what those
+// did who had patience enough.
 func takesOf(t *testing.T, seed uint64, takers int, period time.Duration, opts []ratelimit.Option) (takes []take) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	upTo := func(periods int64) time.Duration { return time.Duration(random.Int64N(periods * int64(period))) }
@@ -91,8 +92,8 @@ func repeated(t *testing.T, takes []take, opts []ratelimit.Option) []take {
 	return same
 }
 
-// What its users do today: give up on a goroutine that takes. It stays until the moment comes, and takes the
-// permission along.
+// What its users do today: give up on a goroutine that takes. It stays until the moment comes, and
+// takes the permission along.
 func TestLibrary_LosesWhatIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -160,7 +161,8 @@ func TestLimiter_TheQueueMovesUp(t *testing.T) {
 	})
 }
 
-// One trip for everyone: the permissions that they would have had are there for those who come then.
+// One trip for everyone: the permissions that they would have had are there for those who come
+// then.
 func TestLimiter_OneTripForAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const many = 1000
@@ -191,8 +193,8 @@ func TestLimiter_OneTripForAll(t *testing.T) {
 	})
 }
 
-// A timer is late at times, by more than a period if those are short. Whoever has waited for his turn that long is
-// served as of the moment at which he came, so that nothing is lost by it.
+// A timer is late at times, by more than a period if those are short. Whoever has waited for his
+// turn that long is served as of the moment at which he came, so that nothing is lost by it.
 func TestLimiter_LateTurnsCostNothing(t *testing.T) {
 	limiter := integrations.NewLimiter(10, ratelimit.WithoutSlack)
 	ms := time.Millisecond
@@ -223,7 +225,8 @@ func TestLimiter_TrippedBefore(t *testing.T) {
 	})
 }
 
-// However many are interrupted: the clock is moved by a thousand years here, more than fit into a time.Duration.
+// However many are interrupted: the clock is moved by a thousand years here, more than fit into a
+// time.Duration.
 func TestLimiter_ManyInterruptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := integrations.NewLimiter(1, ratelimit.Per(24*365*time.Hour), ratelimit.WithoutSlack)

@@ -56,8 +56,9 @@ func TestRetry_TrippedBefore(t *testing.T) {
 	assert.Equal(t, breaker.Interrupted, err)
 }
 
-// Given the breaker as it is, the library makes a context of it for the action: one that doesn't tell the cause, and
-// that package context can't derive from without a goroutine. Given ToContext, it passes that on.
+// Given the breaker as it is, the library makes a context of it for the action: one that doesn't
+// tell the cause, and that package context can't derive from without a goroutine. Given ToContext,
+// it passes that on.
 func TestRetry_WhatTheActionGets(t *testing.T) {
 	for _, test := range []struct {
 		name       string
@@ -101,7 +102,8 @@ func TestRetry_GoroutinesPerWait(t *testing.T) {
 	})
 }
 
-// Go runs the action on a goroutine of its own, over whatever context, and leaves it behind if the action doesn't end.
+// Go runs the action on a goroutine of its own, over whatever context, and leaves it behind if the
+// action doesn't end.
 func TestRetry_GoLeavesTheActionBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.New()

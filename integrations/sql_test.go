@@ -16,7 +16,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// endless counts until it is interrupted. The function begun lets those who wait for it know that it runs.
+// endless counts until it is interrupted. The function begun lets those who wait for it know that
+// it runs.
 const endless = `WITH RECURSIVE n(i) AS (SELECT begun() UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n`
 
 // onBegun is what the SQL function begun calls.
@@ -105,7 +106,8 @@ func TestSQL_ATripEndsReadingAndWaiting(t *testing.T) {
 
 	waiting := breaker.New()
 	waited := make(chan error, 1)
-	go func() { waited <- db.PingContext(breaker.ToContext(waiting)) }() // the only connection is taken
+	// The only connection is taken.
+	go func() { waited <- db.PingContext(breaker.ToContext(waiting)) }()
 	awaitThat(t, func() bool { return db.Stats().WaitCount > 0 }, "a wait for a connection")
 	waiting.Trip(errEnough)
 	assert.Equal(t, context.Canceled, <-waited)
@@ -117,8 +119,9 @@ func TestSQL_ATripEndsReadingAndWaiting(t *testing.T) {
 	assert.ErrorIs(t, rows.Err(), context.Canceled)
 }
 
-// For each open transaction, database/sql has a goroutine of its own that waits for the context, whichever it is; it
-// derives that context, for which package context needs another one if it doesn't know what it derives from.
+// For each open transaction, database/sql has a goroutine of its own that waits for the context,
+// whichever it is; it derives that context, for which package context needs another one if it
+// doesn't know what it derives from.
 func TestSQL_GoroutinesPerTransaction(t *testing.T) {
 	const transactions = 10
 	for _, c := range contexts {

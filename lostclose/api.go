@@ -12,7 +12,8 @@ import (
 // breakerPath is the package whose breakers are looked for.
 const breakerPath = "github.com/kamilsk/breaker"
 
-// The functions of the package, by what they do with breakers. A test compares them with the package.
+// The functions of the package, by what they do with breakers. A test compares them with the
+// package.
 var (
 	// makers return a breaker that holds something, first of their results.
 	makers = set("Any", "BreakByChannel", "BreakByContext", "BreakByDeadline", "BreakByDeadlineCause", "BreakByIdle", "BreakBySignal",
@@ -39,7 +40,8 @@ var (
 	touchers = set("Touch", "Reset")
 )
 
-// printers print what they are given, or compare it, and keep nothing: by package, the names of functions and methods, all if empty.
+// printers print what they are given, or compare it, and keep nothing: by package, the names of
+// functions and methods, all if empty.
 var printers = map[string]map[string]bool{
 	"fmt":           nil,
 	"log":           nil,
@@ -51,7 +53,8 @@ var printers = map[string]map[string]bool{
 	"github.com/stretchr/testify/require": nil,
 }
 
-// prints reports whether a call does nothing with its arguments but print them. A print isn't a close.
+// prints reports whether a call does nothing with its arguments but print them. A print isn't a
+// close.
 func prints(info *types.Info, call *ast.CallExpr) bool {
 	if id, ok := ast.Unparen(call.Fun).(*ast.Ident); ok {
 		builtin, ok := info.Uses[id].(*types.Builtin)
@@ -73,7 +76,8 @@ func set(names ...string) map[string]bool {
 	return s
 }
 
-// isBreaker compares paths, whether the package is vendored, or a variant that was compiled for a test.
+// isBreaker compares paths, whether the package is vendored, or a variant that was compiled for a
+// test.
 func isBreaker(pkg *types.Package) bool {
 	if pkg == nil {
 		return false

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the analyzer knows of the package is what the package has, and so has the stand-in that the tests use: a new
-// function or method has to be sorted here first.
+// What the analyzer knows of the package is what the package has, and so has the stand-in that the
+// tests use: a new function or method has to be sorted here first.
 func TestAPI_IsThePackages(t *testing.T) {
 	functions := sorted(makers, views, harmless)
 	methods := sorted(enders, askers, watchers)
@@ -31,7 +31,8 @@ func TestAPI_IsThePackages(t *testing.T) {
 	}
 }
 
-// declared returns the exported functions that take or return breakers, and the exported methods of Breaker.
+// declared returns the exported functions that take or return breakers, and the exported methods of
+// Breaker.
 func declared(t *testing.T, dir string) (functions, methods []string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))

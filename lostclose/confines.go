@@ -9,8 +9,8 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// confines reports whether nothing of what a variable is outlives the function: not the breaker, no view of it, no Done channel,
-// no callback. It accepts what it knows; all else might.
+// confines reports whether nothing of what a variable is outlives the function: not the breaker, no
+// view of it, no Done channel, no callback. It accepts what it knows; all else might.
 func (c *checker) confines(function inspector.Cursor, v *types.Var, w what) bool {
 	confined := confinement{c, function, map[*types.Var]bool{}}
 	return confined.variable(v, w)
@@ -48,8 +48,8 @@ func (c *confinement) variable(v *types.Var, w what) bool {
 	return true
 }
 
-// runsWithin reports whether an expression is evaluated before the function has returned, and its deferred calls have: no function literal
-// around it is kept, or run by another goroutine.
+// runsWithin reports whether an expression is evaluated before the function has returned, and its
+// deferred calls have: no function literal around it is kept, or run by another goroutine.
 func (c *confinement) runsWithin(cur inspector.Cursor) bool {
 	for literal := range cur.Enclosing((*ast.FuncLit)(nil)) {
 		if literal == c.function || !c.function.Contains(literal) {
@@ -112,7 +112,8 @@ func (c *confinement) method(call inspector.Cursor, name string, w what) bool {
 	}
 }
 
-// isTakenBack reports whether the callback that a call of OnTrip registers is taken back in any case.
+// isTakenBack reports whether the callback that a call of OnTrip registers is taken back in any
+// case.
 //
 //	defer br.OnTrip(f)()
 //

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// followTarget follows a breaker that another variable of the function gets, or something in one. It reports whether it can: what is
-// stored anywhere else is passed on.
+// followTarget follows a breaker that another variable of the function gets, or something in one.
+// It reports whether it can: what is stored anywhere else is passed on.
 func (u *uses) followTarget(target ast.Expr) bool {
 	switch target := ast.Unparen(target).(type) {
 	case *ast.Ident:
@@ -40,7 +40,8 @@ func (u *uses) followTarget(target ast.Expr) bool {
 	}
 }
 
-// followLiteral follows a breaker into the struct, slice, array or map that a variable of the function gets.
+// followLiteral follows a breaker into the struct, slice, array or map that a variable of the
+// function gets.
 func (u *uses) followLiteral(cur inspector.Cursor) bool {
 	var field types.Object
 	literal := cur.Parent()
@@ -78,13 +79,14 @@ func underlyingStruct(t types.Type) (*types.Struct, bool) {
 	return s, ok
 }
 
-// isLocal reports whether a variable is one of the function's own, which neither the caller nor anybody outside sees.
+// isLocal reports whether a variable is one of the function's own, which neither the caller nor
+// anybody outside sees.
 func (u *uses) isLocal(v *types.Var) bool {
 	return within(u.function.Node(), v.Pos()) && !isResult(u.signature(u.function), v)
 }
 
-// container returns the variable that an expression names, if it is the function's own and nobody else sees what is in it:
-// all that it ever gets is made here.
+// container returns the variable that an expression names, if it is the function's own and nobody
+// else sees what is in it: all that it ever gets is made here.
 func (u *uses) container(e ast.Expr) *types.Var {
 	id, ok := ast.Unparen(e).(*ast.Ident)
 	if !ok {
@@ -115,8 +117,8 @@ func (u *uses) container(e ast.Expr) *types.Var {
 	return v
 }
 
-// isMadeHere reports whether nobody else has what the expression is. (The contents may be copies of pointers; it is what holds them
-// that matters.)
+// isMadeHere reports whether nobody else has what the expression is. (The contents may be copies of
+// pointers; it is what holds them that matters.)
 func (u *uses) isMadeHere(e ast.Expr, v *types.Var) bool {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.CompositeLit:
@@ -132,7 +134,8 @@ func (u *uses) isMadeHere(e ast.Expr, v *types.Var) bool {
 	}
 }
 
-// followContainer follows what the function does with a variable that contains the breaker, in the given field if it is one.
+// followContainer follows what the function does with a variable that contains the breaker, in the
+// given field if it is one.
 func (u *uses) followContainer(v *types.Var, field types.Object) {
 	u.aliased = true
 	at := place{v, field}
@@ -199,8 +202,8 @@ func (u *uses) followField(cur inspector.Cursor, field types.Object) {
 	}
 }
 
-// followElements follows the elements of what a loop ranges over. If the loop takes care of each, there is nothing left after it, also if
-// it doesn't run: then there is no breaker.
+// followElements follows the elements of what a loop ranges over. If the loop takes care of each,
+// there is nothing left after it, also if it doesn't run: then there is no breaker.
 func (u *uses) followElements(cur inspector.Cursor) {
 	loop := cur.Parent().Node().(*ast.RangeStmt)
 	before := len(u.ends) + len(u.clauses)

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/tools/go/types/typeutil"
 )
 
-// checkCopy reports *constructor(): a copy of a breaker that a constructor made panics at its first use. The copylocks check of go vet
-// leaves calls out, because what they return may be a zero value.
+// checkCopy reports *constructor(): a copy of a breaker that a constructor made panics at its first
+// use. The copylocks check of go vet leaves calls out, because what they return may be a zero
+// value.
 func (c *checker) checkCopy(star inspector.Cursor, node *ast.StarExpr) {
 	call, ok := ast.Unparen(node.X).(*ast.CallExpr)
 	if !ok || !c.info.Types[node].IsValue() || !containsBreaker(c.info.TypeOf(node), map[types.Type]bool{}) {

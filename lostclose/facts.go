@@ -79,7 +79,8 @@ var functions = &analysis.Analyzer{
 
 // knowledge is what is known of functions, those of other packages included.
 type knowledge struct {
-	// reaches says that the package can have to do with breakers at all. If not, there is nothing else.
+	// reaches says that the package can have to do with breakers at all. If not, there is nothing
+	// else.
 	reaches bool
 	here    map[*types.Func]*summary
 	// there asks for the fact of a function of another package.
@@ -94,7 +95,8 @@ func findFacts(pass *analysis.Pass) (any, error) {
 	return c.knowledge, nil
 }
 
-// reachesBreaker reports whether a package can have to do with breakers, and tells the packages that import it.
+// reachesBreaker reports whether a package can have to do with breakers, and tells the packages
+// that import it.
 func reachesBreaker(pass *analysis.Pass) bool {
 	if isBreaker(pass.Pkg) {
 		pass.ExportPackageFact(&reaches{})
@@ -109,11 +111,12 @@ func reachesBreaker(pass *analysis.Pass) bool {
 	return false
 }
 
-// rounds is how long a chain of functions may be, each calling the next one, of which the first is still known.
+// rounds is how long a chain of functions may be, each calling the next one, of which the first is
+// still known.
 const rounds = 10
 
-// summarize finds out what the functions of the package do. Functions that call each other need several rounds: at first nothing is
-// known of any, so what is found never has to be taken back.
+// summarize finds out what the functions of the package do. Functions that call each other need
+// several rounds: at first nothing is known of any, so what is found never has to be taken back.
 func (c *checker) summarize(root inspector.Cursor) {
 	if isBreaker(c.pass.Pkg) {
 		return
@@ -139,7 +142,8 @@ func (c *checker) summarize(root inspector.Cursor) {
 	}
 }
 
-// concernsBreakers reports whether a function takes or returns a breaker, or anything that may be one.
+// concernsBreakers reports whether a function takes or returns a breaker, or anything that may be
+// one.
 func concernsBreakers(signature *types.Signature) bool {
 	for _, tuple := range []*types.Tuple{signature.Params(), signature.Results()} {
 		for v := range tuple.Variables() {
@@ -176,7 +180,8 @@ func (c *checker) known(call *ast.CallExpr) *summary {
 	return s
 }
 
-// isMethodExpression reports whether a call is T.Method(t, …), whose arguments are not the parameters.
+// isMethodExpression reports whether a call is T.Method(t, …), whose arguments are not the
+// parameters.
 func isMethodExpression(info *types.Info, call *ast.CallExpr) bool {
 	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 	if !ok {
@@ -186,7 +191,8 @@ func isMethodExpression(info *types.Info, call *ast.CallExpr) bool {
 	return selection != nil && selection.Kind() == types.MethodExpr
 }
 
-// bySignature knows the constructors of the modules that build on breaker. They keep what they return, so no analysis would find them.
+// bySignature knows the constructors of the modules that build on breaker. They keep what they
+// return, so no analysis would find them.
 func bySignature(f *types.Func) *summary {
 	if f.Pkg() == nil || !strings.HasPrefix(f.Pkg().Path(), breakerPath+"/breaker") || !strings.HasPrefix(f.Name(), "BreakBy") {
 		return nil
@@ -310,7 +316,8 @@ func (c *checker) returns(function inspector.Cursor) func(yield func(inspector.C
 	}
 }
 
-// returnsFresh reports whether the i-th result of a function is always a breaker that nobody else closes, or none at all.
+// returnsFresh reports whether the i-th result of a function is always a breaker that nobody else
+// closes, or none at all.
 func (c *checker) returnsFresh(function inspector.Cursor, signature *types.Signature, i int) bool {
 	fresh := false
 	for ret := range c.returns(function) {

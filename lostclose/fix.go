@@ -10,8 +10,8 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// fix suggests a deferred Close where it changes nothing that can be seen: nothing that was made from the breaker outlives the function, and
-// its Close touches nothing of others.
+// fix suggests a deferred Close where it changes nothing that can be seen: nothing that was made
+// from the breaker outlives the function, and its Close touches nothing of others.
 func (c *checker) fix(call inspector.Cursor, u *uses, v *types.Var) []analysis.SuggestedFix {
 	if len(u.sets) > 1 || !c.closesAlone(call.Node().(*ast.CallExpr)) || !hasClose(c.pass.Pkg, v.Type()) ||
 		jumps(u.function.Node()) || !c.confines(u.function, v, aBreaker) || !c.confinesOthers(call, u.function) {
@@ -36,9 +36,10 @@ func (c *checker) fix(call inspector.Cursor, u *uses, v *types.Var) []analysis.S
 	return nil
 }
 
-// closesAlone reports whether the Close of what a call makes touches nothing but what the call has made, and nobody can tell whether it is
-// closed. A signal gets its default effect back, which may kill the process; a channel's value that the breaker would have
-// received stays in it; a cancel function of others is called; and a Multiplex closes its children.
+// closesAlone reports whether the Close of what a call makes touches nothing but what the call has
+// made, and nobody can tell whether it is closed. A signal gets its default effect back, which may
+// kill the process; a channel's value that the breaker would have received stays in it; a cancel
+// function of others is called; and a Multiplex closes its children.
 func (c *checker) closesAlone(call *ast.CallExpr) bool {
 	switch name := callee(c.info, call); name {
 	case "Any", "BreakByDeadline", "BreakByDeadlineCause", "BreakByIdle", "BreakByTimeout", "BreakByTimeoutCause", "New", "WithContext",
@@ -102,7 +103,8 @@ func jumps(function ast.Node) (found bool) {
 	return found
 }
 
-// endOfLine returns the end of the line on which a statement ends, or of the statement if something else follows on that line.
+// endOfLine returns the end of the line on which a statement ends, or of the statement if something
+// else follows on that line.
 func (c *checker) endOfLine(statement inspector.Cursor) token.Pos {
 	end := statement.Node().End()
 	file := c.pass.Fset.File(end)

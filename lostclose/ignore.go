@@ -16,7 +16,8 @@ type line struct {
 	number int
 }
 
-// ignoredLines returns the lines that have a directive. One without a reason is reported, and ignores nothing.
+// ignoredLines returns the lines that have a directive. One without a reason is reported, and
+// ignores nothing.
 func ignoredLines(pass *analysis.Pass) map[line]bool {
 	lines := map[line]bool{}
 	for _, file := range pass.Files {
@@ -37,8 +38,9 @@ func ignoredLines(pass *analysis.Pass) map[line]bool {
 	return lines
 }
 
-// ignores reports whether nothing is to be said of an expression: the line on which its statement begins, the one before, or the one on
-// which the statement ends has a directive, or the expression's own line. The statement is the innermost one around it.
+// ignores reports whether nothing is to be said of an expression: the line on which its statement
+// begins, the one before, or the one on which the statement ends has a directive, or the
+// expression's own line. The statement is the innermost one around it.
 func (c *checker) ignores(cur inspector.Cursor) bool {
 	at := c.pass.Fset.Position(cur.Node().Pos())
 	if skipTests && strings.HasSuffix(at.Filename, "_test.go") {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/tools/go/cfg"
 )
 
-// Analyzer reports breakers that nobody closes on some path. See the package documentation for what counts. Its flag
-// -skiptests leaves out the files whose names end in _test.go.
+// Analyzer reports breakers that aren't closed on some path. See the package documentation for what
+// counts. Its flag -skiptests leaves out the files whose names end in _test.go.
 var Analyzer = &analysis.Analyzer{
 	Name: "lostclose",
 	Doc: `check that breakers are closed
@@ -240,8 +240,8 @@ func (c *checker) climbResult(call inspector.Cursor, result int) inspector.Curso
 	return c.climb(call)
 }
 
-// boundTo returns what an assignment or a declaration gives the value to, or its given result if it has several, and whether there is
-// one at all.
+// boundTo returns what an assignment or a declaration gives the value to, or its given result if it
+// has several, and whether there is one at all.
 func boundTo(value inspector.Cursor, result int) (target ast.Expr, bound bool) {
 	i := value.ParentEdgeIndex()
 	switch value.ParentEdgeKind() {

@@ -36,7 +36,8 @@ func TestAnalyzer_Ignores(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), lostclose.Analyzer, "ignored")
 }
 
-// The lines that the expectations name are those that a person has marked: where a path loses the breaker.
+// The lines that the expectations name are those that a person has marked: where a path loses the
+// breaker.
 func TestSeeded_LinesAreMarked(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join("testdata", "src", "seeded", "seeded.go"))
 	require.NoError(t, err)

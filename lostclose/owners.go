@@ -8,7 +8,8 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// checkOwner reports a breaker of others that is given to Multiplex, which closes it: that is how one request ends all of them.
+// checkOwner reports a breaker of others that is given to Multiplex, which closes it: that is how
+// one request ends all of them.
 func (c *checker) checkOwner(call inspector.Cursor, node *ast.CallExpr) {
 	name := callee(c.info, node)
 	if !owners[name] || node.Ellipsis.IsValid() {
@@ -91,7 +92,8 @@ func (c *checker) holderOfField(function inspector.Cursor, x ast.Expr) holder {
 	}
 }
 
-// isParameterAround reports whether a variable is a parameter or the receiver of the function, or of one around it.
+// isParameterAround reports whether a variable is a parameter or the receiver of the function, or
+// of one around it.
 func (c *checker) isParameterAround(function inspector.Cursor, v *types.Var) bool {
 	for around := range function.Enclosing((*ast.FuncDecl)(nil), (*ast.FuncLit)(nil)) {
 		if isParameter(c.signature(around), v) {
@@ -101,7 +103,8 @@ func (c *checker) isParameterAround(function inspector.Cursor, v *types.Var) boo
 	return false
 }
 
-// isView reports whether all that a field or a package's variable ever gets in this package is made by NopCloser.
+// isView reports whether all that a field or a package's variable ever gets in this package is made
+// by NopCloser.
 func (c *checker) isView(arg ast.Expr) bool {
 	var v types.Object
 	switch arg := ast.Unparen(arg).(type) {

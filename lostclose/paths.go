@@ -26,14 +26,15 @@ type search struct {
 	entered map[*cfg.Block]bool // loops that run at least once, and have begun to
 }
 
-// step is a block that a path comes to. The failure that was made with the breaker is stale if its variable has another value.
+// step is a block that a path comes to. The failure that was made with the breaker is stale if its
+// variable has another value.
 type step struct {
 	block *cfg.Block
 	stale bool
 }
 
-// from searches from the call that makes the breaker, and returns the first loss found, or nil. If the statement with
-// the call isn't included, what it does is about what the variable held before.
+// from searches from the call that makes the breaker, and returns the first loss found, or nil. If
+// the statement with the call isn't included, what it does is about what the variable held before.
 func (s *search) from(g *cfg.CFG, made token.Pos, included bool) *loss {
 	s.made = made
 	s.visited = map[step]bool{}
@@ -89,7 +90,8 @@ func (s *search) rest(b *cfg.Block, n int, stale bool) *loss {
 	return nil
 }
 
-// endsOn reports whether the breaker has tripped, or can't be, if the block goes on with its i-th successor.
+// endsOn reports whether the breaker has tripped, or can't be, if the block goes on with its i-th
+// successor.
 func (s *search) endsOn(b *cfg.Block, i int, stale bool) bool {
 	next := b.Succs[i]
 	if clause, ok := next.Stmt.(*ast.CommClause); ok && next.Kind == cfg.KindSelectCaseBody && s.uses.clauses[clause] {
@@ -114,7 +116,8 @@ func (s *search) endsOn(b *cfg.Block, i int, stale bool) bool {
 	return s.uses.excludes(condition, i == 0, stale)
 }
 
-// enters reports whether the block is the head of a loop that is going to run for the first time, and certainly does.
+// enters reports whether the block is the head of a loop that is going to run for the first time,
+// and certainly does.
 func (s *search) enters(b *cfg.Block) bool {
 	loop, ok := b.Stmt.(*ast.RangeStmt)
 	if !ok || b.Kind != cfg.KindRangeLoop || s.entered[b] || within(loop, s.made) || !s.uses.runs(loop.X) {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// followSources follows what the breaker listens to, the call being the one that makes it: once one of its sources has
-// ended, the breaker has tripped and holds nothing, whoever ended that source.
+// followSources follows what the breaker listens to, the call being the one that makes it: once one
+// of its sources has ended, the breaker has tripped and holds nothing, whoever ended that source.
 func (u *uses) followSources(call *ast.CallExpr) {
 	for _, arg := range call.Args {
 		u.followSource(ast.Unparen(arg))
@@ -80,7 +80,8 @@ func (u *uses) followAll(v *types.Var) {
 	}
 }
 
-// cancelOf returns the variable that one statement has set together with a context: its cancel function.
+// cancelOf returns the variable that one statement has set together with a context: its cancel
+// function.
 func (u *uses) cancelOf(ctx *types.Var) *types.Var {
 	for cur := range u.identifiers(ctx) {
 		var names []ast.Expr
@@ -117,7 +118,8 @@ func (u *uses) identifiers(v *types.Var) func(yield func(inspector.Cursor) bool)
 	}
 }
 
-// endsAnyway reports whether something that was deferred before the breaker is made ends one of its sources.
+// endsAnyway reports whether something that was deferred before the breaker is made ends one of its
+// sources.
 func (u *uses) endsAnyway(made token.Pos) bool {
 	for _, end := range u.sources {
 		if end.Node().Pos() > made {

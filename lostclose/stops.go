@@ -9,8 +9,8 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// checkStop reports a callback that nobody can take back, where callbacks pile up: its registration, and all that it refers to, is kept until the
-// breaker trips.
+// checkStop reports a callback that nobody can take back, where callbacks pile up: its
+// registration, and all that it refers to, is kept until the breaker trips.
 func (c *checker) checkStop(call inspector.Cursor, node *ast.CallExpr) {
 	selector, ok := ast.Unparen(node.Fun).(*ast.SelectorExpr)
 	if !ok || selector.Sel.Name != "OnTrip" || len(node.Args) != 1 {
@@ -37,8 +37,8 @@ func (c *checker) checkStop(call inspector.Cursor, node *ast.CallExpr) {
 	}
 }
 
-// isRepeated reports whether a call is in a loop that may go on for ever, and the breaker is the same each time. A loop over what is in
-// memory comes to an end.
+// isRepeated reports whether a call is in a loop that may go on for ever, and the breaker is the
+// same each time. A loop over what is in memory comes to an end.
 func (c *checker) isRepeated(call, function inspector.Cursor, breaker ast.Expr) bool {
 	root := c.rootOf(breaker)
 	if root == nil {
@@ -119,8 +119,8 @@ func (c *checker) rootOf(e ast.Expr) *types.Var {
 	}
 }
 
-// capturesShorterLived reports whether a callback refers to a variable of the function that is gone with the call: not to what the breaker
-// is in, nor to what the function returns or stores.
+// capturesShorterLived reports whether a callback refers to a variable of the function that is gone
+// with the call: not to what the breaker is in, nor to what the function returns or stores.
 func (c *checker) capturesShorterLived(function inspector.Cursor, breaker, callback ast.Expr) bool {
 	owner := c.rootOf(breaker)
 	found := false
@@ -147,7 +147,8 @@ func (c *checker) isReceiver(function inspector.Cursor, v *types.Var) bool {
 	return signature != nil && signature.Recv() == v
 }
 
-// outlives reports whether the function returns a variable, stores it, or gets it out of something that was there before.
+// outlives reports whether the function returns a variable, stores it, or gets it out of something
+// that was there before.
 func (c *checker) outlives(function inspector.Cursor, v *types.Var) bool {
 	if isResult(c.signature(function), v) {
 		return true

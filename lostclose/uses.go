@@ -30,25 +30,31 @@ type uses struct {
 
 	// ends are the expressions after which nobody has to close the breaker.
 	ends []inspector.Cursor
-	// clauses are those of a select that run after a receive from Done, or after the breaker was sent.
+	// clauses are those of a select that run after a receive from Done, or after the breaker was
+	// sent.
 	clauses map[*ast.CommClause]bool
-	// exprs are what conditions are made of: the breaker itself, which isn't nil, errors, and calls of IsReleased.
+	// exprs are what conditions are made of: the breaker itself, which isn't nil, errors, and calls
+	// of IsReleased.
 	exprs map[ast.Expr]what
-	// sets are the statements that give the variable a value. If the breaker has another name as well, none of them loses it.
+	// sets are the statements that give the variable a value. If the breaker has another name as
+	// well, none of them loses it.
 	sets []ast.Node
 	// variable is the one whose sets count: the first that is followed.
 	variable *types.Var
 	aliased  bool
-	// failing is the variable with the failure or the success, failed are the statements that give it a value.
+	// failing is the variable with the failure or the success, failed are the statements that give
+	// it a value.
 	failing *types.Var
 	failed  []ast.Node
 
 	// sources are those among the ends that end a source of the breaker.
 	sources []inspector.Cursor
-	// onlyTrips: the breaker that is followed is a source, and counts as such only where it trips or has tripped.
+	// onlyTrips: the breaker that is followed is a source, and counts as such only where it trips
+	// or has tripped.
 	onlyTrips bool
 
-	// seen are the variables followed so far, contained the places in variables that contain the breaker.
+	// seen are the variables followed so far, contained the places in variables that contain the
+	// breaker.
 	seen      map[*types.Var]bool
 	contained map[place]bool
 }
@@ -68,8 +74,8 @@ func (c *checker) newUses(function inspector.Cursor) *uses {
 // any reports whether anything at all takes care of the breaker.
 func (u *uses) any() bool { return len(u.ends)+len(u.clauses) > 0 }
 
-// closesBefore reports whether something before the breaker is made takes care of what the variable will hold: a
-// function literal, deferred as a rule, or whoever has its address.
+// closesBefore reports whether something before the breaker is made takes care of what the variable
+// will hold: a function literal, deferred as a rule, or whoever has its address.
 func (u *uses) closesBefore(made token.Pos) bool {
 	for _, end := range u.ends {
 		if end.Node().Pos() < made && (!u.isOwn(end) || isAddressed(end)) {
@@ -178,8 +184,8 @@ func (u *uses) followArgument(cur inspector.Cursor) {
 	}
 }
 
-// followMethod follows what Done, Err, Cause or IsReleased return, the selector being theirs. It reports whether it
-// is one of them.
+// followMethod follows what Done, Err, Cause or IsReleased return, the selector being theirs. It
+// reports whether it is one of them.
 func (u *uses) followMethod(selector inspector.Cursor, name string) bool {
 	if name != "Done" && name != "IsReleased" && !askers[name] {
 		return false
@@ -304,8 +310,8 @@ func (u *uses) setsIn(n ast.Node) bool {
 	return !u.aliased && slices.Contains(u.sets, n)
 }
 
-// excludes reports whether a condition's outcome says that the breaker has tripped, or can't be. The failure that came with it says
-// so only while it isn't stale.
+// excludes reports whether a condition's outcome says that the breaker has tripped, or can't be.
+// The failure that came with it says so only while it isn't stale.
 func (u *uses) excludes(condition ast.Expr, outcome, stale bool) bool {
 	condition = ast.Unparen(condition)
 	switch w, ok := u.exprs[condition]; {
@@ -367,7 +373,8 @@ func (u *uses) runs(over ast.Expr) bool {
 	return value.Value != nil && value.Value.Kind() == constant.Int && constant.Sign(value.Value) > 0
 }
 
-// followFailure notes where the variable is mentioned that says, with the breaker, that there is none.
+// followFailure notes where the variable is mentioned that says, with the breaker, that there is
+// none.
 func (u *uses) followFailure(v *types.Var, made ast.Node) {
 	w := aFailure
 	if !types.IsInterface(v.Type()) {

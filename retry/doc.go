@@ -5,9 +5,12 @@
 // What else ends it, and how long it waits between two attempts:
 //
 //	err := retry.Retry(br, action,
-//		retry.Limit(5),                                              // at most five attempts
-//		retry.Backoff(100*time.Millisecond, 2, 10*time.Second, 0.5), // 100ms, 200ms, 400ms … 10s, each by up to a half shorter
-//		retry.On(isTemporary),                                       // only errors of which that is true
+//		// At most five attempts.
+//		retry.Limit(5),
+//		// Waits of 100ms, 200ms, 400ms … 10s, each shorter by up to a half.
+//		retry.Backoff(100*time.Millisecond, 2, 10*time.Second, 0.5),
+//		// Only after errors of which that is true.
+//		retry.On(isTemporary),
 //	)
 //
 // An action that knows that it won't succeed says so:

@@ -40,7 +40,8 @@ func Limit(n int) How {
 	}
 }
 
-// On ends Retry at an error of which f is false. Of several, all have to be true. It panics if f is nil.
+// On ends Retry at an error of which f is false. Of several, all have to be true. It panics if f is
+// nil.
 func On(f func(err error) bool) How {
 	if f == nil {
 		panic("retry: On: f is nil")

@@ -21,7 +21,8 @@ var (
 	errLast = errors.New("it has failed")
 )
 
-// failing returns an action that always fails, and the moments at which it was called, counted from now.
+// failing returns an action that always fails, and the moments at which it was called, counted from
+// now.
 func failing() (action retry.Action, at *[]time.Duration) {
 	begun := time.Now()
 	at = new([]time.Duration)
@@ -71,7 +72,8 @@ func TestRetryOwnsTheBreaker(t *testing.T) {
 	})
 }
 
-// avast/retry-go#74, #110, google/go-cloud#1591: neither the last error nor the cause hides the other.
+// avast/retry-go#74, #110, google/go-cloud#1591: neither the last error nor the cause hides the
+// other.
 func TestRetryIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, interrupt := range map[string]func(br *breaker.Breaker) error{
@@ -133,7 +135,8 @@ func TestLimit(t *testing.T) {
 	})
 }
 
-// avast/retry-go#127: the first wait is the base. avast/retry-go#30, onosproject/onos-lib-go#127: it never overflows.
+// avast/retry-go#127: the first wait is the base. avast/retry-go#30, onosproject/onos-lib-go#127:
+// it never overflows.
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		action, at := failing()

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Says which statements of the root package no test reaches: neither those of the package and of breakerprof, nor the explorer, which
-# brings about what a race would need luck for. Fails if there is one that could be reached: what is left are panics that say that
-# the package has a bug, and what only another Go release or another machine can run.
+# Says which statements of the root package no test reaches: neither those of the package and of
+# breakerprof, nor the explorer, which brings about what a race would need luck for. Fails if there
+# is one that could be reached: what is left are panics that say that the package has a bug, and
+# what only another Go release or another machine can run.
 #
 #   scripts/cover.sh              runs all that it needs
 #   scripts/cover.sh PROFILE      has the coverage profile of a run of the explorer
@@ -18,8 +19,8 @@ if [ -z "$explorer" ]; then
     -run 'Explore/(hub|pairs|multiplex|sources|channels|views|directory)|FuzzExplore' . >/dev/null
 fi
 
-# Of the programs of three threads, those that reach what two can't. The number is shared among all of that group, run or not: so each of
-# these has some 300,000.
+# Of the programs of three threads, those that reach what two can't. The number is shared among all
+# of that group, run or not: so each of these has some 300,000.
 BREAKER_SCHEDULES=1000000000 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$temp/triples" \
   -run 'Explore/triples/directory:_[a-z]+_vs_shrink_vs_Close' . >/dev/null
 

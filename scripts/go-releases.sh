@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests of the root module on each supported Go release, which is taken from the module proxy by its newest patch.
+# Runs the tests of the root module on each supported Go release, which is taken from the module
+# proxy by its newest patch.
 #
 #   scripts/go-releases.sh               go vet and go test ./...
 #   scripts/go-releases.sh ARGUMENTS...  go ARGUMENTS..., as in: scripts/go-releases.sh test -tags breaker_pure .
@@ -13,7 +14,8 @@ releases=(1.26 1.27)
 known=$(go list -m -versions golang.org/toolchain | tr ' ' '\n')
 platform=$(go env GOHOSTOS)-$(go env GOHOSTARCH)
 
-# newest RELEASE: its newest patch for this machine, as in go1.26.3; nothing if there is none. Release candidates don't count.
+# newest RELEASE: its newest patch for this machine, as in go1.26.3; nothing if there is none.
+# Release candidates don't count.
 newest() {
   sed -n "s/^v0\.0\.1-\(go${1//./\\.}\.[0-9]*\)\.$platform\$/\1/p" <<<"$known" | sort -V | tail -1
 }

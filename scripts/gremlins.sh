@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Has gremlins change the conditions, the logic, the bits and the arithmetic of the root package, one at a time, in a copy, and run its
-# tests, but for the slowest. What lives is to be tried again with all of them and the explorer; RELIABILITY.md says what came of that. What
-# gremlins calls not covered is a case of a switch, of which coverage knows the body only, or outside functions. It takes the & of an address
-# for the operator, too: that does not compile.
+# Has gremlins change the conditions, the logic, the bits and the arithmetic of the root package,
+# one at a time, in a copy, and run its tests, but for the slowest. What lives is to be tried again
+# with all of them and the explorer; RELIABILITY.md says what came of that. What gremlins calls not
+# covered is a case of a switch, of which coverage knows the body only, or outside functions. It
+# takes the & of an address for the operator, too: that does not compile.
 #
 #   scripts/gremlins.sh            all files
 #   scripts/gremlins.sh FILE...    some
@@ -21,8 +22,9 @@ if [ $# -gt 0 ]; then
 fi
 GOBIN=$temp go install github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 cd "$temp/copy"
-# Without -count=1 the time that the tests take may be that of a cached result, and then every mutant times out. With gremlins'
-# own --test-cpu, every test fails, because v0.6.0 passes it as one word.
+# Without -count=1 the time that the tests take may be that of a cached result, and then every
+# mutant times out. With gremlins' own --test-cpu, every test fails, because v0.6.0 passes it as one
+# word.
 export GOFLAGS='-count=1 -skip=Pairs|Soak_Every|MemoryAfterBurst|NoGoroutine|UnderChurn'
 "$temp/gremlins" unleash --workers 2 --timeout-coefficient 3 --invert-assignments --invert-bitwise --invert-bwassign --invert-logical \
   --invert-loopctrl --remove-self-assignments "${exclude[@]}" .

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Counts the instructions of the jobs and their misses of a first-level cache that Valgrind simulates, for each operation. They depend little on
-# what else runs, and on the machine only by its instruction set. Each benchmark runs twice, once with more operations, and the difference
-# is divided: so what the process does besides drops out. Needs Valgrind. It runs one thread at a time, so what travels between cores
-# isn't in it.
+# Counts the instructions of the jobs and their misses of a first-level cache that Valgrind
+# simulates, for each operation. They depend little on what else runs, and on the machine only by
+# its instruction set. Each benchmark runs twice, once with more operations, and the difference is
+# divided: so what the process does besides drops out. Needs Valgrind. It runs one thread at a time,
+# so what travels between cores isn't in it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "valgrind is needed: apt-get install valgrind" >&2; exit 1; }

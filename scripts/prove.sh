@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the layers that RELIABILITY.md describes, and ends with a line for each: what ran, how much, and the result.
+# Runs the layers that RELIABILITY.md describes, and ends with a line for each: what ran, how much,
+# and the result.
 #
 #   scripts/prove.sh quick    what every change runs, 5 minutes at most
 #   scripts/prove.sh full     all of it, meant for an hour
@@ -21,8 +22,9 @@ logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 lines=0
 
-# layer NAME FIGURES COMMAND...: runs the command, then has the function FIGURES say from its log how much that was. The line goes to
-# a file, by lane and then in the order of the script, so that layers may run beside each other.
+# layer NAME FIGURES COMMAND...: runs the command, then has the function FIGURES say from its log
+# how much that was. The line goes to a file, by lane and then in the order of the script, so that
+# layers may run beside each other.
 layer() {
   local name=$1 figures=$2 begun=$SECONDS result=passed log line
   shift 2
@@ -55,8 +57,9 @@ headers() {
 }
 verify() { (cd internal/verify && "$@"); }
 
-# What keeps one processor busy runs in two lanes, beside each other; then, alone, what runs on both. What -short leaves out are random
-# programs that the explorer's reduction is tried with, one thread at a time, which the race detector has little to say of.
+# What keeps one processor busy runs in two lanes, beside each other; then, alone, what runs on
+# both. What -short leaves out are random programs that the explorer's reduction is tried with, one
+# thread at a time, which the race detector has little to say of.
 if [ "$mode" = quick ]; then
   (
     lane=1

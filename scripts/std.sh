@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Runs the standard library's own tests with contexts made of breakers: a throwaway copy of GOROOT, in which the packages
-# below, and their tests, import scripts/internal/context in place of package context.
+# Runs the standard library's own tests with contexts made of breakers: a throwaway copy of GOROOT,
+# in which the packages below, and their tests, import scripts/internal/context in place of package
+# context.
 #
 #   scripts/std.sh quick    database/sql and os/exec
 #   scripts/std.sh full     net/http too
 #
-# Takes the Go release that runs: GOTOOLCHAIN chooses another one, GOFLAGS=-tags=... the files of the breaker. A test that
-# fails is repeated, also with the GOROOT as it was; only what fails there as well doesn't fail the script.
+# Takes the Go release that runs: GOTOOLCHAIN chooses another one, GOFLAGS=-tags=... the files of
+# the breaker. A test that fails is repeated, also with the GOROOT as it was; only what fails there
+# as well doesn't fail the script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,7 +35,8 @@ for part in bin lib misc pkg src go.env VERSION; do
 done
 chmod -R u+w "$temp/go"
 
-# Packages of the standard library import nothing from outside, so the breaker and what it needs become some of them.
+# Packages of the standard library import nothing from outside, so the breaker and what it needs
+# become some of them.
 go list -deps -f '{{if not .Standard}}{{.ImportPath}} {{.Dir}} {{join .GoFiles " "}}{{end}}' "$replacement" |
   while read -r path directory files; do
     case $path in
@@ -83,7 +86,8 @@ said() {
 whole() { awk '$2 !~ /\//'; }
 
 ended fail | whole >"$temp/failed"
-# A package that fails without a test of it failing: it didn't compile, or died, or its TestMain found a leak.
+# A package that fails without a test of it failing: it didn't compile, or died, or its TestMain
+# found a leak.
 sed -nE 's/^\{"Time":"[^"]*","Action":"fail","Package":"([^"]*)","Elapsed".*/\1/p' "$temp/events" |
   while read -r package; do grep -q "^$package " "$temp/failed" || echo "$package"; done >"$temp/broken"
 

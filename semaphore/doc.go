@@ -1,7 +1,8 @@
-// Package semaphore limits how much goes on at the same time, and how long you wait for your turn, in one line:
+// Package semaphore limits how much goes on at the same time, and how long you wait for your turn,
+// in one line:
 //
 //	if err := semaphore.Acquire(breaker.BreakByTimeout(time.Minute), 5); err != nil {
-//		return err // not acquired: a minute is over
+//		return err // not acquired within a minute
 //	}
 //	defer semaphore.Release(5)
 //
@@ -15,7 +16,7 @@
 // # Ownership of the breaker
 //
 // Acquire owns the breaker that it is given, as breaker.Multiplex does: it closes it before it
-// returns, whatever it returns, so the lines above leak nothing. What has to live on, you pass as
-// breaker.NopCloser(br). If that isn't what you want, use breakersync.Semaphore, on which this
+// returns, whatever it returns, so the lines above leak nothing. Wrap a breaker that has to live
+// on: breaker.NopCloser(br). If that isn't what you want, use breakersync.Semaphore, on which this
 // package is built: it never closes a breaker.
 package semaphore

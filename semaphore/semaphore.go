@@ -28,7 +28,7 @@ func SetCapacity(capacity int) { shared.SetCapacity(capacity) }
 // concurrently. The zero value has none, until SetCapacity.
 type Semaphore struct{ s breakersync.Semaphore }
 
-// New returns a semaphore with so many permits. It panics if the capacity is negative.
+// New returns a semaphore with that many permits. It panics if the capacity is negative.
 func New(capacity int) *Semaphore {
 	if capacity < 0 {
 		panic("semaphore: New: the capacity is negative")

@@ -17,7 +17,8 @@ import (
 
 var errStop = errors.New("stop")
 
-// initial is the capacity before any SetCapacity, and processors their number at that time: a test may run on another.
+// initial is the capacity before any SetCapacity, and processors their number at that time: a test
+// may run on another.
 var initial, processors = capacity(), runtime.GOMAXPROCS(0)
 
 // capacity returns how many permits the shared semaphore has; it has to be free.

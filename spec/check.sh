@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Checks the models of this directory with Spin: every property must hold, every seeded error must be found.
+# Checks the models of this directory with Spin: every property must hold, every seeded error must
+# be found.
 #
 #   spec/check.sh          what every change runs, about a minute
 #   spec/check.sh full     larger models, on a machine with 24 GB of memory
 #
-# Needs gcc, and Spin, which it installs where there is apt-get. Everything happens in a directory that is removed at the end.
+# Needs gcc, and Spin, which it installs where there is apt-get. Everything happens in a directory
+# that is removed at the end.
 set -euo pipefail
 
 mode=${1:-quick}
@@ -82,8 +84,8 @@ trail() {
 	) || true
 }
 
-# safety MODEL SWITCHES WHAT [CFLAGS [PANFLAGS]]: all assertions, and that nobody is left waiting. States aren't
-# compressed: that takes longer, and there is memory enough.
+# safety MODEL SWITCHES WHAT [CFLAGS [PANFLAGS]]: all assertions, and that nobody is left waiting.
+# States aren't compressed: that takes longer, and there is memory enough.
 safety() {
 	local dir="$tmp/$BASHPID" search=whole
 	case "${4:-}" in *BITSTATE*) search=part ;; esac
@@ -94,7 +96,8 @@ safety() {
 	rm -rf "$dir"
 }
 
-# liveness MODEL SWITCHES PANFLAGS FORMULA...: with -f, under weak fairness; without, under no assumption
+# liveness MODEL SWITCHES PANFLAGS FORMULA...: with -f, under weak fairness; without, under no
+# assumption
 liveness() {
 	local dir="$tmp/$BASHPID" model=$1 switches=$2 flags=$3 formula
 	shift 3
@@ -107,7 +110,8 @@ liveness() {
 	rm -rf "$dir"
 }
 
-# seeded ERROR MODEL SWITCHES [FORMULA [PANFLAGS]]: a wrong model; with a formula, that must be what finds it
+# seeded ERROR MODEL SWITCHES [FORMULA [PANFLAGS]]: a wrong model; with a formula, that must be what
+# finds it
 seeded() {
 	local dir="$tmp/$BASHPID" how kind='-DSAFETY -DNOCLAIM'
 	[ -z "${4:-}" ] || kind=-DNFAIR=4

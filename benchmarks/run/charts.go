@@ -109,7 +109,8 @@ func newPlot(title, x, y string) *plot.Plot {
 	p.Legend.TextStyle.Font.Size = small
 	p.Legend.TextStyle.Color = ink
 	p.Legend.Padding = 2
-	// On the left the text stands behind the picture, so it doesn't matter how wide the reader's font is.
+	// On the left the text stands behind the picture, so it doesn't matter how wide the reader's
+	// font is.
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Legend.XOffs, p.Legend.YOffs = 12, -4
 	return p
@@ -190,7 +191,8 @@ func jobsChart(m *measurements) ([]*plot.Plot, error) {
 	for _, line := range targets {
 		p.Add(line)
 	}
-	// The figures stand in a column on the right, under a heading; the lines have their names above them.
+	// The figures stand in a column on the right, under a heading; the lines have their names above
+	// them.
 	var column plotter.XYs
 	for _, end := range ends {
 		column = append(column, plotter.XY{X: longest * 1.06, Y: end.Y})
@@ -243,7 +245,8 @@ var shortNames = map[string]string{
 	"P14HeapAfterBurstbreaker":     "heap after a burst",
 }
 
-// shares marks every fifth of what package context takes, or every whole of it if ours takes much longer.
+// shares marks every fifth of what package context takes, or every whole of it if ours takes much
+// longer.
 func shares(longest float64) plot.ConstantTicks {
 	step := 0.2
 	if longest > 2 {
@@ -414,8 +417,9 @@ type point struct {
 	y summary
 }
 
-// addLine adds a line with a point and the quartiles at each place that was measured. The values are drawn by their logarithms:
-// plot.LogScale puts an axis' label, and the space for it, in the wrong place.
+// addLine adds a line with a point and the quartiles at each place that was measured. The values
+// are drawn by their logarithms: plot.LogScale puts an axis' label, and the space for it, in the
+// wrong place.
 func addLine(p *plot.Plot, name string, c color.Color, points []point, legend bool) error {
 	var medians plotter.XYs
 	var quartiles plotter.YErrors
@@ -451,7 +455,8 @@ func addLine(p *plot.Plot, name string, c color.Color, points []point, legend bo
 	return nil
 }
 
-// decades makes an axis of logarithms one of times, from a power of ten to one that leaves room for the legend.
+// decades makes an axis of logarithms one of times, from a power of ten to one that leaves room for
+// the legend.
 func decades(axis *plot.Axis) {
 	if math.IsInf(axis.Min, 0) || math.IsInf(axis.Max, 0) {
 		axis.Min, axis.Max = 1, 3 // nothing was measured

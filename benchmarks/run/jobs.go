@@ -13,7 +13,8 @@ type job struct {
 	target float64 // the ratio to package context, or 0
 	allocs float64 // at most, or -1
 
-	// What is compared with something else than package context: with another job of ours, or with a size.
+	// What is compared with something else than package context: with another job of ours, or with
+	// a size.
 	other      string
 	limit      float64
 	sufficient float64 // a size that is still acceptable
@@ -30,7 +31,7 @@ var jobs = []job{
 	{id: "P6", text: "the same among 1,000,000 live registrations", std: "`AfterFunc`, stop", name: "P06OnTripAmongMillion", impl: "breaker", unit: "ns/op", parallel: true, other: "P05OnTrip", limit: 1.5, allocs: -1},
 	{id: "P7", text: "handler: a timeout and a signal that others hold, Done, close", std: "`NotifyContext`, `WithTimeout`, Done, cancel, stop", name: "P07Handler", impl: "breaker", unit: "ns/op", parallel: true, target: 0.20, allocs: -1},
 	{id: "P8", text: "trip a parent of 1,000,000 that have a Done, for each", std: "cancel", name: "P08FanOut", impl: "breaker", unit: "ns/child", target: 0.35, allocs: -1},
-	{id: "P9", text: "longest stall of one who derives from that parent while it trips", std: "`WithCancel(parent)`", name: "P09Stall", impl: "breaker", unit: "µs-stall", target: 0.02, allocs: -1},
+	{id: "P9", text: "longest wait to derive from that parent while it trips", std: "`WithCancel(parent)`", name: "P09Stall", impl: "breaker", unit: "µs-stall", target: 0.02, allocs: -1},
 	{id: "P10", text: "Err, open", std: "Err", name: "P10ErrOpen", impl: "breaker", unit: "ns/op", target: 0.80, allocs: -1},
 	{id: "P11", text: "Err, tripped", std: "Err", name: "P11ErrTripped", impl: "breaker", unit: "ns/op", parallel: true, target: 0.10, allocs: -1},
 	{id: "P12", text: "trip a chain of 1,000,000 at its top", std: "cancel", name: "P12Chain", impl: "breaker", unit: "ns/op", target: 0.08, allocs: -1},

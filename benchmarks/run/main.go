@@ -1,10 +1,12 @@
-// Run measures package breaker beside package context and other ways to do its jobs, and writes what it found:
-// BENCHMARKS.md, the charts, and under benchmarks/ the raw results and the tables of benchstat.
+// Run measures package breaker beside package context and other ways to do its jobs, and writes
+// what it found: BENCHMARKS.md, the charts, and under benchmarks/ the raw results and the tables of
+// benchstat.
 //
 //	cd benchmarks && go run ./run
 //
-// With -quick it does everything once, but for what takes seconds by itself, and writes to a temporary directory:
-// a check that all of it works. With -from it measures nothing and writes the report of results that exist.
+// With -quick it does everything once, but for what takes seconds by itself, and writes to a
+// temporary directory: a check that all of it works. With -from it measures nothing and writes the
+// report of results that exist.
 package main
 
 import (
@@ -97,10 +99,12 @@ func run(o options) error {
 	return nil
 }
 
-// columns is the order in which benchstat shows the implementations. The first is what it compares the others with.
+// columns is the order in which benchstat shows the implementations. The first is what it compares
+// the others with.
 const columns = "/impl@(context breaker embedded floor afterfunc errgroup conc oklog-run naive)"
 
-// compare prints and writes the tables of benchstat. What has different columns gets a table of its own.
+// compare prints and writes the tables of benchstat. What has different columns gets a table of its
+// own.
 func compare(results, to string) error {
 	f, err := os.Create(to)
 	if err != nil {

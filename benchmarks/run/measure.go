@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// measure runs the plan and writes what the benchmarks print, in their own format. What a machine does besides changes from
-// minute to minute, so a round runs everything once, in an order of its own, with the implementations of a job side by
-// side; ratios are taken within a round.
+// measure runs the plan and writes what the benchmarks print, in their own format. What a machine
+// does besides changes from minute to minute, so a round runs everything once, in an order of its
+// own, with the implementations of a job side by side; ratios are taken within a round.
 func measure(o options, to string) error {
 	only, err := regexp.Compile(o.only)
 	if err != nil {

@@ -15,14 +15,16 @@ const (
 	nested                // what needs other modules, much memory, or a histogram
 )
 
-// A benchmark is one job: its implementations run one after the other, each in a process of its own.
+// A benchmark is one job: its implementations run one after the other, each in a process of its
+// own.
 type benchmark struct {
 	binary binary
-	name   string // as -bench takes it, without the implementation: slash-separated, each part complete
-	impls  []string
-	cpus   []int
-	time   string // for -benchtime; empty means the one of the command line
-	heavy  bool   // takes seconds by itself, so -quick leaves it out
+	// As -bench takes it, without the implementation: slash-separated, each part complete.
+	name  string
+	impls []string
+	cpus  []int
+	time  string // for -benchtime; empty means the one of the command line
+	heavy bool   // takes seconds by itself, so -quick leaves it out
 }
 
 // A step is what runs without anything else in between: a job on so many processors.
@@ -37,7 +39,8 @@ type one struct {
 	impl string
 }
 
-// steps cuts the plan into what can be shuffled. A job that is compared with another one of ours shares its steps.
+// steps cuts the plan into what can be shuffled. A job that is compared with another one of ours
+// shares its steps.
 func steps(plan []benchmark) []step {
 	beside := make(map[string]string)
 	for _, j := range jobs {
@@ -72,8 +75,8 @@ var implementations = []string{"breaker", "embedded", "context", "floor"}
 
 var pair = []string{"breaker", "context"}
 
-// benchmarks returns the plan. What is parallel runs on 1, 2 and 4 processors, and on 8 if there is a chart of it; what isn't runs
-// on as many as the machine has.
+// benchmarks returns the plan. What is parallel runs on 1, 2 and 4 processors, and on 8 if there is
+// a chart of it; what isn't runs on as many as the machine has.
 func benchmarks() []benchmark {
 	var (
 		whole    = []int{runtime.NumCPU()}
@@ -87,7 +90,8 @@ func benchmarks() []benchmark {
 		{library, "P03Request", implementations, charted, "", false},
 		{library, "P04Merge", implementations, parallel, "", false},
 		{library, "P05OnTrip", implementations, charted, "", false},
-		// A number of operations instead of a time, because each attempt at finding the number would register a million.
+		// A number of operations instead of a time, because each attempt at finding the number
+		// would register a million.
 		{library, "P06OnTripAmongMillion", implementations, parallel, "1000000x", true},
 		{library, "P07Handler", implementations, charted, "", false},
 		{library, "P08FanOut", implementations, whole, "1x", true},

@@ -18,7 +18,8 @@ var (
 	report     = template.Must(template.New("report").Parse(reportText))
 )
 
-// write makes the report. What a person has to say about the figures comes from a file, and survives.
+// write makes the report. What a person has to say about the figures comes from a file, and
+// survives.
 func write(m *measurements, to string) error {
 	analysis, err := os.ReadFile("analysis.md")
 	if err != nil {
@@ -225,7 +226,8 @@ func count(s series) string {
 	return thousands(int(math.Round(v)))
 }
 
-// quantity returns a value with three digits, and the unit that fits it. The unit is what the benchmark says.
+// quantity returns a value with three digits, and the unit that fits it. The unit is what the
+// benchmark says.
 func quantity(v float64, unit string) string {
 	if math.IsNaN(v) {
 		return "–"
@@ -247,7 +249,8 @@ type scale struct {
 func scaled(v float64, scales []scale) string {
 	s := scales[0]
 	for _, next := range scales[1:] {
-		if math.Abs(v) < 0.9995*next.factor { // what would be rounded to 1000 goes on to the next unit
+		// What would be rounded to 1000 goes on to the next unit.
+		if math.Abs(v) < 0.9995*next.factor {
 			break
 		}
 		s = next

@@ -19,7 +19,8 @@ type measurements struct {
 	series map[seriesKey]series
 }
 
-// A seriesKey says what was measured. The name is without "Benchmark", the implementation and the processors.
+// A seriesKey says what was measured. The name is without "Benchmark", the implementation and the
+// processors.
 type seriesKey struct {
 	name, impl, unit string
 	cpu              int
@@ -28,7 +29,8 @@ type seriesKey struct {
 // A series is one value for each round.
 type series map[int]float64
 
-// parse reads results in the format of the testing package. A file without rounds counts as one round.
+// parse reads results in the format of the testing package. A file without rounds counts as one
+// round.
 func parse(raw []byte) (*measurements, error) {
 	m := &measurements{config: make(map[string]string), series: make(map[seriesKey]series)}
 	// What stands behind the last result isn't part of any.
@@ -106,8 +108,9 @@ func (s series) summary() summary {
 	return summarize(values)
 }
 
-// over divides each round's value by the other series' value in that round. The median of these ratios is compared, not
-// the ratio of the medians: what slows down a whole round then doesn't count.
+// over divides each round's value by the other series' value in that round. The median of these
+// ratios is compared, not the ratio of the medians: what slows down a whole round then doesn't
+// count.
 func (s series) over(other series) series {
 	ratios := make(series)
 	for round, v := range s {

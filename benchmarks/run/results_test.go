@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Two rounds of one job on two numbers of processors, a metric with a unit of its own, and a name with more than one part. The
-// order of the implementations differs between the rounds.
+// Two rounds of one job on two numbers of processors, a metric with a unit of its own, and a name
+// with more than one part. The order of the implementations differs between the rounds.
 const sample = `go: go1.26.8
 cores: 2
 commit: 0123456789ab
@@ -82,7 +82,8 @@ func TestParseRefusesWhatIsBroken(t *testing.T) {
 func TestRatiosAreTakenWithinARound(t *testing.T) {
 	m := parsed(t)
 	ours, std := m.get("P05OnTrip", "breaker", "ns/op", 2), m.get("P05OnTrip", "context", "ns/op", 2)
-	// By hand: 40/200 = 0.2 and 60/400 = 0.15, so 0.175 in the middle. The ratio of the medians would be 50/300 = 0.167.
+	// By hand: 40/200 = 0.2 and 60/400 = 0.15, so 0.175 in the middle. The ratio of the medians
+	// would be 50/300 = 0.167.
 	if got := ours.over(std).summary().median; math.Abs(got-0.175) > 1e-12 {
 		t.Errorf("the median ratio is %v", got)
 	}

@@ -17,8 +17,8 @@ import (
 type Engine struct {
 	// Addr is where it listens.
 	Addr string
-	// Open returns a Store by a client of its own, which is connected to addr: that of the server or of a proxy. Close closes
-	// the client, and is called once, when the test ends or before.
+	// Open returns a Store by a client of its own, which is connected to addr: that of the server
+	// or of a proxy. Close closes the client, and is called once, when the test ends or before.
 	Open func(t testing.TB, addr string) (s breakercluster.Store, close func())
 	// Restart stops the server and starts it again, with the same address and the same data.
 	Restart func(t testing.TB)
@@ -26,13 +26,13 @@ type Engine struct {
 	Reader func(t testing.TB) breakercluster.Store
 	// Delete deletes a key that is set, by other means than those of this library.
 	Delete func(t testing.TB, key string)
-	// Forget has the server forget all history it can, but not what is set: what happens while somebody is away
-	// for hours. It may be nil.
+	// Forget has the server forget all history it can, but not what is set: what happens while
+	// somebody is away for hours. It may be nil.
 	Forget func(t testing.TB)
 	// ShortestTTL is the least time after which a key expires.
 	ShortestTTL time.Duration
-	// Subscribe has f called for each message that is published from then on, by a client of its own, and Publish
-	// publishes one: what no trip can be faster than. Only Benchmark uses them.
+	// Subscribe has f called for each message that is published from then on, by a client of its
+	// own, and Publish publishes one: what no trip can be faster than. Only Benchmark uses them.
 	Subscribe func(t testing.TB, f func())
 	Publish   func(t testing.TB)
 }
@@ -375,7 +375,8 @@ func denied(t *testing.T, e *Engine) {
 	expect(t, br, trip(t, near, "import", "I may"))
 }
 
-// nothingLost trips 300 keys by 6 nodes, while the connection of those that wait is cut again and again.
+// nothingLost trips 300 keys by 6 nodes, while the connection of those that wait is cut again and
+// again.
 func nothingLost(t *testing.T, e *Engine) {
 	const many, trippers, cuts = 300, 6, 10
 	p := NewProxy(t, e.Addr)
@@ -462,7 +463,8 @@ func closed(t *testing.T, e *Engine) {
 	}
 }
 
-// comingAndGoing has watches begin and end under those who need them, and trips fall between any two steps.
+// comingAndGoing has watches begin and end under those who need them, and trips fall between any
+// two steps.
 func comingAndGoing(t *testing.T, e *Engine) {
 	const makers, rounds = 4, 25
 	far, near := e.node(t), e.node(t)

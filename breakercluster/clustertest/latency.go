@@ -36,8 +36,8 @@ func (t *times) report(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// Benchmark measures how long it takes from the call of Trip until a breaker on each of 20 clients is done, beside how
-// long it takes a bare message of the engine to reach as many.
+// Benchmark measures how long it takes from the call of Trip until a breaker on each of 20 clients
+// is done, beside how long it takes a bare message of the engine to reach as many.
 func Benchmark(b *testing.B, start func(t testing.TB) *Engine) {
 	e := start(b)
 	b.Run("publish", func(b *testing.B) {
@@ -65,7 +65,8 @@ func Benchmark(b *testing.B, start func(t testing.TB) *Engine) {
 		for range nodes {
 			all = append(all, e.node(b))
 			//lostclose:ignore breakBy closes it at the end of the benchmark
-			breakBy(b, all[len(all)-1], "hold") // a node has more to do than this job, so its watch goes on
+			// A node has more to do than this job, so its watch goes on.
+			breakBy(b, all[len(all)-1], "hold")
 		}
 		run := time.Now().UnixNano()
 		for i := 0; b.Loop(); i++ {

@@ -9,7 +9,8 @@ import (
 	"github.com/kamilsk/breaker/breakercluster"
 )
 
-// Memory is a Store within one process, for tests of programs that use a Bucket. Its keys don't expire.
+// Memory is a Store within one process, for tests of programs that use a Bucket. Its keys don't
+// expire.
 type Memory struct {
 	name string
 

@@ -16,7 +16,8 @@ import (
 // ports is the last one that was given out.
 var ports atomic.Int64
 
-// FreePort returns a port that nobody uses, now or soon: systems take those that a client gets from higher up.
+// FreePort returns a port that nobody uses, now or soon: systems take those that a client gets from
+// higher up.
 func FreePort() int {
 	const first, many = 20000, 10000
 	ports.CompareAndSwap(0, rand.Int64N(many))
@@ -36,7 +37,8 @@ type Process struct {
 	output bytes.Buffer
 }
 
-// Start starts a server, which is killed when the test ends. If it exits before, the test says what it wrote.
+// Start starts a server, which is killed when the test ends. If it exits before, the test says what
+// it wrote.
 func Start(t testing.TB, name string, args ...string) *Process {
 	t.Helper()
 	p := &Process{cmd: exec.Command(name, args...), exited: make(chan struct{})}

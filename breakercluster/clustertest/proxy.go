@@ -136,7 +136,8 @@ func (p *Proxy) Redirect(target string) {
 	p.target = target
 }
 
-// Freeze lets nothing through, without closing anything: what a client sees of a partition at first.
+// Freeze lets nothing through, without closing anything: what a client sees of a partition at
+// first.
 func (p *Proxy) Freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,4 +1,5 @@
-// Profile shows who forgot Close: it serves some requests, a part of which forget to, and writes the profile of what is alive.
+// Profile shows which code forgets Close: it serves some requests, a part of which forget to, and
+// writes the profile of what is alive.
 //
 //	go run ./examples/profile breaker.pprof
 //	go tool pprof -http=: breaker.pprof
@@ -43,7 +44,7 @@ func run(name string) error {
 	return f.Close()
 }
 
-// process is what all requests watch, and what keeps those that nobody closes.
+// process is what all requests watch, and what retains those that aren't closed.
 var process = breaker.New()
 
 func serve() {

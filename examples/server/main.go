@@ -1,4 +1,5 @@
-// Command server is an HTTP server with time limits and a graceful shutdown, and a client that shows them. With -addr, it serves.
+// Command server is an HTTP server with time limits and a graceful shutdown, and a client that
+// shows them. With -addr, it serves.
 package main
 
 import (
@@ -31,11 +32,13 @@ func main() {
 			return context.Background()
 		}
 	}
-	err := breakerhttp.ListenAndServe(server, stop) // drains for 10 seconds, then cuts, and says how many
+	// Drains for 10 seconds, then cuts, and says how many.
+	err := breakerhttp.ListenAndServe(server, stop)
 	fmt.Printf("Serve was stopped by %v and returned %v\n", stop.Cause(), err)
 }
 
-// work answers with what it has when its time runs out. The status and the length aren't known before, so they are sent then.
+// work answers with what it has when its time runs out. The status and the length aren't known
+// before, so they are sent then.
 func work(w http.ResponseWriter, r *http.Request) {
 	for n := range 10 {
 		select {
@@ -48,13 +51,14 @@ func work(w http.ResponseWriter, r *http.Request) {
 }
 
 func demonstrate(url string, stop *breaker.Breaker) {
-	fmt.Print("Package context would say \"deadline exceeded\" thrice, and cancel the last request at the signal.\n\n")
+	fmt.Print("Package context would say \"deadline exceeded\" three times, and cancel the last request at the signal.\n\n")
 	get(url, "120ms")
 	get(url, "1h")
 	get(url, "0s")
 	time.AfterFunc(100*time.Millisecond, func() {
 		fmt.Println("                  SIGINT, while a request is in flight:")
-		if self, _ := os.FindProcess(os.Getpid()); self.Signal(os.Interrupt) != nil { // can't be done on Windows
+		// can't be done on Windows.
+		if self, _ := os.FindProcess(os.Getpid()); self.Signal(os.Interrupt) != nil {
 			stop.Trip(breaker.SignalError{Signal: os.Interrupt})
 		}
 	})

@@ -7,5 +7,6 @@ package atomic
 
 import "go.uber.org/atomic"
 
-// Hint is a Uint32 that nothing depends on but speed, such as one that remembers what the clock said. No scheduler sees it.
+// Hint is a Uint32 that nothing depends on but speed, such as one that remembers what the clock
+// said. No scheduler sees it.
 type Hint = atomic.Uint32

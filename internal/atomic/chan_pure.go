@@ -2,7 +2,8 @@
 
 package atomic
 
-// Chan is an atomic reference to a channel of struct{}; its zero value holds nil. It takes 8 bytes, and another allocation for the channel.
+// Chan is an atomic reference to a channel of struct{}; its zero value holds nil. It takes 8 bytes,
+// and another allocation for the channel.
 type Chan struct {
 	p Pointer[chan struct{}]
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// The instrumented twin. Each access says what it is about to do, and the scheduler of package explore decides who
-// goes on. Outside of an exploration it does what plain.go does.
+// The instrumented twin. Each access says what it is about to do, and the scheduler of package
+// explore decides who goes on. Outside of an exploration it does what plain.go does.
 
 // Int32 is the twin of atomic.Int32.
 type Int32 struct{ v atomic.Int32 }
@@ -149,7 +149,8 @@ func swapped(ok bool) bool {
 	return ok
 }
 
-// Reads says that what p points to is about to be read by a plain access, which others have to order.
+// Reads says that what p points to is about to be read by a plain access, which others have to
+// order.
 func Reads(p any) { explore.Plain(reflect.ValueOf(p).UnsafePointer(), explore.Read) }
 
 // Writes says that it is about to be written.
@@ -187,7 +188,8 @@ func Close(c chan struct{}) {
 	close(c)
 }
 
-// CloseBy closes c by calling f, which does it by other means. Nothing that f does is seen by the scheduler.
+// CloseBy closes c by calling f, which does it by other means. Nothing that f does is seen by the
+// scheduler.
 func CloseBy(c chan struct{}, f func()) {
 	explore.Access(objectOf(c), explore.Write)
 	explore.Unseen(f)
@@ -318,9 +320,9 @@ func (g *Gate) Shut() {
 	g.g.Shut()
 }
 
-// Pool is the twin of a pool. What was put last comes first, for every thread. So objects are reused
-// as soon as possible, and an object that is put while still in use is noticed. A program starts with
-// an empty one.
+// Pool is the twin of a pool. What was put last comes first, for every thread. So objects are
+// reused as soon as possible, and an object that is put while still in use is noticed. A program
+// starts with an empty one.
 type Pool[T any] struct {
 	m    sync.Mutex
 	free []*T

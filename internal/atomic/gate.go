@@ -32,7 +32,8 @@ func (g *gate) Wait() {
 	}
 }
 
-// Open opens the gate. If it lets a goroutine go on, doing so is the last that it does with the gate.
+// Open opens the gate. If it lets a goroutine go on, doing so is the last that it does with the
+// gate.
 func (g *gate) Open() {
 	if g.state.Swap(gateOpen) == gateParked {
 		g.cond.Signal()
@@ -42,7 +43,8 @@ func (g *gate) Open() {
 // Shut makes the gate as good as new. Only its owner may call it, after Open has let it go on.
 func (g *gate) Shut() { g.state.Store(gateShut) }
 
-// ticket is the gate as the lock of its condition, which unlocks it between taking the ticket and blocking.
+// ticket is the gate as the lock of its condition, which unlocks it between taking the ticket and
+// blocking.
 type ticket gate
 
 // Unlock says that Open has to signal. If Open was faster, it signals to itself, and won't block.

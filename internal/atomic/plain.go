@@ -22,16 +22,19 @@ type (
 	unsafePointer  = atomic.UnsafePointer
 )
 
-// Reads says that what p points to is about to be read by a plain access, which others have to order. It does nothing.
+// Reads says that what p points to is about to be read by a plain access, which others have to
+// order. It does nothing.
 func Reads(p any) {}
 
 // Writes says that it is about to be written. It does nothing.
 func Writes(p any) {}
 
-// Uint32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared yet.
+// Uint32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared
+// yet.
 func Uint32Of(v uint32) Uint32 { return *atomic.NewUint32(v) }
 
-// Int32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared yet.
+// Int32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared
+// yet.
 func Int32Of(v int32) Int32 { return *atomic.NewInt32(v) }
 
 // Close closes c.
@@ -66,7 +69,8 @@ func AwaitZero(x *Uint32) {
 // Go runs f on a goroutine of its own.
 func Go(f func()) { go f() }
 
-// Received reports whether something was received from c, a value or that it is closed, without waiting.
+// Received reports whether something was received from c, a value or that it is closed, without
+// waiting.
 func Received(c <-chan struct{}) bool {
 	select {
 	case <-c:

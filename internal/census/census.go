@@ -1,5 +1,5 @@
-// Package census keeps the list of live breakers that packages breakerprof and breakertest show. Only one package can be told
-// of breakers by internal/live, so both use this one.
+// Package census keeps the list of live breakers that packages breakerprof and breakertest show.
+// Only one package can be told of breakers by internal/live, so both use this one.
 //
 //	census.Sample(1000)  // breakerprof: one of 1,000
 //	census.KeepAll()     // breakertest: each, also if it has become garbage
@@ -29,7 +29,8 @@ type Entry struct {
 	Ref weak.Pointer[breaker.Breaker]
 	// Made is when the breaker was constructed or, if it has no constructor, first used.
 	Made time.Time
-	// Rate is what Sample was told when the entry was made, or 0 if only KeepAll is the reason for it.
+	// Rate is what Sample was told when the entry was made, or 0 if only KeepAll is the reason for
+	// it.
 	Rate int
 
 	// number orders the entries by age.
@@ -39,14 +40,16 @@ type Entry struct {
 	inside int
 }
 
-// Stack returns the callers at the construction. It begins with the constructor, the outermost function of this module.
+// Stack returns the callers at the construction. It begins with the constructor, the outermost
+// function of this module.
 func (e *Entry) Stack() []runtime.Frame { return frames(e.pcs)[e.inside:] }
 
 // Source returns the name of the function that made the breaker, without the path of its package.
 func (e *Entry) Source() string { return shortName(e.Stack()[0].Function) }
 
-// Sample records one of rate breakers made from now on, chosen at random, in the profile, too; 0 or less records none. It returns
-// the rate before. There is one profile, which has to be given only with a rate.
+// Sample records one of rate breakers made from now on, chosen at random, in the profile, too; 0 or
+// less records none. It returns the rate before. There is one profile, which has to be given only
+// with a rate.
 func Sample(rate int, profile *pprof.Profile) (before int) {
 	setting.Lock()
 	defer setting.Unlock()
@@ -67,7 +70,7 @@ func KeepAll() {
 	apply()
 }
 
-// apply makes package breaker tell of breakers iff somebody wants to know.
+// apply makes package breaker report breakers iff one of the two packages wants to know.
 func apply() {
 	wanted := current.rate.Load() > 0 || current.all.Load()
 	if wanted {
@@ -115,7 +118,8 @@ type recorder struct {
 	shards  [shards]shard
 }
 
-// shards is how many locks share the entries. With every breaker recorded, one lock would be the bottleneck.
+// shards is how many locks share the entries. With every breaker recorded, one lock would be the
+// bottleneck.
 const shards = 32
 
 type shard struct {
@@ -128,12 +132,14 @@ func (r *recorder) shard(k weak.Pointer[breaker.Breaker]) *shard {
 	return &r.shards[maphash.Comparable(seed, k)%shards]
 }
 
-// depth is how much of a stack is kept: what is inside of breaker, and as much above it as runtime/pprof shows.
+// depth is how much of a stack is kept: what is inside of breaker, and as much above it as
+// runtime/pprof shows.
 const depth = 40
 
-// Made records a breaker, or doesn't. Each breaker has the same chance, whatever was made before it: the gaps between
-// those that are recorded are geometric, as those of the heap profile are exponential. Counting instead (each 1,000th) would see
-// nothing of a leak, or nothing else, where the program makes breakers in a cycle whose length shares a factor with the rate.
+// Made records a breaker, or doesn't. Each breaker has the same chance, whatever was made before
+// it: the gaps between those that are recorded are geometric, as those of the heap profile are
+// exponential. Counting instead (each 1,000th) would see nothing of a leak, or nothing else, where
+// the program makes breakers in a cycle whose length shares a factor with the rate.
 func (r *recorder) Made(br any) bool {
 	rate := int(r.rate.Load())
 	sampled := rate == 1 || rate > 1 && rand.IntN(rate) == 0

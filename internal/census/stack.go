@@ -14,7 +14,8 @@ var constructing = []string{module + ".", module + "/breakernats.", module + "/b
 // internal are the packages that are on the stack when a breaker is recorded.
 var internal = []string{module + "/internal/census.", module + "/internal/live."}
 
-// frames returns the functions that the counters are in, inlined ones included. There is at least one.
+// frames returns the functions that the counters are in, inlined ones included. There is at least
+// one.
 func frames(pcs []uintptr) []runtime.Frame {
 	all := make([]runtime.Frame, 0, len(pcs))
 	for next := runtime.CallersFrames(pcs); ; {
@@ -26,8 +27,9 @@ func frames(pcs []uintptr) []runtime.Frame {
 	}
 }
 
-// constructor returns the index of the constructor among the frames: of the last one, counted from the innermost, before the
-// user's code begins. It looks no names up beyond that, which takes most of the time.
+// constructor returns the index of the constructor among the frames: of the last one, counted from
+// the innermost, before the user's code begins. It looks no names up beyond that, which takes most
+// of the time.
 func constructor(pcs []uintptr) int {
 	next := runtime.CallersFrames(pcs)
 	for i := 0; ; i++ {

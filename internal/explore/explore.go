@@ -9,7 +9,8 @@ import (
 type Options struct {
 	// Schedules ends the search after so many. Zero is no bound.
 	Schedules int
-	// Steps is how long a schedule may be: a longer one is a failure, because it doesn't seem to end. Zero means 5,000.
+	// Steps is how long a schedule may be: a longer one is a failure, because it doesn't seem to
+	// end. Zero means 5,000.
 	Steps int
 	// Every runs every schedule, equivalent or not.
 	Every bool
@@ -46,8 +47,8 @@ type Run struct {
 	next    *thread // who takes over when current yields; nil at the end
 	phase   runPhase
 
-	// What has happened: depth events, each with the choice that was made before it. Choices outlast a schedule: those up
-	// to the last one with an alternative are made again in the next.
+	// What has happened: depth events, each with the choice that was made before it. Choices
+	// outlast a schedule: those up to the last one with an alternative are made again in the next.
 	events  []event
 	choices []choice
 	depth   int
@@ -79,7 +80,8 @@ const (
 	aborting // threads that can't or needn't end are unwound
 )
 
-// active is the run whose threads are going on, or nil. While it is set, no other goroutine may call this package.
+// active is the run whose threads are going on, or nil. While it is set, no other goroutine may
+// call this package.
 var active *Run
 
 // Active reports whether the caller is a thread. While a search goes on, nobody else may ask.
@@ -117,8 +119,8 @@ func Explore(program func(*Run), o Options) (result Result) {
 	}
 }
 
-// Replay runs the program on one schedule, as printed. Where that ends before the program, threads go on in turn. The
-// message is empty if nothing goes wrong.
+// Replay runs the program on one schedule, as printed. Where that ends before the program, threads
+// go on in turn. The message is empty if nothing goes wrong.
 func Replay(program func(*Run), schedule string) Failure {
 	choices, err := parse(schedule)
 	if err != nil {
@@ -130,8 +132,9 @@ func Replay(program func(*Run), schedule string) Failure {
 	return Failure{Number: 1, Schedule: r.schedule(), Message: r.failure, Trace: r.trace}
 }
 
-// Lead runs the program on the one schedule that the bytes lead to: each decides, where several threads can go on, which one does. Any
-// bytes are a schedule, which is what a fuzzer needs. The message is empty if nothing goes wrong.
+// Lead runs the program on the one schedule that the bytes lead to: each decides, where several
+// threads can go on, which one does. Any bytes are a schedule, which is what a fuzzer needs. The
+// message is empty if nothing goes wrong.
 func Lead(program func(*Run), lead []byte) Failure {
 	r := &Run{program: program, options: Options{Steps: 5000, Every: true}, replay: []uint8{}, led: true, lead: lead}
 	defer r.stop()
@@ -183,14 +186,16 @@ func (r *Run) guard(f func()) {
 	f()
 }
 
-// Failf says that the schedule is one on which something goes wrong. The first to say so ends the search.
+// Failf says that the schedule is one on which something goes wrong. The first to say so ends the
+// search.
 func (r *Run) Failf(format string, args ...any) {
 	if r.failure == "" && r.phase != aborting {
 		r.failure = fmt.Sprintf(format, args...)
 	}
 }
 
-// AtEnd registers a check that runs when all threads have ended. What a check registers runs after all others.
+// AtEnd registers a check that runs when all threads have ended. What a check registers runs after
+// all others.
 func (r *Run) AtEnd(check func()) { r.atEnd = append(r.atEnd, check) }
 
 // Always registers a check that runs before each step. It should depend on one object only.

@@ -122,7 +122,8 @@ func TestReduced(t *testing.T) {
 				r.Go(func() { v.load(); v.load() })
 			}
 		}},
-		{"a writer and readers", 8, func(r *explore.Run) { // each of the three reads before or after
+		// Each of the three reads before or after.
+		{"a writer and readers", 8, func(r *explore.Run) {
 			var v variable
 			r.Go(func() { v.store(1) })
 			for range 3 {
@@ -170,8 +171,8 @@ func TestReduced(t *testing.T) {
 	}
 }
 
-// TestReducedFindsAll runs random programs with and without reduction, and compares what their threads saw: each
-// outcome that some schedule has must come with the reduction, too.
+// TestReducedFindsAll runs random programs with and without reduction, and compares what their
+// threads saw: each outcome that some schedule has must come with the reduction, too.
 func TestReducedFindsAll(t *testing.T) {
 	programs := 1000
 	if testing.Short() {
@@ -343,7 +344,8 @@ func TestNotDeterministic(t *testing.T) {
 	}
 }
 
-// TestFailures: what goes wrong is found, described, and happens again when its schedule is replayed.
+// TestFailures: what goes wrong is found, described, and happens again when its schedule is
+// replayed.
 func TestFailures(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -487,7 +489,8 @@ func (v *variable) plainly(kind explore.Kind) int {
 	return v.value
 }
 
-// TestRaces: plain accesses that nothing orders are a failure, also if no result shows it, and those that something orders aren't.
+// TestRaces: plain accesses that nothing orders are a failure, also if no result shows it, and
+// those that something orders aren't.
 func TestRaces(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -588,7 +591,8 @@ func TestRaces(t *testing.T) {
 	}
 }
 
-// TestLead: each string of bytes is a schedule, the same whenever it is led by them, and a failure is found and can be replayed.
+// TestLead: each string of bytes is a schedule, the same whenever it is led by them, and a failure
+// is found and can be replayed.
 func TestLead(t *testing.T) {
 	lost := func(r *explore.Run) {
 		v := new(variable)

@@ -11,10 +11,12 @@ type plain struct {
 	kind   Kind
 }
 
-// Plain is called by a thread before an access that isn't atomic; called by others, it does nothing. The scheduler doesn't interfere there: what
-// orders such accesses are others, and it is a failure, a data race, if on some schedule two that conflict aren't ordered.
+// Plain is called by a thread before an access that isn't atomic; called by others, it does
+// nothing. The scheduler doesn't interfere there: what orders such accesses are others, and it is a
+// failure, a data race, if on some schedule two that conflict aren't ordered.
 //
-// Swapping independent steps doesn't change what happened before what. So to look at one schedule of each class is enough here, too.
+// Swapping independent steps doesn't change what happened before what. So to look at one schedule
+// of each class is enough here, too.
 func Plain(object unsafe.Pointer, kind Kind) {
 	if active == nil || active.phase == aborting {
 		return
@@ -27,8 +29,8 @@ func Plain(object unsafe.Pointer, kind Kind) {
 	r.plains = append(r.plains, p)
 }
 
-// settlePlains looks for races of the plain accesses made since it was last called, which are those of one step. What happened before it has
-// the clock c.
+// settlePlains looks for races of the plain accesses made since it was last called, which are those
+// of one step. What happened before it has the clock c.
 func (r *Run) settlePlains(c *clock) {
 	from := r.settled
 	r.settled = len(r.plains)
@@ -39,7 +41,8 @@ func (r *Run) settlePlains(c *clock) {
 		}
 		for k := range r.plains[:from] {
 			q := &r.plains[k]
-			// What comes after an event of a thread happens before the thread's next one, not before the event.
+			// What comes after an event of a thread happens before the thread's next one, not
+			// before the event.
 			if q.object == p.object && q.thread != p.thread && (q.kind.writes() || p.kind.writes()) && c[q.thread] <= q.index {
 				r.Failf("data race: %s of %s by %c %s, and %s by %c %s",
 					q.kind, r.name(p.object), 'a'+q.thread, q.label, p.kind, 'a'+p.thread, p.label)

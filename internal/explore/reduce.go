@@ -1,8 +1,10 @@
 package explore
 
-// What Source-DPOR needs; doc.go says what it is for. The names are those of the paper where it has some.
+// What Source-DPOR needs; doc.go says what it is for. The names are those of the paper where it has
+// some.
 
-// clock is a vector clock: how many events of each thread happened before, or are, the one that it belongs to.
+// clock is a vector clock: how many events of each thread happened before, or are, the one that it
+// belongs to.
 type clock [maxThreads]uint16
 
 func (c *clock) join(other *clock) {
@@ -11,7 +13,8 @@ func (c *clock) join(other *clock) {
 	}
 }
 
-// conflict reports whether two accesses of different threads are dependent, one being of the given kind.
+// conflict reports whether two accesses of different threads are dependent, one being of the given
+// kind.
 func (e *event) conflict(f *event, kind Kind) bool {
 	return e.object == f.object && e.object != nil && (e.kind.writes() || kind.writes())
 }
@@ -37,8 +40,8 @@ func (r *Run) settle(n int) {
 	}
 }
 
-// settleBlocked does that for the threads that aren't enabled when the search goes no further: they might have been, had they
-// come before others.
+// settleBlocked does that for the threads that aren't enabled when the search goes no further: they
+// might have been, had they come before others.
 func (r *Run) settleBlocked(enabled set) {
 	if !r.reduces() {
 		return
@@ -53,13 +56,14 @@ func (r *Run) settleBlocked(enabled set) {
 
 func (r *Run) reduces() bool { return r.replay == nil && !r.options.Every && !r.asleep }
 
-// order notes the races that event e, which comes after n others, is the second of, and returns its clock. Before is that of the
-// thread's event before.
+// order notes the races that event e, which comes after n others, is the second of, and returns its
+// clock. Before is that of the thread's event before.
 func (r *Run) order(e *event, n int, before *clock) clock {
 	c := *before
 	var awaited clock
-	waiting := e.waits                               // the thread has been, since event i
-	others := set(1<<r.started-1) &^ (1 << e.thread) // those with events that may not be ordered before e
+	waiting := e.waits // the thread has been, since event i
+	// Those with events that may not be ordered before e.
+	others := set(1<<r.started-1) &^ (1 << e.thread)
 	for i := n - 1; i >= 0 && others != 0; i-- {
 		f := &r.events[i]
 		if f.thread == e.thread {
@@ -76,7 +80,8 @@ func (r *Run) order(e *event, n int, before *clock) clock {
 			continue
 		}
 		if e.waits {
-			// Event f may have ended its waiting, so that it couldn't have come just before f, but perhaps before what made it wait.
+			// Event f may have ended its waiting, so that it couldn't have come just before f, but
+			// perhaps before what made it wait.
 			if waiting && !f.enabled.has(e.thread) {
 				awaited.join(&f.clock)
 				continue
@@ -95,16 +100,17 @@ func (r *Run) order(e *event, n int, before *clock) clock {
 	return c
 }
 
-// race makes the search come back to the state before event i with a thread that begins the order in which the last event
-// comes first, unless that has been explored or is going to be. Before is what happens before it but for its access.
+// race makes the search come back to the state before event i with a thread that begins the order
+// in which the last event comes first, unless that has been explored or is going to be. Before is
+// what happens before it but for its access.
 func (r *Run) race(i int, last *event, before *clock) {
 	if !r.reduces() {
 		return
 	}
 	e := &r.events[i]
 
-	// v, notdep(e).p in the paper, is what follows event i without depending on it, then the last event. Its initials are
-	// the threads whose first event in it depends on no other in it.
+	// v, notdep(e).p in the paper, is what follows event i without depending on it, then the last
+	// event. Its initials are the threads whose first event in it depends on no other in it.
 	var seen, initials set
 	var first clock
 	free := true // of conflicts between v and the last event
@@ -150,8 +156,8 @@ func (c *clock) independent(threads set, first *clock) bool {
 	return true
 }
 
-// sleep returns the threads that needn't be chosen next: those that needn't have been before the last event, or had been
-// explored instead of it, and whose next step is independent of it.
+// sleep returns the threads that needn't be chosen next: those that needn't have been before the
+// last event, or had been explored instead of it, and whose next step is independent of it.
 func (r *Run) sleep() (sleep, readers set) {
 	if r.depth == 0 {
 		return 0, 0

@@ -35,10 +35,12 @@ type event struct {
 type choice struct {
 	enabled set // those that could go on
 	chosen  uint8
-	// explored are those chosen before. (Without reduction all enabled will be, with it those in todo.)
+	// explored are those chosen before. (Without reduction all enabled will be, with it those in
+	// todo.)
 	explored set
 	todo     set
-	// sleep are those that needn't be chosen. Of those and the explored, readers are known to make a step that only reads.
+	// sleep are those that needn't be chosen. Of those and the explored, readers are known to make
+	// a step that only reads.
 	sleep   set
 	readers set
 	// preemptions is how many there have been before.
@@ -91,7 +93,7 @@ func (r *Run) decide() *thread {
 	return t
 }
 
-// enabled returns those who can go on, and those who haven't ended and have to.
+// enabled returns the threads that can go on, and those that haven't ended and have to.
 func (r *Run) enabled() (enabled, unfinished set) {
 	for i, t := range r.threads[:r.started] {
 		if t.finished {
@@ -137,7 +139,8 @@ func (r *Run) choose(enabled set) uint8 {
 	return enabled.first()
 }
 
-// follow lets the next byte of the lead decide, if there is something to decide. Where it ends, threads go on in turn.
+// follow lets the next byte of the lead decide, if there is something to decide. Where it ends,
+// threads go on in turn.
 func (r *Run) follow(enabled set, last uint8) uint8 {
 	if bits.OnesCount8(uint8(enabled)) > 1 && len(r.lead) > 0 {
 		skip := int(r.lead[0]) % bits.OnesCount8(uint8(enabled))
@@ -153,7 +156,8 @@ func (r *Run) follow(enabled set, last uint8) uint8 {
 	return enabled.first()
 }
 
-// chooseNew adds a choice. It is the thread that has been going on, if possible: a switch costs more than a step.
+// chooseNew adds a choice. It is the thread that has been going on, if possible: a switch costs
+// more than a step.
 func (r *Run) chooseNew(enabled set, last uint8) uint8 {
 	c := choice{enabled: enabled, last: last}
 	if !r.options.Every {
@@ -187,7 +191,8 @@ func (r *Run) chooseNew(enabled set, last uint8) uint8 {
 // preempts reports whether choosing id takes the turn from a thread that could have gone on.
 func (c *choice) preempts(id uint8) bool { return id != c.last && c.enabled.has(c.last) }
 
-// backtrack goes back to the last choice with an alternative and takes that. It reports false when there is none left.
+// backtrack goes back to the last choice with an alternative and takes that. It reports false when
+// there is none left.
 func (r *Run) backtrack() bool {
 	for n := len(r.choices) - 1; n >= 0; n-- {
 		c := &r.choices[n]
@@ -218,7 +223,7 @@ func (r *Run) check() {
 	}
 }
 
-// blocked describes those who can't go on.
+// blocked describes the threads that can't go on.
 func (r *Run) blocked(threads set) string {
 	text := ""
 	for i, t := range r.threads[:r.started] {
@@ -229,7 +234,8 @@ func (r *Run) blocked(threads set) string {
 	return text
 }
 
-// schedule returns the choices made, for Replay: "a3b" is three steps of the first thread and one of the second.
+// schedule returns the choices made, for Replay: "a3b" is three steps of the first thread and one
+// of the second.
 func (r *Run) schedule() string {
 	var text []byte
 	for i := 0; i < r.depth; {

@@ -5,11 +5,12 @@ import (
 	"unsafe"
 )
 
-// maxThreads is how many threads a program may have: sets of threads are bytes, and schedules one letter for each.
+// maxThreads is how many threads a program may have: sets of threads are bytes, and schedules one
+// letter for each.
 const maxThreads = 8
 
-// thread is a logical thread. Its coroutine goes from schedule to schedule: to make one costs more than a short
-// schedule.
+// thread is a logical thread. Its coroutine goes from schedule to schedule: to make one costs more
+// than a short schedule.
 type thread struct {
 	run    *Run
 	id     uint8
@@ -71,12 +72,13 @@ var unwinding any = new(struct{ _ byte })
 // Go starts a thread. It may be called from the setup and from threads.
 func (r *Run) Go(body func()) { r.start(body) }
 
-// Daemon starts a thread that needn't end: it may wait for ever.
+// Daemon starts a thread that needn't end: it may wait forever.
 func (r *Run) Daemon(body func()) { r.start(body).daemon = true }
 
 func (r *Run) start(body func()) *thread {
 	if len(r.plains) > r.settled {
-		// The step under way has plain accesses: it ends here, so that they are known to be before what the new thread does.
+		// The step under way has plain accesses: it ends here, so that they are known to be before
+		// what the new thread does.
 		r.step(access{})
 	}
 	if r.started == maxThreads {
@@ -133,7 +135,8 @@ func (r *Run) resume(t *thread) {
 	t.resume()
 }
 
-// Access is called by a thread before each access to shared memory; called by others, it does nothing.
+// Access is called by a thread before each access to shared memory; called by others, it does
+// nothing.
 func Access(object unsafe.Pointer, kind Kind) {
 	if active != nil {
 		active.step(access{object: object, kind: kind})

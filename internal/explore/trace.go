@@ -12,7 +12,8 @@ type named struct {
 	pointer any
 }
 
-// Name gives a name to what a pointer or a channel refers to, and by that to its fields, for the trace.
+// Name gives a name to what a pointer or a channel refers to, and by that to its fields, for the
+// trace.
 func (r *Run) Name(name string, pointer any) { r.names = append(r.names, named{name, pointer}) }
 
 // traceEvent adds a line to the trace.

@@ -1,13 +1,13 @@
-// Package live tells who keeps a list of live breakers, if anyone does, of those that are made and closed. With it package
-// breaker does without runtime/pprof, which would make each program that uses it larger.
+// Package live tells a recorder, if there is one, which breakers are made and closed. With it
+// package breaker does without runtime/pprof, which would make each program that uses it larger.
 package live
 
 import "go.uber.org/atomic"
 
 // A Recorder hears of breakers. Its methods are called concurrently.
 type Recorder interface {
-	// Made says that br has been made, a *breaker.Breaker, and reports whether Closed shall be called for it. It is called by enlist,
-	// which the constructor calls.
+	// Made says that br has been made, a *breaker.Breaker, and reports whether Closed is to be
+	// called for it. It is called by enlist, which the constructor calls.
 	Made(br any) bool
 	// Closed says that br is closed. It is called once for each br that Made returned true for.
 	Closed(br any)
@@ -18,7 +18,7 @@ var (
 	recorder atomic.Pointer[Recorder]
 )
 
-// SetRecorder sets who hears of breakers, once and for all: Closed has to reach the one who was told by Made.
+// SetRecorder sets the recorder, once and for all: Closed has to reach the one that Made told.
 func SetRecorder(r Recorder) {
 	if !recorder.CompareAndSwap(nil, &r) {
 		panic("live: there is a recorder already")

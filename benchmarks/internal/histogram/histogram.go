@@ -1,5 +1,5 @@
-// Package histogram counts durations in buckets that grow with them, so that recording one takes a few nanoseconds and no
-// memory, and a quantile is off by less than 1 %.
+// Package histogram counts durations in buckets that grow with them, so that recording one takes a
+// few nanoseconds and no memory, and a quantile is off by less than 1 %.
 package histogram
 
 import (
@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// A power of two is divided into so many buckets of the same width, so a bucket is at most 1/128 of its value wide.
+// A power of two is divided into so many buckets of the same width, so a bucket is at most 1/128 of
+// its value wide.
 const (
 	precision = 7
 	divisions = 1 << precision
 )
 
-// A Histogram counts durations. Its zero value is empty and ready for use; it isn't safe for concurrent use.
+// A Histogram counts durations. Its zero value is empty and ready for use; it isn't safe for
+// concurrent use.
 type Histogram struct {
 	counts [(64 - precision) * divisions]uint64
 	total  uint64
@@ -35,8 +37,8 @@ func (h *Histogram) Count() uint64 { return h.total }
 // Max returns the longest duration recorded, exactly.
 func (h *Histogram) Max() time.Duration { return h.max }
 
-// Quantile returns a duration that at least this share of the recorded ones don't exceed: the upper end of the bucket that the
-// share falls into, but not more than Max. Of nothing recorded it is 0.
+// Quantile returns a duration that at least this share of the recorded ones don't exceed: the upper
+// end of the bucket that the share falls into, but not more than Max. Of nothing recorded it is 0.
 func (h *Histogram) Quantile(share float64) time.Duration {
 	rank := uint64(math.Ceil(share * float64(h.total)))
 	seen := uint64(0)

@@ -7,7 +7,8 @@ import (
 )
 
 func TestBucketsCoverEveryDurationOnce(t *testing.T) {
-	// By hand: up to 255 each value has a bucket of its own; from 256 on two share one, from 512 on four.
+	// By hand: up to 255 each value has a bucket of its own; from 256 on two share one, from 512 on
+	// four.
 	for value, want := range map[uint64]int{0: 0, 127: 127, 128: 128, 255: 255, 256: 256, 257: 256, 258: 257, 511: 383, 512: 384, 515: 384, 516: 385} {
 		if got := bucket(value); got != want {
 			t.Errorf("bucket(%d) = %d, want %d", value, got, want)
@@ -37,8 +38,8 @@ func TestQuantiles(t *testing.T) {
 	if got := h.Count(); got != 102 {
 		t.Errorf("counted %d", got)
 	}
-	// By hand: of the 102 sorted values 0, 1, ..., 100, 1000001 the half is reached with the 51st, which is 50, and 98 %
-	// with the 100th, which is 99.
+	// By hand: of the 102 sorted values 0, 1, ..., 100, 1000001 the half is reached with the 51st,
+	// which is 50, and 98 % with the 100th, which is 99.
 	for share, want := range map[float64]time.Duration{0: 0, 0.5: 50, 0.98: 99, 0.999: 1_000_001, 1: 1_000_001} {
 		if got := h.Quantile(share); got != want {
 			t.Errorf("Quantile(%v) = %d, want %d", share, got, want)

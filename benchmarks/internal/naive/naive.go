@@ -1,5 +1,6 @@
-// Package naive is a breaker with a goroutine for each source, the way one writes it first. It is the baseline of
-// the comparison, written as well as the design allows: no goroutine outlives its breaker, and none polls.
+// Package naive is a breaker with a goroutine for each source, the way one writes it first. It is
+// the baseline of the comparison, written as well as the design allows: no goroutine outlives its
+// breaker, and none polls.
 package naive
 
 import (
@@ -67,8 +68,8 @@ func Signal(signals ...os.Signal) *Breaker {
 	return b
 }
 
-// Merge returns a breaker that is interrupted with the first of the given ones, and then closes those it owns. The others
-// it only watches.
+// Merge returns a breaker that is interrupted with the first of the given ones, and then closes
+// those it owns. The others it only watches.
 func Merge(watched []*Breaker, owned ...*Breaker) *Breaker {
 	b := New()
 	for _, source := range watched {

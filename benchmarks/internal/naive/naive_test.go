@@ -17,7 +17,8 @@ func interrupted(b *Breaker) bool {
 	}
 }
 
-// A bubble doesn't end before the goroutines in it have, so each of these also shows that none is left behind.
+// A bubble doesn't end before the goroutines in it have, so each of these also shows that none is
+// left behind.
 func TestBaselineIsABreaker(t *testing.T) {
 	t.Run("timeout", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -118,7 +118,8 @@ func (d *demonstration) startWorkers(ctx context.Context, many int) error {
 	return nil
 }
 
-// killLeader kills the server that every trip has to go through, without waiting for what the others do about it.
+// killLeader kills the server that every trip has to go through, without waiting for what the
+// others do about it.
 func (d *demonstration) killLeader(ctx context.Context) error {
 	if d.own == nil {
 		return nil
@@ -170,7 +171,8 @@ func (d *demonstration) trip(ctx context.Context) error {
 	return d.report(ctx, won, stopped)
 }
 
-// report prints who stopped why, and how long that took from the moment at which the bucket had the key.
+// report prints who stopped why, and how long that took from the moment at which the bucket had the
+// key.
 func (d *demonstration) report(ctx context.Context, won event, stopped []event) error {
 	kv, err := d.js.KeyValue(ctx, d.bucket)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Command cluster stops a job on every node at once: the nodes are processes, and what connects them is a NATS
-// cluster that loses a server on the way.
+// Command cluster stops a job on every node at once: the nodes are processes, and what connects
+// them is a NATS cluster that loses a server on the way.
 //
 //	go run ./examples/cluster                               # starts three servers of its own
-//	go run ./examples/cluster -url nats://127.0.0.1:4222    # uses yours, which needs JetStream; kills nothing
+//	go run ./examples/cluster -url nats://127.0.0.1:4222    # uses yours, with JetStream
 //
 // Servers and workers are this program again, each in a process of its own.
 package main
@@ -21,8 +21,8 @@ import (
 // asRole is the environment variable that tells a process of ours what it is.
 const asRole = "BREAKERNATS_EXAMPLE_ROLE"
 
-// roles are what a process can be, apart from the one that the user has started. They read commands and write
-// events, and end when their input does, so nothing is left if that one dies.
+// roles are what a process can be, apart from the one that the user has started. They read commands
+// and write events, and end when their input does, so nothing is left if that one dies.
 var roles = map[string]func(in io.Reader, out io.Writer) error{"server": serve, "worker": work}
 
 // patience bounds the whole demonstration. It takes some 10 s, most of it the election of a leader.

@@ -29,7 +29,8 @@ type event struct {
 	Cause string `json:"cause,omitempty"`
 	By    string `json:"by,omitempty"`
 	Error string `json:"error,omitempty"`
-	// Revision is that of the key, Steps what was done until then, Stopped when each task of the worker stopped.
+	// Revision is that of the key, Steps what was done until then, Stopped when each task of the
+	// worker stopped.
 	Revision uint64      `json:"revision,omitempty"`
 	Steps    int64       `json:"steps,omitempty"`
 	Stopped  []time.Time `json:"stopped,omitempty"`

@@ -1,6 +1,6 @@
-// Command limiter shows a rate limiter with a breaker in it: thousands of requests wait for their turn, each with a
-// time limit of its own, and one trip wakes them all. It compares what that costs with the same limiter over package
-// context.
+// Command limiter shows a rate limiter with a breaker in it: thousands of requests wait for their
+// turn, each with a time limit of its own, and one trip wakes them all. It compares what that costs
+// with the same limiter over package context.
 //
 //	go run ./examples/limiter
 package main
@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	every   = 10 * time.Second   // one permission
-	patient = 10_000 * time.Hour // the time limit of a request: longer than anyone would have to wait
+	every = 10 * time.Second // one permission
+	// The time limit of a request: longer than anyone would have to wait.
+	patient = 10_000 * time.Hour
 )
 
 var errShutdown = errors.New("the server shuts down")
@@ -48,7 +49,8 @@ const (
 func run(out io.Writer, waiters int) error {
 	fmt.Fprintf(out, "%d requests wait for a limiter, each with a time limit. One trip wakes them all.\n\n", waiters)
 	fmt.Fprintf(out, head, "EACH REQUEST", "WOKEN", "GOROUTINES*", "BYTES*", "TO BEGIN*", "TO WAKE*")
-	measure(variants[0].make(), waiters) // the first one pays for goroutines that the others use again
+	// The first one pays for goroutines that the others use again.
+	measure(variants[0].make(), waiters)
 	for _, v := range variants {
 		r := measure(v.make(), waiters)
 		if r.woken != waiters {

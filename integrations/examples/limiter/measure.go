@@ -59,8 +59,8 @@ func measure(s *scene, waiters int) (r result) {
 	return r
 }
 
-// inUse returns how many goroutines there are, and how many bytes of the heap they use. The runtime counts goroutines
-// that have ended as well while it collects garbage, so that comes first.
+// inUse returns how many goroutines there are, and how many bytes of the heap they use. The runtime
+// counts goroutines that have ended as well while it collects garbage, so that comes first.
 func inUse() (goroutines int, bytes int64) {
 	runtime.GC()
 	var stats runtime.MemStats
@@ -68,8 +68,8 @@ func inUse() (goroutines int, bytes int64) {
 	return runtime.NumGoroutine(), int64(stats.HeapAlloc)
 }
 
-// awaitEnd yields until no more goroutines are left than there were: those that only had to say that they are done.
-// It gives up after a while, as the next measurement isn't worth more.
+// awaitEnd yields until no more goroutines are left than there were: those that only had to say
+// that they are done. It gives up after a while, as the next measurement isn't worth more.
 func awaitEnd(goroutines int) {
 	for began := time.Now(); runtime.NumGoroutine() > goroutines && time.Since(began) < 10*time.Second; {
 		runtime.Gosched()

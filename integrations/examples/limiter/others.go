@@ -9,7 +9,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// waitMerged is Wait for code that takes one context, as the library's own Wait does: it makes one breaker of the two.
+// waitMerged is Wait for code that takes one context, as the library's own Wait does: it makes one
+// breaker of the two.
 func (l *Limiter) waitMerged(br breaker.Interface) error {
 	either := breaker.Multiplex(breaker.NopCloser(l), breaker.NopCloser(br))
 	defer either.Close()
@@ -59,7 +60,8 @@ func (l *contextLimiter) cause(request context.Context) error {
 	return context.Cause(request)
 }
 
-// waitMerged makes one context of the two. That takes no goroutine while it waits, and one for each at the trip.
+// waitMerged makes one context of the two. That takes no goroutine while it waits, and one for each
+// at the trip.
 func (l *contextLimiter) waitMerged(request context.Context) error {
 	either, cancel := context.WithCancelCause(request)
 	defer cancel(nil)

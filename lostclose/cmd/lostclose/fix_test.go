@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever -fix offers compiles, and changes nothing that a program does: programs print it, before all fixes and after. They are
-// compiled with the real package. What is to be fixed is marked, and is.
+// Whatever -fix offers compiles, and changes nothing that a program does: programs print it, before
+// all fixes and after. They are compiled with the real package. What is to be fixed is marked, and
+// is.
 func TestFix_KeepsWhatProgramsDo(t *testing.T) {
 	dir := corpus(t)
 	before := runAll(t, dir)
@@ -37,7 +38,8 @@ func TestFix_KeepsWhatProgramsDo(t *testing.T) {
 		}
 	}
 	require.Greater(t, marked, 25)
-	// Two on one line have one mark; what is on one line, and what has a comment that goes on, can't be marked.
+	// Two on one line have one mark; what is on one line, and what has a comment that goes on,
+	// can't be marked.
 	assert.Equal(t, marked+3, deferred, "what isn't marked isn't fixed")
 
 	after := runAll(t, dir)

@@ -1,9 +1,11 @@
-// Command lostclose looks for breakers that nobody closes. Run it by itself or as a tool of go vet:
+// Command lostclose looks for breakers that are never closed. Run it by itself or as a tool of go
+// vet:
 //
 //	lostclose ./...
 //	go vet -vettool=$(which lostclose) ./...
 //
-// By itself it also applies what it suggests, with -fix. It exits with 3 if it has found something, go vet with 1.
+// By itself it also applies what it suggests, with -fix. It exits with 3 if it has found something,
+// go vet with 1.
 package main
 
 import (
@@ -12,5 +14,6 @@ import (
 	"github.com/kamilsk/breaker/lostclose"
 )
 
-// singlechecker also speaks the protocol of go vet: -V=full, -flags, and one .cfg file for each package.
+// singlechecker also speaks the protocol of go vet: -V=full, -flags, and one .cfg file for each
+// package.
 func main() { singlechecker.Main(lostclose.Analyzer) }

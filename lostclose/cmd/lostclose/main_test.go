@@ -34,7 +34,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// Both ways to run it find what is seeded, and nothing else: go vet with its protocol, and the command by itself.
+// Both ways to run it find what is seeded, and nothing else: go vet with its protocol, and the
+// command by itself.
 func TestCommand_FindsWhatIsSeeded(t *testing.T) {
 	findsIn(t, module(t, "seeded", "fine"), "seeded", 30)
 }
@@ -59,8 +60,8 @@ func findsIn(t *testing.T, dir, name string, atLeast int) {
 	assert.Equal(t, expected, findings(out, name))
 }
 
-// The repository that this is part of is free of findings, and so is what it shows to users. Its own tests leave
-// breakers open on purpose, so they are left out where they are about nothing else.
+// The repository that this is part of is free of findings, and so is what it shows to users. Its
+// own tests leave breakers open on purpose, so they are left out where they are about nothing else.
 func TestCommand_FindsNothingHere(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	require.NoError(t, err)
@@ -78,8 +79,8 @@ func TestCommand_FindsNothingHere(t *testing.T) {
 	}
 }
 
-// packagesOf returns the packages of the module in that directory, but for a suite of tests that other modules run: what it makes is closed by
-// the test that runs it, as in a file of tests.
+// packagesOf returns the packages of the module in that directory, but for a suite of tests that
+// other modules run: what it makes is closed by the test that runs it, as in a file of tests.
 func packagesOf(t *testing.T, dir string) (packages []string) {
 	t.Helper()
 	list := exec.Command("go", "list", "./...")
@@ -95,7 +96,8 @@ func packagesOf(t *testing.T, dir string) (packages []string) {
 	return packages
 }
 
-// module makes a module of some packages of the testdata, and the stand-in for the one with breakers.
+// module makes a module of some packages of the testdata, and the stand-in for the one with
+// breakers.
 func module(t *testing.T, packages ...string) string {
 	t.Helper()
 	dir := t.TempDir()

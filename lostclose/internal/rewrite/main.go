@@ -1,12 +1,15 @@
-// Command rewrite makes breakers of the contexts in a module, mechanically, so that lostclose can be tried on code that others have
-// written. It overwrites the files of the module in the given directory: give it a copy.
+// Command rewrite makes breakers of the contexts in a module, mechanically, so that lostclose can
+// be tried on code that others have written. It overwrites the files of the module in the given
+// directory: give it a copy.
 //
 //	rewrite [-cut] DIR
 //
-// With -cut it leaves out the deferred calls of cancel functions, but for those in main.main: mistakes for lostclose to find.
+// With -cut it leaves out the deferred calls of cancel functions, but for those in main.main:
+// mistakes for lostclose to find.
 //
-// What context.WithCancel, WithTimeout, WithDeadline, WithCancelCause, WithTimeoutCause, WithDeadlineCause or signal.NotifyContext
-// return becomes a breaker under the name of the cancel function, and its view as a context:
+// What context.WithCancel, WithTimeout, WithDeadline, WithCancelCause, WithTimeoutCause,
+// WithDeadlineCause or signal.NotifyContext return becomes a breaker under the name of the cancel
+// function, and its view as a context:
 //
 //	ctx, cancel := context.WithTimeout(parent, time.Second)
 //	defer cancel()
@@ -15,8 +18,8 @@
 //	ctx := breaker.ToContext(cancel)
 //	defer cancel.Close()
 //
-// Only what the package's files for this platform have is rewritten, tests aren't. It prints how many calls it has rewritten, and how
-// many it has left.
+// Only what the package's files for this platform have is rewritten, tests aren't. It prints how
+// many calls it has rewritten, and how many it has left.
 package main
 
 import (
@@ -101,7 +104,8 @@ type rewriter struct {
 	edits  []edit
 	cuts   bool // deferred calls of cancel functions are left out
 	counts
-	uses map[string]bool // the packages that may be unused afterwards, by an expression that uses each
+	// The packages that may be unused afterwards, by an expression that uses each.
+	uses map[string]bool
 }
 
 type edit struct {
@@ -147,7 +151,8 @@ func (r *rewriter) text(n ast.Node) string {
 
 func (r *rewriter) offset(pos token.Pos) int { return r.pkg.Fset.Position(pos).Offset }
 
-// maker returns what makes the breaker that stands for a call, and whether its cancel function takes a cause.
+// maker returns what makes the breaker that stands for a call, and whether its cancel function
+// takes a cause.
 func (r *rewriter) maker(call *ast.CallExpr) (maker string, cause bool) {
 	f := typeutil.StaticCallee(r.info, call)
 	if f == nil || f.Pkg() == nil || f.Signature().Recv() != nil || len(call.Args) == 0 {
@@ -286,7 +291,8 @@ func (r *rewriter) keep(call *ast.CallExpr) {
 	}
 }
 
-// result returns the file with all edits. The import comes first, so that the lines below are the same in all files.
+// result returns the file with all edits. The import comes first, so that the lines below are the
+// same in all files.
 func (r *rewriter) result() []byte {
 	at := r.offset(r.file.Name.End())
 	r.edits = append(r.edits, edit{at, at, "\n\nimport " + r.name + " " + strconv.Quote("github.com/kamilsk/breaker") + "\n"})

@@ -1,5 +1,5 @@
-// Package context has the names of the standard library's package context, but what can end it makes of breakers.
-// scripts/std.sh has the standard library import it in place of its own.
+// Package context has the names of the standard library's package context, but what can end it
+// makes of breakers. scripts/std.sh has the standard library import it in place of its own.
 package context
 
 import (
@@ -9,7 +9,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What has no end of its own, or is a type or an error that others compare with, stays package context's.
+// What has no end of its own, or is a type or an error that others compare with, stays package
+// context's.
 type (
 	Context         = context.Context
 	CancelFunc      = context.CancelFunc
@@ -67,7 +68,8 @@ func WithTimeoutCause(parent Context, timeout time.Duration, cause error) (Conte
 	return breaker.ToContext(br), br.Close
 }
 
-// AfterFunc calls f in a goroutine of its own, as package context does, and lets go of ctx when it is stopped.
+// AfterFunc calls f in a goroutine of its own, as package context does, and lets go of ctx when it
+// is stopped.
 func AfterFunc(ctx Context, f func()) (stop func() bool) {
 	br := breaker.BreakByContext(ctx, nil)
 	cancel := br.OnTrip(func() { go f() })

@@ -1,0 +1,237 @@
+// Package docs_test keeps what is written readable: documents are short, links lead somewhere, and
+// comments fit on a screen.
+package docs_test
+
+import (
+	"bufio"
+	"go/scanner"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	root          = ".."
+	longestPage   = 200 // lines
+	widestComment = 100 // columns, a tab counting four
+	widestText    = 120
+)
+
+// wide has the files, and the folders, that are still wider than that. Take out what fits: the
+// tests say so.
+var wide = []string{
+	// Being changed while their comments would have been wrapped.
+	"breakercluster/hub.go", "breakercluster/hub_test.go", "breakercluster/store.go", "cmd/breakit/",
+	"internal/verify/",
+	// The root package.
+	"await.go", "bench_test.go", "breaker.go", "breaker_test.go", "bubble.go", "bubble_test.go",
+	"budget_test.go", "channel.go", "context.go", "context_test.go", "defects_test.go", "doc.go",
+	"errors.go", "errors_test.go", "example_test.go", "explore_callbacks_test.go",
+	"explore_directory_test.go", "explore_fuzz_test.go", "explore_hub_test.go",
+	"explore_multiplex_test.go", "explore_order_test.go", "explore_pairs_test.go",
+	"explore_sources_test.go", "explore_subject_test.go", "explore_test.go",
+	"explore_view_test.go", "export_test.go", "hub.go", "hub_test.go", "idle.go", "idle_test.go",
+	"live.go", "main_test.go", "multiplex.go", "multiplex_test.go", "node.go", "node_test.go",
+	"once_close.go", "once_close_test.go", "order_test.go", "poll_test.go", "pure_off_test.go",
+	"pure_on_test.go", "race_test.go", "registry.go", "registry_place_explore.go",
+	"registry_pure.go", "registry_sizes.go", "registry_test.go", "registry_unsafe.go",
+	"relay_pure.go", "relay_unsafe.go", "request_test.go", "scaling_test.go", "seam_test.go",
+	"settle.go", "settle_test.go", "signal.go", "signal_test.go", "signal_unix_test.go",
+	"soak_test.go", "source.go", "source_unsafe.go", "state.go", "state_test.go", "string.go",
+	"timer.go", "timer_test.go", "within.go",
+}
+
+func TestPages_AreShort(t *testing.T) {
+	pages := 0
+	for _, name := range files(t, ".md") {
+		if path.Dir(name) != "docs" && name != "README.md" && name != "CONTRIBUTING.md" {
+			continue
+		}
+		pages++
+		text := read(t, name)
+		assert.LessOrEqual(t, strings.Count(text, "\n"), longestPage, "%s has too many lines", name)
+	}
+	assert.Greater(t, pages, 8)
+}
+
+// A table, a link and a code block can't be wrapped.
+func TestText_FitsInAWindow(t *testing.T) {
+	used := make(map[string]bool)
+	for _, name := range files(t, ".md") {
+		code := false
+		for i, line := range strings.Split(read(t, name), "\n") {
+			if strings.HasPrefix(strings.TrimSpace(line), "```") {
+				code = !code
+			}
+			if code || strings.HasPrefix(line, "|") || strings.HasPrefix(line, "!") || strings.HasPrefix(line, "[") ||
+				utf8.RuneCountInString(line) <= widestText {
+				continue
+			}
+			if entry := exclusion(name); entry != "" {
+				used[entry] = true
+				continue
+			}
+			assert.Fail(t, "too wide", "%s:%d is wider than %d columns", name, i+1, widestText)
+		}
+	}
+	for _, entry := range wide {
+		assert.False(t, strings.HasSuffix(entry, ".md") && !used[entry], "%s fits: take it out of wide", entry)
+	}
+}
+
+func TestComments_FitInAWindow(t *testing.T) {
+	comments, used := 0, make(map[string]bool)
+	for _, name := range files(t, ".go") {
+		n, tooWide := widths(t, name)
+		comments += n
+		for _, line := range tooWide {
+			if entry := exclusion(name); entry != "" {
+				used[entry] = true
+				continue
+			}
+			assert.Fail(t, "too wide", "%s:%d: a comment goes beyond column %d", name, line, widestComment)
+		}
+	}
+	assert.Greater(t, comments, 1000)
+	for _, entry := range wide {
+		assert.False(t, !strings.HasSuffix(entry, ".md") && !used[entry], "%s fits: take it out of wide", entry)
+	}
+}
+
+// exclusion returns the entry of wide that a file falls under, or nothing.
+func exclusion(name string) string {
+	for _, entry := range wide {
+		if name == entry || strings.HasSuffix(entry, "/") && strings.HasPrefix(name, entry) {
+			return entry
+		}
+	}
+	return ""
+}
+
+// widths returns how many comments a Go file has, and the lines of those that are too wide.
+func widths(t *testing.T, name string) (comments int, tooWide []int) {
+	source := []byte(read(t, name))
+	lines := strings.Split(string(source), "\n")
+	set := token.NewFileSet()
+	file := set.AddFile(name, -1, len(source))
+	var s scanner.Scanner
+	s.Init(file, source, nil, scanner.ScanComments)
+	for {
+		pos, kind, text := s.Scan()
+		if kind == token.EOF {
+			return comments, tooWide
+		}
+		if kind != token.COMMENT || isDirective(text) {
+			continue
+		}
+		comments++
+		first := file.Line(pos)
+		for i := range strings.Count(text, "\n") + 1 {
+			line := strings.ReplaceAll(lines[first-1+i], "\t", "    ")
+			if utf8.RuneCountInString(line) > widestComment {
+				tooWide = append(tooWide, first+i)
+			}
+		}
+	}
+}
+
+// isDirective reports whether a comment is for a tool, such as //go:build, which can't be wrapped.
+func isDirective(text string) bool {
+	return regexp.MustCompile(`^//[a-z]+:`).MatchString(text)
+}
+
+var link = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+
+func TestLinks_LeadSomewhere(t *testing.T) {
+	links := 0
+	for _, name := range files(t, ".md") {
+		code := false
+		for i, line := range strings.Split(read(t, name), "\n") {
+			if strings.HasPrefix(strings.TrimSpace(line), "```") {
+				code = !code
+			}
+			if code {
+				continue
+			}
+			for _, match := range link.FindAllStringSubmatch(line, -1) {
+				target, anchor, _ := strings.Cut(match[1], "#")
+				if strings.Contains(target, ":") {
+					continue // elsewhere
+				}
+				links++
+				file := name
+				if target != "" {
+					file = path.Join(path.Dir(name), target)
+				}
+				info, err := os.Stat(filepath.Join(root, file))
+				if !assert.NoError(t, err, "%s:%d", name, i+1) || anchor == "" {
+					continue
+				}
+				if info.IsDir() {
+					file = path.Join(file, "README.md")
+				}
+				assert.Contains(t, anchors(t, file), anchor, "%s:%d: %s has no such heading", name, i+1, file)
+			}
+		}
+	}
+	assert.Greater(t, links, 100)
+}
+
+// anchors returns what GitHub makes of the headings of a page.
+func anchors(t *testing.T, name string) (all []string) {
+	lines := bufio.NewScanner(strings.NewReader(read(t, name)))
+	for lines.Scan() {
+		heading, found := strings.CutPrefix(strings.TrimLeft(lines.Text(), "#"), " ")
+		if !found || !strings.HasPrefix(lines.Text(), "#") {
+			continue
+		}
+		all = append(all, strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case unicode.IsLetter(r), unicode.IsDigit(r), r == '-', r == '_':
+				return unicode.ToLower(r)
+			default:
+				return -1
+			}
+		}, heading))
+	}
+	return all
+}
+
+// files returns the files of the repository whose names end so, but for what only tests read.
+func files(t *testing.T, suffix string) (names []string) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if base := entry.Name(); entry.IsDir() && (base == "testdata" || base == ".git" || base == ".cache") {
+			return fs.SkipDir
+		}
+		if !entry.IsDir() && strings.HasSuffix(name, suffix) {
+			names = append(names, name)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	return names
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	require.NoError(t, err)
+	return string(text)
+}
