@@ -136,7 +136,7 @@ func (d *idler) end() {
 	if d.Err() != nil {
 		d.r.Failf("it has tripped before its time")
 	}
-	time.Sleep(1)
+	time.Sleep(time.Nanosecond)
 	synctest.Wait()
 	if d.Err() == nil {
 		d.r.Failf("the timer is armed too late, or not at all")

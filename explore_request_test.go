@@ -35,7 +35,7 @@ func anies() (programs []program) {
 	} {
 		q := joinProgram(p.name, func(r *explore.Run) *family {
 			f := newFamily(r, 0, p.watched)
-			f.make, f.look = Any, (*subject).glance
+			f.make, f.look = f.any, (*subject).glance
 			return f
 		}, p.threads...)
 		q.name = "any, " + p.name + " of " + "xy"[:p.watched] + ": " + threadsOf(p.threads)
@@ -56,7 +56,7 @@ func anies() (programs []program) {
 	return append(programs, program{"any, made, vs Close of a Multiplex that owns x", func(r *explore.Run) {
 		owner := newFamily(r, 1, 0)
 		watcher := newFamily(r, 0, 0)
-		watcher.make, watcher.name, watcher.watched = Any, "any.", owner.owned
+		watcher.make, watcher.name, watcher.watched = watcher.any, "any.", owner.owned
 		owner.others, watcher.others = []*family{watcher}, []*family{owner}
 		owner.owned[0].trips++ // the Multiplex closes it
 		owner.join()
@@ -68,11 +68,22 @@ func anies() (programs []program) {
 	}})
 }
 
+// any makes an Any of what is watched, without NopCloser, which would keep it from being closed by anything.
+func (f *family) any(...Interface) *Breaker { return Any(f.bare()...) }
+
+// bare returns what is watched.
+func (f *family) bare() (all []Interface) {
+	for _, s := range f.watched {
+		all = append(all, s.Breaker)
+	}
+	return all
+}
+
 // siblingsOf returns a Multiplex that owns a breaker, and an Any that watches it.
 func siblingsOf(r *explore.Run) (owner, watcher *family) {
 	owner = newFamily(r, 1, 0)
 	watcher = newFamily(r, 0, 0)
-	watcher.make, watcher.name, watcher.watched = Any, "any.", owner.owned
+	watcher.make, watcher.name, watcher.watched = watcher.any, "any.", owner.owned
 	owner.others, watcher.others = []*family{watcher}, []*family{owner}
 	owner.owned[0].trips++ // the Multiplex may close it
 	owner.join()
@@ -92,7 +103,7 @@ type inquiry struct {
 func newInquiry(r *explore.Run, kind string, watched int) *inquiry {
 	q := &inquiry{family: newFamily(r, 0, watched)}
 	ctx := context.Background()
-	children := q.watched
+	children := q.bare()
 	switch kind {
 	case "background":
 	case "context":
@@ -101,15 +112,11 @@ func newInquiry(r *explore.Run, kind string, watched int) *inquiry {
 		ctx = q.ctx
 	case "view":
 		q.view = explored(r, "v", New())
-		q.watched = append([]*subject{q.view}, children...)
+		q.watched = append([]*subject{q.view}, q.watched...)
 		ctx = ToContext(q.view.Breaker)
 	}
 	q.make = func(...Interface) *Breaker {
-		var all []Interface
-		for _, s := range children {
-			all = append(all, s.Breaker)
-		}
-		b := Within(ctx, far, all...)
+		b := Within(ctx, far, children...)
 		if q.ctx != nil {
 			q.ctx.poll = b.source.poll
 		}
