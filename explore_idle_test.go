@@ -26,16 +26,14 @@ type idler struct {
 	i *Idle
 	// touched says that a Touch or Reset returned true.
 	touched bool
-	// least is the shortest timeout that anything has asked for.
-	least time.Duration
-	began time.Time
+	began   time.Time
 	// over says that its time had passed at the beginning: the timer has gone off. Alarmed says that a thread has done what follows from that.
 	over, alarmed bool
 }
 
 // newIdler returns one that was touched last so long ago.
 func newIdler(r *explore.Run, ago time.Duration) *idler {
-	d := &idler{least: idleTimeout, over: ago >= idleTimeout}
+	d := &idler{over: ago >= idleTimeout}
 	i := BreakByIdle(idleTimeout)
 	// The alarm is called by a thread. What the timer's own goroutine does, it does after the end.
 	if d.over {
@@ -71,7 +69,6 @@ func (d *idler) do(ops ...op) {
 			d.alarmed = true
 			d.i.trip(d.i.state.Load(), errExpired, flagExpired)
 		case "shorter":
-			d.least = shorter
 			d.moved(d.i.Reset(shorter))
 		case "longer":
 			d.moved(d.i.Reset(2 * idleTimeout))
@@ -110,6 +107,8 @@ func (d *idler) end() {
 			d.r.Failf("promise 4: Cause is %v", d.Cause())
 		case d.trips == 0 && !d.over:
 			d.r.Failf("it has tripped, and its time hasn't passed")
+		case d.trips == 0 && d.touched:
+			d.r.Failf("Touch returned true, and the time hasn't passed since, and it has tripped")
 		case d.trips == 0 && due != expired:
 			d.r.Failf("the alarm has tripped it, and it is due at %v", time.Duration(due))
 		}
@@ -124,8 +123,8 @@ func (d *idler) end() {
 		return
 	}
 	left := due - time.Since(start)
-	if d.touched && left < d.least {
-		d.r.Failf("Touch returned true, and only %v of %v are left", left, d.least)
+	if timeout := time.Duration(d.i.timeout.Load()); d.touched && left != timeout {
+		d.r.Failf("it was touched just now, and %v of %v are left", left, timeout)
 	}
 	if left <= 0 {
 		d.r.Failf("its time has passed, and it is open after the alarm")
