@@ -3,6 +3,7 @@ package breaker_test
 import (
 	"context"
 	"math"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -190,6 +191,36 @@ func TestIdle_ResetAgainstReset(t *testing.T) {
 		br.Reset(time.Microsecond)
 		await(t, "the trip", br.Done())
 	}
+}
+
+// However the Resets of two goroutines meet, the timer is armed for when the breaker is due. The clock of the bubble stands still
+// until both are done, and then goes to exactly that moment.
+func TestIdle_ArmedForTheEarliest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range scaled(20_000) {
+			br := breaker.BreakByIdle(time.Hour)
+			var ready atomic.Int32
+			var group sync.WaitGroup
+			for i := range 2 {
+				group.Go(func() {
+					ready.Add(1)
+					for ready.Load() < 2 {
+						runtime.Gosched()
+					}
+					for n := range 5 {
+						br.Reset(time.Duration(50-10*n-i) * time.Minute)
+					}
+				})
+			}
+			group.Wait()
+			at, ok := br.Deadline()
+			require.True(t, ok)
+			require.LessOrEqual(t, time.Until(at), 10*time.Minute)
+			time.Sleep(time.Until(at))
+			synctest.Wait()
+			require.Error(t, br.Err(), "the timer is armed too late")
+		}
+	})
 }
 
 func TestIdle_Allocations(t *testing.T) {
