@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -285,6 +286,19 @@ func TestGraphs_AreLinear(t *testing.T) {
 		first.Trip(errA)
 		assert.Equal(t, errA, br.Cause())
 	})
+}
+
+// promise 25: in a chain of views each asks the one before, and not all that come before.
+func TestGraphs_ChainOfViews(t *testing.T) {
+	first := breaker.New()
+	br := first
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20)) // if that one asked in turn, the stack would grow with their number
+	for range scaled(100_000) {
+		br = breaker.BreakByContext(breaker.ToContext(br), nil)
+	}
+	assert.NoError(t, br.Cause())
+	first.Trip(errA)
+	assert.Equal(t, errA, br.Cause())
 }
 
 // promise 27: printing reads nothing that others write, and prints String.
