@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Makes a release of all modules in a clone, and tries it from outside of the clone: it gets every module, compiles them in one program, and
+# installs the commands, as users will. It changes nothing here and pushes nothing; it prints what to push.
+#
+#	scripts/release.sh VERSION DIR
+#
+# VERSION is as v1.3.0. DIR must not exist; it gets the clone and everything else.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# -eq 2 ] && [[ $1 == v[01].*.* ]] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
+version=$1
+mkdir "$2"
+dir=$(cd "$2" && pwd)
+module=github.com/kamilsk/breaker
+
+# Those that a program imports. Each requires the root module; what replaces it counts in the clone only.
+libraries=(breakeretcd breakergrpc breakernats breakerpostgres breakerredis)
+# go install refuses a module with replacements, so those of the command are left out of its release.
+command=breakercluster/cmd/breakit
+
+git clone -q . "$dir/breaker"
+cd "$dir/breaker"
+
+# From here on the clone is what Go finds at the module's address, and nothing of it is kept in the user's cache.
+GOPROXY=file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)
+export GOPROXY GOPRIVATE=$module GONOSUMDB='*' GOWORK=off GOFLAGS=-modcacherw GOMODCACHE=$dir/mod
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=url.file://$dir/breaker.insteadOf GIT_CONFIG_VALUE_0=https://$module
+
+for library in "${libraries[@]}"; do
+  (cd "$library" && go mod edit -require="$module@$version")
+done
+git commit -qam "Release $version"
+git tag "$version"
+for tagged in lostclose "${libraries[@]}"; do git tag "$tagged/$version"; done
+
+(
+  cd "$command"
+  go mod edit -require="$module@$version" -dropreplace="$module"
+  for library in "${libraries[@]}"; do
+    grep -q "$module/$library " go.mod || continue
+    go mod edit -require="$module/$library@$version" -dropreplace="$module/$library"
+  done
+  go mod tidy
+)
+git commit -qam "Release $command $version"
+git tag "$command/$version"
+git revert --no-edit HEAD > /dev/null
+
+echo "tried from outside:"
+wanted=()
+mkdir "$dir/outside"
+cd "$dir/outside"
+go mod init example.com/outside 2> /dev/null
+{
+  echo "package main"
+  for package in "" "${libraries[@]/#//}" /breakercluster /breakerexec /breakerhttp /breakerio /breakerprof /breakerrun /breakersync /retry /semaphore; do
+    echo "import _ \"$module$package\""
+  done
+  echo "func main() {}"
+} > main.go
+for library in "${libraries[@]}"; do wanted+=("$module/$library@$version"); done
+go get "$module@$version" "${wanted[@]}"
+go mod tidy
+go build ./...
+grep -F "$module" go.mod
+for package in cmd/breakit lostclose/cmd/lostclose; do
+  GOBIN=$dir/bin go install "$module/$package@$version"
+  echo "installed $package"
+done
+GOBIN=$dir/bin/cluster go install "$module/$command@$version"
+"$dir/bin/cluster/breakit" -h | grep -q -- --key
+echo "installed $command"
+echo
+echo "To publish it, from $dir/breaker, in this order:"
+echo "  git push origin HEAD $version"
+for tagged in lostclose "${libraries[@]}"; do echo "  git push origin $tagged/$version"; done
+echo "  git push origin $command/$version"
