@@ -9,6 +9,8 @@
 // The command runs in a process group of its own. At the limit the whole group gets SIGTERM, and SIGKILL after the grace,
 // 10 seconds by default. The reason is said on standard error.
 //
+// The breakit in breakercluster/cmd/breakit has all of this, and ends a command on every machine when a key of a cluster is set.
+//
 // # Exit codes
 //
 // They are those of timeout(1), except that the limit is 124 even if SIGKILL was needed:
