@@ -18,11 +18,13 @@ dir=$(cd "$1" && pwd)
 shift
 
 modules=(
+  connectrpc.com/connect@latest
   github.com/ThreeDotsLabs/watermill@latest
   github.com/caddyserver/certmagic@latest
   github.com/centrifugal/centrifuge@latest
   github.com/chromedp/chromedp@latest
   github.com/coder/websocket@latest
+  github.com/failsafe-go/failsafe-go@latest
   github.com/go-co-op/gocron/v2@latest
   github.com/go-sql-driver/mysql@latest
   github.com/hibiken/asynq@latest
@@ -31,7 +33,6 @@ modules=(
   github.com/modelcontextprotocol/go-sdk@latest
   github.com/nats-io/nats.go@latest
   github.com/quic-go/quic-go@latest
-  github.com/rabbitmq/amqp091-go@latest
   github.com/redis/go-redis/v9@latest
   github.com/riverqueue/river@latest
   github.com/segmentio/kafka-go@latest
