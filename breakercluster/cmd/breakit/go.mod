@@ -12,7 +12,7 @@ replace (
 
 require (
 	github.com/jackc/pgx/v5 v5.13.0
-	github.com/kamilsk/breaker v0.0.0-00010101000000-000000000000
+	github.com/kamilsk/breaker v1.3.0
 	github.com/kamilsk/breaker/breakeretcd v0.0.0-00010101000000-000000000000
 	github.com/kamilsk/breaker/breakernats v0.0.0-00010101000000-000000000000
 	github.com/kamilsk/breaker/breakerpostgres v0.0.0-00010101000000-000000000000
