@@ -2,15 +2,16 @@ package breaker
 
 import "github.com/kamilsk/breaker/internal/atomic"
 
-// AwaitClosed blocks until the state is Closed: the breaker has tripped, its callbacks have returned, and its sources are released. It is the
-// stop that waits: after a stop function has returned false, AwaitClosed tells when the callback is over.
+// AwaitClosed blocks until the state is Closed: the breaker has tripped, its callbacks have
+// returned, and its sources are released. It is the stop that waits: after a stop function has
+// returned false, AwaitClosed tells when the callback is over.
 //
 //	if !stop() {
 //		br.AwaitClosed()
 //	}
 //
-// It may be called concurrently, but not from a callback of the breaker itself, or of what trips it: that never returns. Once
-// the breaker is closed it is one load; before, it costs a channel.
+// It may be called concurrently, but not from a callback of the breaker itself, or of what trips
+// it: that never returns. Once the breaker is closed it is one load; before, it costs a channel.
 func (b *Breaker) AwaitClosed() {
 	b.checkCopy()
 	if b.state.Load()&phase == closed {
@@ -35,7 +36,8 @@ func (b *Breaker) wakeAwaiting() {
 	}
 }
 
-// awaiting has the channels of those who wait, which are few: a word in each breaker would cost more.
+// awaiting has the channels of those who wait, which are few: a word in each breaker would cost
+// more.
 var awaiting waiters
 
 type waiters struct {

@@ -13,13 +13,15 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// The jobs, each beside the standard library doing the same, and beside the floor: what the allocations, the channels, the
-// timers, the contexts of others and the memory gone through cost by themselves, in any implementation. P9 and P14 have none: nothing has to
-// stall, and nothing has to be kept. To compare:
+// The jobs, each beside the standard library doing the same, and beside the floor: what the
+// allocations, the channels, the timers, the contexts of others and the memory gone through cost by
+// themselves, in any implementation. P9 and P14 have none: nothing has to stall, and nothing has to
+// be kept. To compare:
 //
 //	go test -run '^$' -bench . -count 10 -cpu 1,2,4 | benchstat -col /impl -
 //
-// A job that takes a second by itself (P8, P9, P12) counts as one operation of b.N; give it -benchtime 1x.
+// A job that takes a second by itself (P8, P9, P12) counts as one operation of b.N; give it
+// -benchtime 1x.
 
 const (
 	hour    = time.Hour

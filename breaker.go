@@ -12,40 +12,49 @@ import (
 // It is sealed: only this package implements it. A type that embeds a Breaker, a *Breaker or an
 // Interface satisfies it too.
 type Interface interface {
-	// Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything it
-	// holds. When it returns, Done is closed. It is idempotent. Only that of NopCloser's result does nothing.
+	// Close trips the breaker if nothing did before, with the cause ErrClosed, and releases
+	// everything it holds. When it returns, Done is closed. It is idempotent. Only that of
+	// NopCloser's result does nothing.
 	Close()
-	// Done returns the channel that is closed when the breaker trips. It is never nil, and always the same.
+	// Done returns the channel that is closed when the breaker trips. It is never nil, and always
+	// the same.
 	Done() <-chan struct{}
-	// Err returns nil as long as Done is open, and a non-nil error that matches Interrupted afterwards.
+	// Err returns nil as long as Done is open, and a non-nil error that matches Interrupted
+	// afterwards.
 	Err() error
-	// Cause returns nil as long as Done is open, and then why the breaker tripped, which never changes.
+	// Cause returns nil as long as Done is open, and then why the breaker tripped, which never
+	// changes.
 	Cause() error
-	// Deadline returns the earliest known moment at which the breaker will trip by itself, and whether there is one.
+	// Deadline returns the earliest known moment at which the breaker will trip by itself, and
+	// whether there is one.
 	Deadline() (time.Time, bool)
-	// OnTrip registers f to be called once if the breaker trips. The function stop takes it back, and reports whether it did.
+	// OnTrip registers f to be called once if the breaker trips. The function stop takes it back,
+	// and reports whether it did.
 	OnTrip(f func()) (stop func() bool)
 
 	// inside returns the breaker that this is, or embeds, and whether closing this may close it.
 	inside() (b *Breaker, closes bool)
 }
 
-// A Breaker carries one bit, interrupted or not, and the reason, from any source to any number of waiters.
+// A Breaker carries one bit, interrupted or not, and the reason, from any source to any number of
+// waiters.
 //
-// Its zero value is an open breaker that only Trip and Close trip, ready for use and for embedding. It must not be
-// copied; go vet reports it if it is. All methods may be called concurrently, also from callbacks.
+// Its zero value is an open breaker that only Trip and Close trip, ready for use and for embedding.
+// It must not be copied; go vet reports it if it is. All methods may be called concurrently, also
+// from callbacks.
 //
-// A breaker is tripped once and for all: it can't be reset, because a source that fires late would then
-// interrupt work that it doesn't know.
+// A breaker is tripped once and for all: it can't be reset, because a source that fires late would
+// then interrupt work that it doesn't know.
 type Breaker struct {
 	_ noCopy
 
-	// state is the machine drawn in state.go, and the kind of the breaker. Everyone writes it, by CAS.
+	// state is the machine drawn in state.go, and the kind of the breaker. Everyone writes it, by
+	// CAS.
 	state atomic.Uint32
 	// done is written by Done, closed by the winner of the trip.
 	done onceClose
-	// cause is written by the winner, before it publishes; read by those who have seen the breaker settled or
-	// Done closed. Nil stands for ErrClosed, so that a plain close has nothing to write.
+	// cause is written by the winner, before it publishes; read by those who have seen the breaker
+	// settled or Done closed. Nil stands for ErrClosed, so that a plain close has nothing to write.
 	cause error
 	// registry holds the callbacks and the links of what listens.
 	registry registry
@@ -53,7 +62,8 @@ type Breaker struct {
 	source source
 }
 
-// New returns an open breaker that only Trip and Close trip. It costs one allocation and no goroutine.
+// New returns an open breaker that only Trip and Close trip. It costs one allocation and no
+// goroutine.
 func New() *Breaker {
 	b := new(Breaker)
 	b.source = b
@@ -63,11 +73,13 @@ func New() *Breaker {
 	return b
 }
 
-// Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything it holds.
+// Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything
+// it holds.
 //
-// When it returns, Done is closed, whoever closed it. If this call tripped the breaker, the callbacks have run,
-// too, and nothing is left of it: no timer, registration, signal handler or goroutine. (Only if another goroutine is just beginning
-// to wait for a breaker over a channel or a context, it is that one which releases the source.) It is idempotent.
+// When it returns, Done is closed, whoever closed it. If this call tripped the breaker, the
+// callbacks have run, too, and nothing is left of it: no timer, registration, signal handler or
+// goroutine. (Only if another goroutine is just beginning to wait for a breaker over a channel or a
+// context, it is that one which releases the source.) It is idempotent.
 func (b *Breaker) Close() { b.end() }
 
 func (b *Breaker) end() {
@@ -79,10 +91,12 @@ func (b *Breaker) end() {
 	b.trip(s, nil, 0)
 }
 
-// Trip trips the breaker with the given cause and reports whether it did: true iff this call is the one that tripped it.
+// Trip trips the breaker with the given cause and reports whether it did: true iff this call is the
+// one that tripped it.
 //
-// Cause then returns the very error given, or Interrupted if it is nil. When Trip returns, Done is closed, whoever
-// closed it. If it returns true, the callbacks have run on the calling goroutine and everything is released.
+// Cause then returns the very error given, or Interrupted if it is nil. When Trip returns, Done is
+// closed, whoever closed it. If it returns true, the callbacks have run on the calling goroutine
+// and everything is released.
 func (b *Breaker) Trip(cause error) bool {
 	b.checkCopy()
 	s := b.state.Load()
@@ -97,10 +111,11 @@ func (b *Breaker) Trip(cause error) bool {
 	return won
 }
 
-// Done returns the channel that is closed when the breaker trips. It is never nil, and always the same.
+// Done returns the channel that is closed when the breaker trips. It is never nil, and always the
+// same.
 //
-// The first call makes the channel and, for a breaker over a channel or a context, asks the source and starts watching it, which
-// may take a lock. Every other call is one or two atomic loads.
+// The first call makes the channel and, for a breaker over a channel or a context, asks the source
+// and starts watching it, which may take a lock. Every other call is one or two atomic loads.
 func (b *Breaker) Done() <-chan struct{} {
 	s := b.state.Load()
 	if s&(flagDone|flagLazy) == flagDone && b.isOriginal() {
@@ -111,7 +126,8 @@ func (b *Breaker) Done() <-chan struct{} {
 	return b.handOut()
 }
 
-// err is Err when the breaker isn't simply open, or is a zero value. It is apart so that Err is inlined.
+// err is Err when the breaker isn't simply open, or is a zero value. It is apart so that Err is
+// inlined.
 func (b *Breaker) err() error {
 	b.checkCopy()
 	s := b.state.Load()
@@ -129,17 +145,19 @@ func (b *Breaker) err() error {
 	}
 }
 
-// observe reports whether the breaker has tripped, asking a source that is to be asked. It takes the word just
-// loaded and returns the one it decided on.
+// observe reports whether the breaker has tripped, asking a source that is to be asked. It takes
+// the word just loaded and returns the one it decided on.
 func (b *Breaker) observe(s uint32) (uint32, bool) {
-	if s&flagPoll != 0 && s&settled == 0 { // promise 19: also if another goroutine is about to close Done
+	// Promise 19: also if another goroutine is about to close Done.
+	if s&flagPoll != 0 && s&settled == 0 {
 		b.source.poll()
 		s = b.state.Load()
 	}
 	return s, b.hasTripped(s)
 }
 
-// Cause returns nil as long as Done is open. Afterwards it returns why the breaker tripped, which never changes:
+// Cause returns nil as long as Done is open. Afterwards it returns why the breaker tripped, which
+// never changes:
 //
 //   - the error given to Trip, or Interrupted if that was nil;
 //   - context.Cause of the context that ended;
@@ -173,17 +191,18 @@ func (b *Breaker) reason() error {
 	return b.cause
 }
 
-// State returns Open, Tripped or Closed. In the state Tripped Done may be about to be closed; to know whether work
-// has to stop, ask Err.
+// State returns Open, Tripped or Closed. In the state Tripped Done may be about to be closed; to
+// know whether work has to stop, ask Err.
 func (b *Breaker) State() State {
 	b.checkCopy()
 	s, _ := b.observe(b.state.Load())
 	return stateOf(s)
 }
 
-// Deadline returns the earliest known moment at which the breaker will trip by itself, and whether there is one. It stays
-// what it was when the breaker trips. A timeout's moment is kept on the monotonic clock: two results compare by
-// Equal, and one may differ from another in the wall clock's reading if that was set meanwhile.
+// Deadline returns the earliest known moment at which the breaker will trip by itself, and whether
+// there is one. It stays what it was when the breaker trips. A timeout's moment is kept on the
+// monotonic clock: two results compare by Equal, and one may differ from another in the wall
+// clock's reading if that was set meanwhile.
 func (b *Breaker) Deadline() (time.Time, bool) {
 	b.checkCopy()
 	if b.state.Load()&flagTimed == 0 {
@@ -192,21 +211,24 @@ func (b *Breaker) Deadline() (time.Time, bool) {
 	return b.earliest()
 }
 
-// OnTrip registers f to be called once if the breaker trips, and returns a function that takes it back.
+// OnTrip registers f to be called once if the breaker trips, and returns a function that takes it
+// back.
 //
-// The call comes with Done already closed, on the goroutine that trips the breaker, so f must not block. It may do anything
-// else: register, stop, trip, close. If f panics, the other callbacks run all the same, the sources are released, and
-// the panic goes on up that goroutine. On a breaker that has tripped, f runs before OnTrip returns.
+// The call comes with Done already closed, on the goroutine that trips the breaker, so f must not
+// block. It may do anything else: register, stop, trip, close. If f panics, the other callbacks run
+// all the same, the sources are released, and the panic goes on up that goroutine. On a breaker
+// that has tripped, f runs before OnTrip returns.
 //
-// The function stop reports true iff it has prevented the call; f then never starts. It never waits for
-// f, so it may be called from anywhere, also from f, and also concurrently; from the second time on it
-// returns false.
+// The function stop reports true iff it has prevented the call; f then never starts. It never waits
+// for f, so it may be called from anywhere, also from f, and also concurrently; from the second
+// time on it returns false.
 //
-// Registering and stopping are lock-free and do the same work however many others are registered: one allocation, and one more
-// if stop outlives the caller's frame. Among 1,000,000 others they take about twice as long (see BENCHMARKS.md). OnTrip panics if f is nil.
+// Registering and stopping are lock-free and do the same work however many others are registered:
+// one allocation, and one more if stop outlives the caller's frame. Among 1,000,000 others they
+// take about twice as long (see BENCHMARKS.md). OnTrip panics if f is nil.
 func (b *Breaker) OnTrip(f func()) (stop func() bool) {
-	// Inlined into the caller, who then needs no allocation for stop. A method value is cheap enough for that, a function
-	// literal isn't.
+	// Inlined into the caller, who then needs no allocation for stop. A method value is cheap
+	// enough for that, a function literal isn't.
 	return b.onTrip(f).stop
 }
 

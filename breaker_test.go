@@ -178,8 +178,8 @@ func TestCause_IsNilWhileOpen(t *testing.T) {
 	br.Trip(errA)
 }
 
-// promise 15: bad input panics on the calling goroutine, naming the function and the argument, and nothing has been
-// registered, closed or cancelled by then.
+// promise 15: bad input panics on the calling goroutine, naming the function and the argument, and
+// nothing has been registered, closed or cancelled by then.
 func TestBadInput_PanicsBeforeAnythingIsRegistered(t *testing.T) {
 	var (
 		parent    = breaker.New()

@@ -9,16 +9,17 @@ import (
 	seam "github.com/kamilsk/breaker/internal/atomic"
 )
 
-// Inside a testing/synctest bubble time is fake, and channels, timers and goroutines belong to the bubble: to use
-// one from the other side is fatal. So nothing is shared between the two (promise 16). All of this
-// runs in tests only, and is as slow as it likes.
+// Inside a testing/synctest bubble time is fake, and channels, timers and goroutines belong to the
+// bubble: to use one from the other side is fatal. So nothing is shared between the two (promise
+// 16). All of this runs in tests only, and is as slow as it likes.
 
 // clock returns the time since start, and whether the caller runs in a bubble.
 //
-// That time.Now has no monotonic reading there is the one public sign of it. But time.Now reads two clocks, and costs
-// twice what time.Since does, which reads the monotonic one alone; so it is asked only if the time isn't the one at
-// which it was asked last, to about 0.1 ms. (Inside a bubble, time.Since gives some other time: that from
-// start to the bubble's own date. It would be taken for real if it fell into the same 0.1 ms.)
+// That time.Now has no monotonic reading there is the one public sign of it. But time.Now reads two
+// clocks, and costs twice what time.Since does, which reads the monotonic one alone; so it is asked
+// only if the time isn't the one at which it was asked last, to about 0.1 ms. (Inside a bubble,
+// time.Since gives some other time: that from start to the bubble's own date. It would be taken for
+// real if it fell into the same 0.1 ms.)
 func clock() (now time.Duration, bubble bool) {
 	now = time.Since(start)
 	tick := uint32(now >> 17)
@@ -54,7 +55,8 @@ func keyOf(signal <-chan struct{}) any {
 	return bubbleKey{signal, bubbleName()}
 }
 
-// bubbleName returns what a stack trace says of the caller's bubble: "… [running, synctest bubble 7]:".
+// bubbleName returns what a stack trace says of the caller's bubble: "… [running, synctest bubble
+// 7]:".
 func bubbleName() string {
 	var buf [128]byte
 	trace := buf[:runtime.Stack(buf[:], false)]
@@ -63,8 +65,9 @@ func bubbleName() string {
 	return string(state)
 }
 
-// outside runs f outside of the caller's bubble, and returns when it has. A goroutine belongs to the bubble of the one
-// that started it; only those that the runtime starts belong to none, and they run the cleanups of what was collected.
+// outside runs f outside of the caller's bubble, and returns when it has. A goroutine belongs to
+// the bubble of the one that started it; only those that the runtime starts belong to none, and
+// they run the cleanups of what was collected.
 func outside(f func()) {
 	var done atomic.Bool
 	collected := new([64]byte)

@@ -19,11 +19,12 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Nothing made inside a bubble is used outside of it, or the other way round: the runtime kills the process for it,
-// or the bubble never ends.
+// Nothing made inside a bubble is used outside of it, or the other way round: the runtime kills the
+// process for it, or the bubble never ends.
 
-// again returns the command that starts the test binary in a process of its own, with that added to the environment. It is
-// killed when the patience is over, and ends by itself if the calling process doesn't live to do that.
+// again returns the command that starts the test binary in a process of its own, with that added to
+// the environment. It is killed when the patience is over, and ends by itself if the calling
+// process doesn't live to do that.
 func again(t *testing.T, variable string) *exec.Cmd {
 	t.Helper()
 	binary, err := os.Executable()
@@ -36,8 +37,9 @@ func again(t *testing.T, variable string) *exec.Cmd {
 	return cmd
 }
 
-// alone starts the calling test again in a process of its own, where nothing has happened before, and reports
-// whether this is that process. It also keeps what the runtime kills from taking the other tests along.
+// alone starts the calling test again in a process of its own, where nothing has happened before,
+// and reports whether this is that process. It also keeps what the runtime kills from taking the
+// other tests along.
 func alone(t *testing.T) bool {
 	t.Helper()
 	const variable = "BREAKER_TEST_ALONE"
@@ -145,7 +147,8 @@ func TestRealCodeComesFirst(t *testing.T) {
 	}
 }
 
-// In a bubble, timers that were stopped outside would run by the wrong clock, and those of another bubble by none.
+// In a bubble, timers that were stopped outside would run by the wrong clock, and those of another
+// bubble by none.
 func TestStoppedTimersStayOnTheirSide(t *testing.T) {
 	// promise 16
 	const many = 100
@@ -261,8 +264,8 @@ func TestAChannelSharedByTwoBubbles(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-// A channel of the bubble's own is watched by a goroutine of the bubble, which blocks durably: time goes on, and the
-// bubble ends when the last breaker is closed.
+// A channel of the bubble's own is watched by a goroutine of the bubble, which blocks durably: time
+// goes on, and the bubble ends when the last breaker is closed.
 func TestAChannelInABubble(t *testing.T) {
 	// promise 11, promise 16
 	requireGoroutines(t, 0)
@@ -449,7 +452,8 @@ func TestEveryConstructorInABubble(t *testing.T) {
 	}
 }
 
-// A bubble that was left with something open reports it, as it does for anything else: nothing hides outside.
+// A bubble that was left with something open reports it, as it does for anything else: nothing
+// hides outside.
 func TestABubbleWithSomethingOpen(t *testing.T) {
 	// promise 16
 	synctest.Test(t, func(t *testing.T) {

@@ -25,7 +25,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Budgets that are exact: allocations, sizes, goroutines, and what the compiler inlines. Times are for benchmarks.
+// Budgets that are exact: allocations, sizes, goroutines, and what the compiler inlines. Times are
+// for benchmarks.
 
 func TestBudget_Size(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 8 {
@@ -42,7 +43,8 @@ var (
 	sinkError   error
 )
 
-// promise 2: Err never allocates. promise 13: ToContext allocates nothing. The others are what the library is for.
+// promise 2: Err never allocates. promise 13: ToContext allocates nothing. The others are what the
+// library is for.
 func TestBudget_Allocations(t *testing.T) {
 	open, tripped, expired := breaker.New(), breaker.New(), breaker.BreakByTimeout(0)
 	open.Done()
@@ -165,7 +167,8 @@ func TestBudget_Allocations(t *testing.T) {
 	} {
 		t.Run(budget.name, func(t *testing.T) {
 			allocs := testing.AllocsPerRun(1_000, budget.do)
-			// The race detector allocates for itself, and coverage counts where there was something to inline.
+			// The race detector allocates for itself, and coverage counts where there was something
+			// to inline.
 			if !raceEnabled && testing.CoverMode() == "" {
 				assert.Equal(t, budget.allocs, allocs)
 			}
@@ -332,7 +335,8 @@ func TestBudget_AllocationsOfRequests(t *testing.T) {
 			stop()
 		}},
 		{"Interface: OnTrip, stop", 2, func() {
-			stop := sinkView.OnTrip(callback) // the compiler can't inline this, and stop is an allocation of its own
+			// The compiler can't inline this, and stop is an allocation of its own.
+			stop := sinkView.OnTrip(callback)
 			stop()
 		}},
 	} {
@@ -347,7 +351,8 @@ func TestBudget_AllocationsOfRequests(t *testing.T) {
 	assert.Equal(t, 1, registrations(other))
 }
 
-// What one of them takes, with all that it holds but the timer, which is used again. They are size classes of Go's allocator.
+// What one of them takes, with all that it holds but the timer, which is used again. They are size
+// classes of Go's allocator.
 func TestBudget_BytesOfRequests(t *testing.T) {
 	if raceEnabled || testing.CoverMode() != "" || unsafe.Sizeof(uintptr(0)) != 8 {
 		assert.NotEmpty(t, sizesOfRequests())
@@ -379,7 +384,8 @@ func sizesOfRequests() []size {
 	}
 }
 
-// bytesPerRun returns how much f allocates, and Close of what it makes. The collector may empty the pool of timers meanwhile, so the least of some counts.
+// bytesPerRun returns how much f allocates, and Close of what it makes. The collector may empty the
+// pool of timers meanwhile, so the least of some counts.
 func bytesPerRun(f func() *breaker.Breaker) uint64 {
 	const runs = 100
 	least := uint64(math.MaxUint64)
@@ -465,8 +471,8 @@ func TestBudget_NoGoroutine(t *testing.T) {
 	}
 }
 
-// promise 11: one goroutine for each distinct signal and for each distinct channel that someone waits for, however many
-// breakers share it; and none when the last of them is gone.
+// promise 11: one goroutine for each distinct signal and for each distinct channel that someone
+// waits for, however many breakers share it; and none when the last of them is gone.
 func TestBudget_OneGoroutineForEachSource(t *testing.T) {
 	const n = 1_000
 	one, two := make(chan struct{}), make(chan struct{})
@@ -557,7 +563,8 @@ func TestBudget_Inlining(t *testing.T) {
 	for _, function := range seam {
 		assert.True(t, can["internal/atomic/"+function], "not inlined: %s", function)
 	}
-	// Each atomic operation on the state word, and on the slots of the registry, is an instruction and not a call.
+	// Each atomic operation on the state word, and on the slots of the registry, is an instruction
+	// and not a call.
 	for file, operations := range map[string]*regexp.Regexp{
 		"state.go":      regexp.MustCompile(`\bstate\.(Load|CompareAndSwap)\(`),
 		"breaker.go":    regexp.MustCompile(`\bstate\.(Load|CompareAndSwap)\(`),

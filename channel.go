@@ -5,13 +5,13 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// BreakByChannel returns a breaker that trips when the channel is closed, or a value comes out of it. A nil channel
-// never trips it.
+// BreakByChannel returns a breaker that trips when the channel is closed, or a value comes out of
+// it. A nil channel never trips it.
 //
-// It costs one allocation. While nobody waits for it, Err asks the channel; the first Done, OnTrip or Multiplex starts
-// a goroutine, one for each distinct channel, however many breakers share it, which ends with
-// the last of them. A value is received once: it trips the breakers that wait at the time, or the
-// one that asks first. To reach everyone, close the channel.
+// It costs one allocation. While nobody waits for it, Err asks the channel; the first Done, OnTrip
+// or Multiplex starts a goroutine, one for each distinct channel, however many breakers share it,
+// which ends with the last of them. A value is received once: it trips the breakers that wait at
+// the time, or the one that asks first. To reach everyone, close the channel.
 func BreakByChannel(signal <-chan struct{}) *Breaker {
 	if signal == nil {
 		return New()
@@ -37,10 +37,11 @@ type channelBreaker struct {
 
 func (b *channelBreaker) links() []link { return b.array[:] }
 
-// poll trips the breaker if there is something to receive, as long as nobody waits. One at a time asks, so that the breaker takes no
-// more than one value; the others wait for that, as they would for the channel's own lock, but not for the trip. Then they ask, too: the
-// answer may be from before their call (promise 19). Who attaches clears flagPoll and then awaits the poll; who polls says so and then
-// looks at flagPoll.
+// poll trips the breaker if there is something to receive, as long as nobody waits. One at a time
+// asks, so that the breaker takes no more than one value; the others wait for that, as they would
+// for the channel's own lock, but not for the trip. Then they ask, too: the answer may be from
+// before their call (promise 19). Who attaches clears flagPoll and then awaits the poll; who polls
+// says so and then looks at flagPoll.
 func (b *channelBreaker) poll() {
 	for !b.polling.CompareAndSwap(0, 1) {
 		b.awaitPoll()
@@ -58,8 +59,8 @@ func (b *channelBreaker) poll() {
 	}
 }
 
-// ask is poll before a Close or Trip, also if a goroutine receives on behalf of all breakers on the channel, but hasn't come to it. What
-// is received here then trips all of them.
+// ask is poll before a Close or Trip, also if a goroutine receives on behalf of all breakers on the
+// channel, but hasn't come to it. What is received here then trips all of them.
 func (b *channelBreaker) ask() {
 	s := b.state.Load()
 	if s&flagPoll != 0 {
@@ -101,7 +102,8 @@ func (b *channelBreaker) watched(w *watch) {
 	quit, out := make(chan struct{}), make(chan struct{})
 	w.stop = func() {
 		close(quit)
-		// Until it is out, the goroutine may take a value that comes after this, which then trips nobody.
+		// Until it is out, the goroutine may take a value that comes after this, which then trips
+		// nobody.
 		<-out
 	}
 	go func() {

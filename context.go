@@ -8,14 +8,16 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its cause. When it trips, for
-// whatever reason, it calls cancel, if that isn't nil, on the goroutine that trips it, which may be one that asks Err; so cancel must
-// not block. A context that is done already gives a tripped breaker.
+// BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its
+// cause. When it trips, for whatever reason, it calls cancel, if that isn't nil, on the goroutine
+// that trips it, which may be one that asks Err; so cancel must not block. A context that is done
+// already gives a tripped breaker.
 //
 // It costs one allocation. While nobody waits for it, Err asks ctx and nothing is registered; the
-// first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc, which needs a goroutine only if ctx isn't of
-// package context, and not derived from one that is, nor from ToContext. Then the trip follows the end of ctx, on a
-// goroutine that package context starts for it. BreakByContext panics if ctx is nil.
+// first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc, which needs a goroutine
+// only if ctx isn't of package context, and not derived from one that is, nor from ToContext. Then
+// the trip follows the end of ctx, on a goroutine that package context starts for it.
+// BreakByContext panics if ctx is nil.
 func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	if ctx == nil {
 		panic("breaker: BreakByContext: ctx is nil")
@@ -81,8 +83,8 @@ func tripByContext(b *Breaker, ctx context.Context, mark uint32) {
 	b.withExpiry(cause, func(expired uint32) { b.trip(b.state.Load(), cause, mark|expired) })
 }
 
-// claimEnded claims and publishes the trip of an owned breaker if ctx is done, and reports whether this call did, and the word then. What foreign code says that
-// panics counts as no.
+// claimEnded claims and publishes the trip of an owned breaker if ctx is done, and reports whether
+// this call did, and the word then. What foreign code says that panics counts as no.
 func (b *contextBreaker) claimEnded() (word uint32, won bool) {
 	var cause error
 	mark := flagOwnErr
@@ -142,7 +144,8 @@ func takeOut(f *context.CancelFunc) func() {
 	return cancel
 }
 
-// viewBreaker listens to a context out of ToContext: to the breaker behind it, as a Multiplex would.
+// viewBreaker listens to a context out of ToContext: to the breaker behind it, as a Multiplex
+// would.
 type viewBreaker struct {
 	node
 	// cancel is the winner's.
@@ -156,8 +159,8 @@ func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breake
 	l := &b.array[0]
 	source := (*Breaker)(view)
 	l.source, l.role = source, keep
-	// One that is only asked asks its own source in turn. In a chain of them each asks all that come before it, so the one before is watched from
-	// here on (promise 25).
+	// One that is only asked asks its own source in turn. In a chain of them each asks all that
+	// come before it, so the one before is watched from here on (promise 25).
 	source.watchView()
 	flags |= flagPoll
 	if source.state.Load()&flagPollOnly == 0 {
@@ -187,8 +190,8 @@ func (b *viewBreaker) poll() {
 	}
 }
 
-// attach registers with the breaker behind the view. It goes on to be asked until that is done, so that a callback of that breaker doesn't
-// find this one open in between (promise 18).
+// attach registers with the breaker behind the view. It goes on to be asked until that is done, so
+// that a callback of that breaker doesn't find this one open in between (promise 18).
 func (b *viewBreaker) attach() (clear uint32) {
 	b.listen(&b.array[0])
 	return flagPoll
@@ -199,13 +202,14 @@ type contextView Breaker
 
 // ToContext returns a context that is done at the same instant as the breaker.
 //
-//   - Its Err is context.DeadlineExceeded if the breaker's cause matches that, else context.Canceled.
+//   - Its Err is context.DeadlineExceeded if the breaker's cause matches that, else
+//     context.Canceled.
 //   - context.Cause of it, and of contexts derived from it, is the breaker's Cause.
 //   - Its Deadline is the breaker's.
 //   - Its Value looks into the contexts among the breaker's sources.
 //
-// It costs nothing. Neither it nor deriving from it, with values in between or without, starts a goroutine. ToContext
-// panics if the breaker is nil.
+// It costs nothing. Neither it nor deriving from it, with values in between or without, starts a
+// goroutine. ToContext panics if the breaker is nil.
 func ToContext(br Interface) context.Context { return (*contextView)(mustUnwrap(br, "ToContext")) }
 
 func (v *contextView) Deadline() (time.Time, bool) { return (*Breaker)(v).Deadline() }
@@ -221,7 +225,8 @@ func (v *contextView) Err() error {
 	return contextErrOf(s)
 }
 
-// contextErrOf returns the error that a context has, the word being that of a breaker that isn't open.
+// contextErrOf returns the error that a context has, the word being that of a breaker that isn't
+// open.
 func contextErrOf(word uint32) error {
 	if word&flagExpired != 0 {
 		return context.DeadlineExceeded
@@ -232,7 +237,8 @@ func contextErrOf(word uint32) error {
 // String names the view in the String of contexts derived from it.
 func (v *contextView) String() string { return "breaker.ToContext" }
 
-// AfterFunc is what package context looks for when it derives a context: with it, it needs no goroutine.
+// AfterFunc is what package context looks for when it derives a context: with it, it needs no
+// goroutine.
 //
 // It calls the method holding a mutex that f locks as well. So, other than OnTrip, a late
 // registration runs f in a goroutine of its own; and f must find Err non-nil, or it panics.
@@ -247,15 +253,16 @@ func (v *contextView) AfterFunc(f func()) func() bool {
 	return handle{b, r}.stop
 }
 
-// causeContext returns a context of package context that has ended with the cause, as context.Cause is to see it.
+// causeContext returns a context of package context that has ended with the cause, as context.Cause
+// is to see it.
 func causeContext(parent context.Context, cause error) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
 	cancel(contextCause(cause))
 	return ctx
 }
 
-// contextCause returns the cause as package context says it, where the breaker did what package context does, too, because code in the field
-// compares with == (promise 22).
+// contextCause returns the cause as package context says it, where the breaker did what package
+// context does, too, because code in the field compares with == (promise 22).
 func contextCause(cause error) error {
 	switch cause {
 	case errExpired:

@@ -19,7 +19,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// foreignContext is a context that package context doesn't know. It counts who is registered with it.
+// foreignContext is a context that package context doesn't know. It counts who is registered with
+// it.
 type foreignContext struct {
 	done     chan struct{}
 	deadline time.Time
@@ -76,8 +77,8 @@ func (c *foreignContext) end(err error) {
 	}
 }
 
-// bareContext hides all methods of a context but those of the interface, and has a Done of its own, so that package context can
-// only watch it with a goroutine.
+// bareContext hides all methods of a context but those of the interface, and has a Done of its own,
+// so that package context can only watch it with a goroutine.
 type bareContext struct {
 	context.Context
 	done chan struct{}
@@ -745,7 +746,8 @@ func TestCauseOfAContext(t *testing.T) {
 	require.Nil(t, without.Done())
 }
 
-// derivations are the ways in which package context makes a context out of another one that ends with it.
+// derivations are the ways in which package context makes a context out of another one that ends
+// with it.
 var derivations = map[string]func(view context.Context) (context.Context, context.CancelFunc){
 	"WithCancel": context.WithCancel,
 	"WithTimeout": func(view context.Context) (context.Context, context.CancelFunc) {
@@ -855,7 +857,8 @@ func TestAWrapperWithItsOwnDone(t *testing.T) {
 }
 
 func TestCausesPassThroughContexts(t *testing.T) {
-	// promise 4, promise 13: every cause that the package makes gets out, and matches what the context says.
+	// promise 4, promise 13: every cause that the package makes gets out, and matches what the
+	// context says.
 	signal := make(chan struct{})
 	close(signal)
 	closed := breaker.New()
@@ -885,7 +888,8 @@ func TestCausesPassThroughContexts(t *testing.T) {
 	}
 }
 
-// A context among the sources has a cause, or may get one: it isn't the breaker's as long as that didn't trip by it.
+// A context among the sources has a cause, or may get one: it isn't the breaker's as long as that
+// didn't trip by it.
 func TestTheCauseOfASourceIsNotMistaken(t *testing.T) {
 	// promise 13
 	another := errors.New("another")
@@ -1037,7 +1041,8 @@ func TestAfterFuncOfAContext(t *testing.T) {
 	t.Run("once", func(t *testing.T) {
 		br := breaker.New()
 		called := make(chan struct{})
-		stop := context.AfterFunc(breaker.ToContext(br), func() { close(called) }) // twice would panic
+		// Twice would panic.
+		stop := context.AfterFunc(breaker.ToContext(br), func() { close(called) })
 		require.False(t, isShut(called))
 		br.Trip(nil)
 		await(t, "the call", called)
@@ -1147,8 +1152,8 @@ func TestContextNames(t *testing.T) {
 	require.Equal(t, "breaker.ToContext.WithCancel", fmt.Sprint(ctx))
 }
 
-// The standard library panics if it derives a context at a moment when Done is closed, or a callback runs, while
-// Err is nil. It may be any instant of the trip.
+// The standard library panics if it derives a context at a moment when Done is closed, or a
+// callback runs, while Err is nil. It may be any instant of the trip.
 func TestDeriveAgainstTrip(t *testing.T) {
 	// promise 2, promise 6, promise 13
 	all := maps.Clone(derivations)

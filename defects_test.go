@@ -19,8 +19,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What the older implementation got wrong, a test for each. D1 and D2 are about processes that die of a signal: see
-// signal_unix_test.go.
+// What the older implementation got wrong, a test for each. D1 and D2 are about processes that die
+// of a signal: see signal_unix_test.go.
 
 // every makes a breaker of every kind that a close, and nothing else, trips soon.
 func every() map[string]*breaker.Breaker {
@@ -177,7 +177,8 @@ func TestD8TheSourceThatFired(t *testing.T) {
 }
 
 func TestD9AContextThatTellsEverything(t *testing.T) {
-	// promise 13, D9: it had a goroutine, no deadline, always Canceled, no cause, no values, and was late.
+	// promise 13, D9: it had a goroutine, no deadline, always Canceled, no cause, no values, and
+	// was late.
 	requireGoroutines(t, 0)
 	requireContextGoroutines(t, 0)
 	synctest.Test(t, func(t *testing.T) {
@@ -290,8 +291,9 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// drain is what a main function does at the end: when stop trips, by the first signal or whatever else, the server
-// takes no new requests, and those in flight go on. Only when the grace is over are they cancelled.
+// drain is what a main function does at the end: when stop trips, by the first signal or whatever
+// else, the server takes no new requests, and those in flight go on. Only when the grace is over
+// are they cancelled.
 func drain(server *http.Server, stop breaker.Interface, grace time.Duration) error {
 	<-stop.Done()
 	limit := breaker.BreakByTimeout(grace)

@@ -1,7 +1,7 @@
 // Package breaker makes any flow of execution interruptible.
 //
-// A breaker is a one-shot stop signal. A timeout, a deadline, an OS signal, a channel, a context or you can trip it; everything
-// waiting on it stops, and can ask why. It is not a circuit breaker.
+// A breaker is a one-shot stop signal. A timeout, a deadline, an OS signal, a channel, a context or
+// you can trip it; everything waiting on it stops, and can ask why. It is not a circuit breaker.
 //
 //	interrupter := breaker.Multiplex(
 //		breaker.BreakByTimeout(time.Minute),
@@ -12,8 +12,8 @@
 //	<-interrupter.Done() // a timeout or a signal, whichever comes first
 //	log.Print(interrupter.Cause())
 //
-// You can pass it directly to anything that accepts an interface{ Done() <-chan struct{}; Err() error }. Use ToContext
-// where code accepts a context.Context.
+// You can pass it directly to anything that accepts an interface{ Done() <-chan struct{}; Err()
+// error }. Use ToContext where code accepts a context.Context.
 //
 // # Roles
 //
@@ -28,8 +28,9 @@
 //		step()
 //	}
 //
-// Code that can't wait registers a callback, and takes it back when it no longer matters. If stop returns false the callback
-// has begun; before the connection goes to its next user, wait until it has returned:
+// Code that can't wait registers a callback, and takes it back when it no longer matters. If stop
+// returns false the callback has begun; before the connection goes to its next user, wait until it
+// has returned:
 //
 //	stop := br.OnTrip(func() { conn.SetDeadline(past) })
 //	defer func() {
@@ -59,69 +60,89 @@
 //  3. When any Trip or Close returns, Done is closed.
 //  4. Cause is set before Done closes, is the winner's, and never changes.
 //  5. Err is Interrupted, or matches it.
-//  6. A callback that was registered and not stopped runs exactly once if the breaker trips, with Done closed.
+//  6. A callback that was registered and not stopped runs exactly once if the breaker trips, with
+//     Done closed.
 //  7. If stop returns true, the callback never runs. stop never blocks.
-//  8. Callbacks may do anything but block. If one panics, the others still run and resources are released.
-//  9. A Multiplex trips with the first of its breakers, and then closes all of them except those wrapped in NopCloser.
-//  10. A breaker that has tripped leaves nothing behind: no timer, registration, signal handler or goroutine.
-//  11. A breaker has no goroutine of its own. There is one per distinct signal, one per distinct channel being waited on, and
-//     the one that package context needs for a context that isn't of its kind.
-//  12. Signals are caught from the return of BreakBySignal on. A signal that has already arrived never trips a breaker created
-//     later. While callbacks run, the signal stays caught.
-//  13. A context returned by ToContext ends at the same instant, with the cause, the deadline and the values.
+//  8. Callbacks may do anything but block. If one panics, the others still run and resources are
+//     released.
+//  9. A Multiplex trips with the first of its breakers, and then closes all of them except those
+//     wrapped in NopCloser.
+//  10. A breaker that has tripped leaves nothing behind: no timer, registration, signal handler or
+//     goroutine.
+//  11. A breaker has no goroutine of its own. There is one per distinct signal, one per distinct
+//     channel being waited on, and the one that package context needs for a context that isn't of
+//     its kind.
+//  12. Signals are caught from the return of BreakBySignal on. A signal that has already arrived
+//     never trips a breaker created later. While callbacks run, the signal stays caught.
+//  13. A context returned by ToContext ends at the same instant, with the cause, the deadline and
+//     the values.
 //  14. The deadline of a Multiplex, Any or Within is the earliest of all it watches.
-//  15. Bad input panics on the caller's goroutine, naming the argument, before anything has changed.
+//  15. Bad input panics on the caller's goroutine, naming the argument, before anything has
+//     changed.
 //  16. All of it works inside testing/synctest bubbles, next to others and next to code outside.
-//  17. Registering, stopping, Err and Done are lock-free, and do the same work with 0 or 1,000,000 others registered, also
-//     while the breaker trips. A chain of 1,000,000 breakers trips without recursion.
-//  18. A trip first trips everything that depends on the breaker, at any depth. Then it releases sources. Only then does it run
-//     your code: callbacks, cancel functions, Close of your types. So a callback never finds a dependent open, and never delays
-//     one. The order among callbacks is undefined. If another goroutine is tripping a dependent at the time, what depends on
-//     that is tripped first, too; what that owns is closed by the other goroutine. A callback registered late runs at once.
-//  19. What has ended counts: Close and Trip first ask the contexts and channels that the breaker owns. Err of BreakByContext
-//     and Within asks the context: once cancel has returned, Err isn't nil.
+//  17. Registering, stopping, Err and Done are lock-free, and do the same work with 0 or 1,000,000
+//     others registered, also while the breaker trips. A chain of 1,000,000 breakers trips without
+//     recursion.
+//  18. A trip first trips everything that depends on the breaker, at any depth. Then it releases
+//     sources. Only then does it run your code: callbacks, cancel functions, Close of your types.
+//     So a callback never finds a dependent open, and never delays one. The order among callbacks
+//     is undefined. If another goroutine is tripping a dependent at the time, what depends on that
+//     is tripped first, too; what that owns is closed by the other goroutine. A callback
+//     registered late runs at once.
+//  19. What has ended counts: Close and Trip first ask the contexts and channels that the breaker
+//     owns. Err of BreakByContext and Within asks the context: once cancel has returned, Err isn't
+//     nil.
 //  20. A breaker made by a constructor and copied by value panics at its first use.
 //  21. A cause whose methods panic or call back, or that is a typed nil, is a cause like another.
-//  22. context.Cause of a view is exactly context.DeadlineExceeded after a timeout without a cause of its own, and exactly
-//     context.Canceled after a plain Close. Otherwise it is the breaker's Cause.
+//  22. context.Cause of a view is exactly context.DeadlineExceeded after a timeout without a cause
+//     of its own, and exactly context.Canceled after a plain Close. Otherwise it is the breaker's
+//     Cause.
 //  23. Deadline returns the same value at each call, unless the deadline can move.
 //  24. signal.Reset and signal.Ignore by other code don't affect breakers created later.
-//  25. Deadline, Value and construction take time linear in the number of breakers that can be reached.
+//  25. Deadline, Value and construction take time linear in the number of breakers that can be
+//     reached.
 //  26. The two supported Go releases work, and so does the build tag breaker_pure.
-//  27. Printing a breaker by fmt, log/slog or encoding/json prints what String returns, and may be done at any time.
+//  27. Printing a breaker by fmt, log/slog or encoding/json prints what String returns, and may be
+//     done at any time.
 //
 // # Concurrency
 //
-// Every function and method may be called concurrently, also from callbacks; only AwaitClosed must not be called from a
-// callback of the same breaker. What happens before a Trip or Close in the goroutine that trips the breaker happens before
-// whatever another goroutine does after it has seen Done closed, or Err or Cause non-nil, and before the callbacks.
+// Every function and method may be called concurrently, also from callbacks; only AwaitClosed must
+// not be called from a callback of the same breaker. What happens before a Trip or Close in the
+// goroutine that trips the breaker happens before whatever another goroutine does after it has seen
+// Done closed, or Err or Cause non-nil, and before the callbacks.
 //
-// Callbacks run on the goroutine that trips the breaker: the caller of Trip or Close, the timer's goroutine, the one that
-// waits for a signal or a channel, or the one that package context starts when a context ends. A breaker on which nobody
-// waits trips on the goroutine that asks, and the cancel function of BreakByContext runs there.
+// Callbacks run on the goroutine that trips the breaker: the caller of Trip or Close, the timer's
+// goroutine, the one that waits for a signal or a channel, or the one that package context starts
+// when a context ends. A breaker on which nobody waits trips on the goroutine that asks, and the
+// cancel function of BreakByContext runs there.
 //
-// OnTrip on a breaker that has tripped runs the callback before it returns. If the callback takes a lock that you hold, that is
-// a deadlock: register before you take the lock, or have the callback start a goroutine, OnTrip(func() { go f() }).
+// OnTrip on a breaker that has tripped runs the callback before it returns. If the callback takes a
+// lock that you hold, that is a deadlock: register before you take the lock, or have the callback
+// start a goroutine, OnTrip(func() { go f() }).
 //
 // # What it relies on
 //
-// A context returned by ToContext lets package context derive from it without a goroutine. Two things inside of package
-// context make that possible. They are the same in Go 1.26 and 1.27, with which the tests run:
+// A context returned by ToContext lets package context derive from it without a goroutine. Two
+// things inside of package context make that possible. They are the same in Go 1.26 and 1.27, with
+// which the tests run:
 //
-//   - the private key by which package context looks for a context of its own. It is learned by asking, at start.
-//     Without it, context.Cause of a view would be the view's Err.
+//   - the private key by which package context looks for a context of its own. It is learned by
+//     asking, at start. Without it, context.Cause of a view would be the view's Err.
 //   - the private field done of its contexts. It is found by reflection, and checked. Without
 //     it, a context derived through context.WithValue costs a goroutine.
 //
-// The build tag breaker_pure does without both, and without package unsafe. It passes the same tests, except those of memory and
-// goroutine budgets.
+// The build tag breaker_pure does without both, and without package unsafe. It passes the same
+// tests, except those of memory and goroutine budgets.
 //
-// The same means could close the Done of a breaker over a context in the instant in which cancel returns: package context would
-// be given the breaker's channel to close. That costs a context for each such breaker, and its callbacks would run
-// while package context holds locks. So Done follows a few microseconds later, and Err asks.
+// The same means could close the Done of a breaker over a context in the instant in which cancel
+// returns: package context would be given the breaker's channel to close. That costs a context for
+// each such breaker, and its callbacks would run while package context holds locks. So Done follows
+// a few microseconds later, and Err asks.
 //
 // # When not to use it
 //
-// If the request's context is enough, pass it along: a breaker adds nothing to it. A breaker trips once; to let requests through
-// again after a while, use a circuit breaker. It carries no values of its own.
+// If the request's context is enough, pass it along: a breaker adds nothing to it. A breaker trips
+// once; to let requests through again after a while, use a circuit breaker. It carries no values of
+// its own.
 package breaker

@@ -5,7 +5,8 @@ import (
 	"os"
 )
 
-// Interrupted is what Err returns once a breaker has tripped, or what its error matches; see Breaker.Err.
+// Interrupted is what Err returns once a breaker has tripped, or what its error matches; see
+// Breaker.Err.
 const Interrupted Error = "operation interrupted"
 
 // Error is the type of Interrupted.
@@ -14,8 +15,8 @@ type Error string
 // Error returns the text.
 func (e Error) Error() string { return string(e) }
 
-// ErrClosed is the cause of a breaker that was closed before anything tripped it. It matches Interrupted and
-// context.Canceled.
+// ErrClosed is the cause of a breaker that was closed before anything tripped it. It matches
+// Interrupted and context.Canceled.
 var ErrClosed error = &endError{text: "breaker: closed", as: context.Canceled}
 
 var (
@@ -41,7 +42,8 @@ func (e *endError) Timeout() bool { return e.as == context.DeadlineExceeded }
 // Temporary goes with Timeout to make a net.Error, as context.DeadlineExceeded is one.
 func (e *endError) Temporary() bool { return e.Timeout() }
 
-// SignalError is the cause of a breaker that a signal tripped. It matches Interrupted and context.Canceled.
+// SignalError is the cause of a breaker that a signal tripped. It matches Interrupted and
+// context.Canceled.
 type SignalError struct {
 	// Signal is the one that arrived.
 	Signal os.Signal
@@ -58,8 +60,9 @@ func (e SignalError) Error() string {
 // Is reports whether the target is Interrupted or context.Canceled.
 func (SignalError) Is(target error) bool { return target == Interrupted || target == context.Canceled }
 
-// endOf is the Err of a breaker whose own context has ended, or is about to be cancelled by the breaker: it matches Interrupted and what that
-// context's Err says at the time (promise 5). A context can still end by itself before its breaker comes to cancel it.
+// endOf is the Err of a breaker whose own context has ended, or is about to be cancelled by the
+// breaker: it matches Interrupted and what that context's Err says at the time (promise 5). A
+// context can still end by itself before its breaker comes to cancel it.
 func endOf(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -67,7 +70,8 @@ func endOf(ctx context.Context) error {
 	return context.Canceled
 }
 
-// contextEnd is the Err of a breaker over that context. It holds one pointer, so that Err doesn't allocate.
+// contextEnd is the Err of a breaker over that context. It holds one pointer, so that Err doesn't
+// allocate.
 type contextEnd struct{ b *contextBreaker }
 
 func (e contextEnd) Error() string      { return string(Interrupted) + ": " + e.Unwrap().Error() }
@@ -81,9 +85,10 @@ func (e viewEnd) Error() string      { return string(Interrupted) + ": " + e.Unw
 func (viewEnd) Is(target error) bool { return target == Interrupted }
 func (e viewEnd) Unwrap() error      { return endOf((*contextView)(e.b.array[0].source)) }
 
-// withExpiry calls then with flagExpired if the cause is a deadline's, else with 0. The cause's own methods are the user's: if one of them panics,
-// or ends the goroutine, then is called all the same, once, and the cause counts as any other (promise 21). So it does if one of them comes back to
-// trip the same breaker, or another goroutine with such a cause is about to.
+// withExpiry calls then with flagExpired if the cause is a deadline's, else with 0. The cause's own
+// methods are the user's: if one of them panics, or ends the goroutine, then is called all the
+// same, once, and the cause counts as any other (promise 21). So it does if one of them comes back
+// to trip the same breaker, or another goroutine with such a cause is about to.
 func (b *Breaker) withExpiry(cause error, then func(mark uint32)) {
 	mark := uint32(0)
 	switch {
@@ -115,7 +120,8 @@ func isTransparent(cause error) bool {
 // manyCauses bounds how many errors a cause may wrap before it counts as one that never ends.
 const manyCauses = 1_000
 
-// opaqueExpiry is errors.Is(cause, context.DeadlineExceeded), but for a cause that wraps itself, on which that never returns.
+// opaqueExpiry is errors.Is(cause, context.DeadlineExceeded), but for a cause that wraps itself, on
+// which that never returns.
 func opaqueExpiry(cause error) uint32 {
 	todo := []error{cause}
 	for n := 0; len(todo) > 0 && n < manyCauses; n++ {

@@ -234,7 +234,8 @@ func TestErrors_OfEverySource(t *testing.T) {
 	}
 }
 
-// seenByContext returns what context.Cause of a view says if the breaker's cause is that one (promise 22).
+// seenByContext returns what context.Cause of a view says if the breaker's cause is that one
+// (promise 22).
 func seenByContext(cause error) error {
 	switch {
 	case cause == breaker.ErrClosed:
@@ -283,8 +284,8 @@ func (e ending) check(t *testing.T, br *breaker.Breaker) {
 	assert.True(t, breaker.NopCloser(br).Err() == err)
 }
 
-// promise 4: a Multiplex has the cause of the child that tripped it, itself. promise 5: its Err is Interrupted, whatever
-// the child's is.
+// promise 4: a Multiplex has the cause of the child that tripped it, itself. promise 5: its Err is
+// Interrupted, whatever the child's is.
 func TestErrors_ThroughMultiplex(t *testing.T) {
 	for _, ending := range endings {
 		for levels := 1; levels <= 3; levels++ {

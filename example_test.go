@@ -71,7 +71,8 @@ func ExampleBreakByChannel() {
 	// operation interrupted and operation interrupted
 }
 
-// The breaker takes over the cause of the context. It calls cancel when it is closed, so nothing else has to.
+// The breaker takes over the cause of the context. It calls cancel when it is closed, so nothing
+// else has to.
 func ExampleBreakByContext() {
 	br := breaker.BreakByContext(context.WithTimeout(context.Background(), time.Hour))
 	br.Close()
@@ -102,7 +103,8 @@ func ExampleBreakByDeadline() {
 	// 2000-01-01 00:00:00 +0000 UTC true
 }
 
-// From here on an interrupt doesn't kill the process: it trips the breaker. After Close it kills again.
+// From here on an interrupt doesn't kill the process: it trips the breaker. After Close it kills
+// again.
 func ExampleBreakBySignal() {
 	stop := breaker.BreakBySignal(os.Interrupt, syscall.SIGTERM)
 	defer stop.Close()
@@ -242,7 +244,8 @@ func ExampleBreaker_Cause() {
 	// closed by its owner
 }
 
-// A callback needs no goroutine to wait for the trip, and can be taken back when it no longer matters.
+// A callback needs no goroutine to wait for the trip, and can be taken back when it no longer
+// matters.
 func ExampleBreaker_OnTrip() {
 	br := breaker.New()
 
@@ -256,7 +259,8 @@ func ExampleBreaker_OnTrip() {
 	// the second request is interrupted
 }
 
-// A handler that answers with what it has when its time is over: 200 if that is all, 206 if it is a part.
+// A handler that answers with what it has when its time is over: 200 if that is all, 206 if it is a
+// part.
 func Example_handler() {
 	type interruption interface {
 		Done() <-chan struct{}

@@ -39,7 +39,8 @@ func mayPanic(f func()) {
 	f()
 }
 
-// panicsWhileAttached returns the program in which a callback panics out of the first Done of a breaker over a view.
+// panicsWhileAttached returns the program in which a callback panics out of the first Done of a
+// breaker over a view.
 func panicsWhileAttached() program {
 	return program{"callbacks panic while a view is attached: Done vs OnTrip.p.Close", func(r *explore.Run) {
 		p := explored(r, "p", New())

@@ -7,8 +7,9 @@ import "github.com/kamilsk/breaker/internal/explore"
 // unwanted is the number of a block that is beyond span when the directory has shrunk.
 const unwanted = 1
 
-// shrinking sets up a directory whose second block is full but for one slot, and returns what empties that, so that the directory shrinks. It
-// takes more registrations than other programs have. Meanwhile others look for a slot in the block.
+// shrinking sets up a directory whose second block is full but for one slot, and returns what
+// empties that, so that the directory shrinks. It takes more registrations than other programs
+// have. Meanwhile others look for a slot in the block.
 func shrinking(r *explore.Run) (b *Breaker, shrink func()) {
 	placeOfAll = unwanted
 	r.AtEnd(func() { placeOfAll = 0 })

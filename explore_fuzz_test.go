@@ -10,8 +10,8 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// FuzzExplore runs programs that are longer, and of more threads, than TestExplore can search: both the program and its schedule are
-// decoded from bytes. What must hold is the same.
+// FuzzExplore runs programs that are longer, and of more threads, than TestExplore can search: both
+// the program and its schedule are decoded from bytes. What must hold is the same.
 //
 //	go test -tags breaker_explore -run '^$' -fuzz FuzzExplore .
 //
@@ -28,8 +28,9 @@ func FuzzExplore(f *testing.F) {
 	})
 }
 
-// decodeProgram returns the program that the bytes begin with, and the rest, which is its schedule. The first byte is the beginning, the
-// second the number of threads; then come the operations of each, and how many.
+// decodeProgram returns the program that the bytes begin with, and the rest, which is its schedule.
+// The first byte is the beginning, the second the number of threads; then come the operations of
+// each, and how many.
 func decodeProgram(data []byte) (program, []byte) {
 	next := func(n int) int {
 		if len(data) == 0 {

@@ -86,9 +86,10 @@ func (h *arrivals) end() {
 	}
 }
 
-// hubs returns the programs around a hub. Each thread is named by what it does: "make" makes a breaker, "make.Close"
-// makes one and closes it, "b.Close" closes one that had been made before, "arrival" fires its watch, "then make" makes one if
-// the arrival is seen to have tripped the first.
+// hubs returns the programs around a hub. Each thread is named by what it does: "make" makes a
+// breaker, "make.Close" makes one and closes it, "b.Close" closes one that had been made before,
+// "arrival" fires its watch, "then make" makes one if the arrival is seen to have tripped the
+// first.
 func hubs(all ...[]string) (programs []program) {
 	for _, threads := range all {
 		programs = append(programs, program{"hub: " + threadsOf(threads), func(r *explore.Run) {
@@ -143,7 +144,8 @@ func hubs(all ...[]string) (programs []program) {
 	return programs
 }
 
-// suddenly returns the program in which a signal arrives while the first who waits for it is being made.
+// suddenly returns the program in which a signal arrives while the first who waits for it is being
+// made.
 func suddenly() program {
 	return program{"hub: make, then make vs sudden arrival", func(r *explore.Run) {
 		h := newArrivals(r)

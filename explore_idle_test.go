@@ -11,9 +11,10 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// Idle: everything that moves the time, against the alarm and against each other. A program runs in a bubble, where time stands still: that it
-// has passed is part of how the program begins. At its end the clock goes on, and shows whether the timer is armed for when the
-// breaker is due: what is armed too late is found by that, and nothing else shows it.
+// Idle: everything that moves the time, against the alarm and against each other. A program runs in
+// a bubble, where time stands still: that it has passed is part of how the program begins. At its
+// end the clock goes on, and shows whether the timer is armed for when the breaker is due: what is
+// armed too late is found by that, and nothing else shows it.
 
 const (
 	idleTimeout = 2 * time.Hour
@@ -27,7 +28,8 @@ type idler struct {
 	// touched says that a Touch or Reset returned true.
 	touched bool
 	began   time.Time
-	// over says that its time had passed at the beginning: the timer has gone off. Alarmed says that a thread has done what follows from that.
+	// over says that its time had passed at the beginning: the timer has gone off. Alarmed says
+	// that a thread has done what follows from that.
 	over, alarmed bool
 }
 
@@ -191,7 +193,8 @@ func idles() (programs []program) {
 			add(begin.name, begin.ago, []op{"alarm"}, []op{two[0]}, []op{two[1]})
 		}
 	}
-	// With three threads those that find it over make too many schedules. This is where they get to: the alarm has won, and hasn't tripped it yet.
+	// With three threads those that find it over make too many schedules. This is where they get
+	// to: the alarm has won, and hasn't tripped it yet.
 	late := []op{"alarm's trip", "arm", "Touch", "shorter", "none", "Close", "Deadline", "Done"}
 	for n, one := range late {
 		for _, other := range late[max(n, 1):] {

@@ -117,8 +117,9 @@ func (s *subject) unfinished() (n int) {
 	return n
 }
 
-// multiplexed returns the programs around a Multiplex. Each thread is named by what it does: m is the Multiplex, made
-// before the threads begin or by the thread "make", p and q are children that it owns, x is one that it watches.
+// multiplexed returns the programs around a Multiplex. Each thread is named by what it does: m is
+// the Multiplex, made before the threads begin or by the thread "make", p and q are children that
+// it owns, x is one that it watches.
 func multiplexed() (programs []program) {
 	for _, p := range []struct {
 		name    string
@@ -210,7 +211,8 @@ func multiplexProgram(name string, owned, watched int, threads ...string) progra
 	return p
 }
 
-// joinProgram returns a program around a family. What happens before the threads begin is in its name. The program is still to be named.
+// joinProgram returns a program around a family. What happens before the threads begin is in its
+// name. The program is still to be named.
 func joinProgram(name string, found func(r *explore.Run) *family, threads ...string) program {
 	return program{"", func(r *explore.Run) {
 		f := found(r)
@@ -364,7 +366,8 @@ func graphs() (programs []program) {
 
 	programs = append(programs, program{"a child with a callback: make vs p.TripA", func(r *explore.Run) {
 		f := newFamily(r, 2, 0)
-		// The construction may end before it gets there, and whoever has tripped the Multiplex closes it all the same.
+		// The construction may end before it gets there, and whoever has tripped the Multiplex
+		// closes it all the same.
 		f.owned[1].onTrip()
 		r.Go(func() {
 			r.Label("make")

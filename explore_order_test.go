@@ -6,7 +6,8 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// promise 18 on every schedule: in no callback is a dependent open, whoever trips what, and whenever the dependent was made.
+// promise 18 on every schedule: in no callback is a dependent open, whoever trips what, and
+// whenever the dependent was made.
 func ordered() (programs []program) {
 	type world struct{ root, middle, last *Breaker }
 	others := map[string]func(r *explore.Run, w world){
@@ -16,7 +17,8 @@ func ordered() (programs []program) {
 		"Trip of the root":    func(_ *explore.Run, w world) { w.root.Trip(errB) },
 		"a dependent is made": func(_ *explore.Run, w world) {
 			br := Any(w.root)
-			br.onTrip(func() {}) // one that comes late doesn't wait for the trip to get to the others
+			// One that comes late doesn't wait for the trip to get to the others.
+			br.onTrip(func() {})
 			br.Close()
 		},
 		"a callback is stopped": func(_ *explore.Run, w world) { w.root.onTrip(func() {}).stop() },

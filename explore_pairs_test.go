@@ -54,7 +54,8 @@ func plain(beginning int, threads ...[]op) program {
 	}}
 }
 
-// makesSense reports whether nothing is stopped that isn't registered, and nobody waits for what doesn't come.
+// makesSense reports whether nothing is stopped that isn't registered, and nobody waits for what
+// doesn't come.
 func makesSense(beginning int, threads ...[]op) bool {
 	all := slices.Concat(threads...)
 	trips := slices.ContainsFunc(all, func(o op) bool { return o == "TripA" || o == "TripB" || o == "Close" })
@@ -81,8 +82,9 @@ func pairs() (programs []program) {
 	return programs
 }
 
-// sequences has each unordered pair of sequences of two operations, from each of the small beginnings. In a quick run it
-// is one of these for each, without Cause, and without those that register more than twice: the directory has its turn in pairs.
+// sequences has each unordered pair of sequences of two operations, from each of the small
+// beginnings. In a quick run it is one of these for each, without Cause, and without those that
+// register more than twice: the directory has its turn in pairs.
 func sequences(each bool) (programs []program) {
 	basic := []op{"TripA", "Close", "Done", "Err", "OnTrip", "stopShared"}
 	if each {

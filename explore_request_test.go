@@ -9,7 +9,8 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// anies returns the programs around an Any. Threads are named as those around a Multiplex: m is the Any, x and y are what it watches.
+// anies returns the programs around an Any. Threads are named as those around a Multiplex: m is the
+// Any, x and y are what it watches.
 func anies() (programs []program) {
 	for _, p := range []struct {
 		name    string
@@ -68,7 +69,8 @@ func anies() (programs []program) {
 	}})
 }
 
-// any makes an Any of what is watched, without NopCloser, which would keep it from being closed by anything.
+// any makes an Any of what is watched, without NopCloser, which would keep it from being closed by
+// anything.
 func (f *family) any(...Interface) *Breaker { return Any(f.bare()...) }
 
 // bare returns what is watched.
@@ -98,8 +100,8 @@ type inquiry struct {
 	fired bool
 }
 
-// newInquiry returns one over a context of that kind: one that never ends, one that the thread "ctx.end" ends, or that of the breaker v, which is
-// then the first of what is watched.
+// newInquiry returns one over a context of that kind: one that never ends, one that the thread
+// "ctx.end" ends, or that of the breaker v, which is then the first of what is watched.
 func newInquiry(r *explore.Run, kind string, watched int) *inquiry {
 	q := &inquiry{family: newFamily(r, 0, watched)}
 	ctx := context.Background()
@@ -167,7 +169,8 @@ func (q *inquiry) end() {
 	}
 }
 
-// fire has the timer go off, if it runs. While the request is being made, it is found by what it has registered first.
+// fire has the timer go off, if it runs. While the request is being made, it is found by what it
+// has registered first.
 func (q *inquiry) fire() {
 	q.r.Label("fire")
 	b := q.parent

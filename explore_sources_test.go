@@ -11,8 +11,8 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// against returns programs in which each of the operations on a breaker meets something else: what the setup
-// returns besides.
+// against returns programs in which each of the operations on a breaker meets something else: what
+// the setup returns besides.
 func against(name string, setup func(r *explore.Run) (*subject, func()), operations ...[]op) (programs []program) {
 	for _, ops := range operations {
 		programs = append(programs, program{name + chain(ops), func(r *explore.Run) {
@@ -29,17 +29,20 @@ var sourceOps = [][]op{
 	{"TripA"}, {"Close"}, {"Done"}, {"Err"}, {"Cause"}, {"State"}, {"OnTrip"}, {"OnTrip", "stop"}, {"Done", "Close"}, {"Done", "Err"}, {"Close", "Done"},
 }
 
-// modelContext is a context that a thread ends. Package context can't register with it but by AfterFunc.
+// modelContext is a context that a thread ends. Package context can't register with it but by
+// AfterFunc.
 //
-// What is registered would run on a goroutine of package context's own, which the explorer doesn't know. So it isn't called, and
-// a thread of the program's does what it leads to: it calls the breaker's poll.
+// What is registered would run on a goroutine of package context's own, which the explorer doesn't
+// know. So it isn't called, and a thread of the program's does what it leads to: it calls the
+// breaker's poll.
 type modelContext struct {
 	context.Context
 	r    *explore.Run
 	poll func()
 	done chan struct{} // never closed: nobody but package context waits for it
 	over atomic.Uint32
-	// registration is 0 before AfterFunc, 1 while registered, 2 when that has ended or been stopped.
+	// registration is 0 before AfterFunc, 1 while registered, 2 when that has ended or been
+	// stopped.
 	registration atomic.Uint32
 }
 
@@ -130,7 +133,8 @@ func viewSubject(r *explore.Run) (s, behind *subject) {
 	return s, behind
 }
 
-// timerSubject returns a breaker with a timer, and what the timer's goroutine does when it goes off.
+// timerSubject returns a breaker with a timer, and what the timer's goroutine does when it goes
+// off.
 func timerSubject(r *explore.Run, b *Breaker) (s *subject, fire func()) {
 	s = explored(r, "b", b)
 	at := alarmOf(b)
@@ -149,8 +153,8 @@ func timerSubject(r *explore.Run, b *Breaker) (s *subject, fire func()) {
 	})
 	return s, func() {
 		r.Label("fire")
-		// Whether it goes off is decided in the timer, between it and Stop, which isn't behind the seam. Stop is called
-		// in a step that begins with a load of the state.
+		// Whether it goes off is decided in the timer, between it and Stop, which isn't behind the
+		// seam. Stop is called in a step that begins with a load of the state.
 		touch(&b.state)
 		if a.breaker == b && a.timer.Stop() {
 			a.fire()
@@ -179,7 +183,8 @@ func alarmOf(b *Breaker) **alarm {
 // far is when the timers would go off by themselves.
 const far = 10 * time.Hour
 
-// channelSubject returns a breaker over a channel that nobody watches, and what closes the channel, or sends on it.
+// channelSubject returns a breaker over a channel that nobody watches, and what closes the channel,
+// or sends on it.
 func channelSubject(r *explore.Run, send bool) (s *subject, end func()) {
 	signal := make(chan struct{}, 2)
 	b := BreakByChannel(signal)
@@ -198,7 +203,8 @@ func channelSubject(r *explore.Run, send bool) (s *subject, end func()) {
 	})
 	return s, func() {
 		r.Label("end of the channel")
-		// The channel isn't behind the seam. It is asked in a step that begins with a load of the state.
+		// The channel isn't behind the seam. It is asked in a step that begins with a load of the
+		// state.
 		touch(&b.state)
 		over = true
 		if send {
@@ -225,7 +231,8 @@ func polled() (programs []program) {
 	return programs
 }
 
-// polledAfterTheEnd returns the programs in which one thread ends the channel and then asks, while another one may be asking (promise 19).
+// polledAfterTheEnd returns the programs in which one thread ends the channel and then asks, while
+// another one may be asking (promise 19).
 func polledAfterTheEnd() (programs []program) {
 	for _, send := range []bool{false, true} {
 		programs = append(programs, program{channelName(send) + "Err, then Err", func(r *explore.Run) {
@@ -267,7 +274,8 @@ func channelName(send bool) string {
 	return "channel, closed vs "
 }
 
-// watchedChannels returns the programs in which a channel is waited for, in vain: what would hear of it is a real goroutine.
+// watchedChannels returns the programs in which a channel is waited for, in vain: what would hear
+// of it is a real goroutine.
 func watchedChannels() (programs []program) {
 	for _, o := range []op{"Close", "Done", "OnTrip", "Err"} {
 		programs = append(programs, against("silent channel, "+string(o)+" vs ", func(r *explore.Run) (*subject, func()) {
@@ -404,7 +412,8 @@ func sourceTriples() (programs []program) {
 	return programs
 }
 
-// promise 19 on every schedule: what has ended counts at once, whoever else has noticed, and is about to trip the breaker.
+// promise 19 on every schedule: what has ended counts at once, whoever else has noticed, and is
+// about to trip the breaker.
 func ended() (programs []program) {
 	for _, watched := range []bool{false, true} {
 		name := "context, "

@@ -11,8 +11,9 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// subject is a breaker that the threads of a program work on, with a ledger of what they saw of it. Threads write to the ledger
-// and never read it: what one thread does must not depend on another but by the breaker.
+// subject is a breaker that the threads of a program work on, with a ledger of what they saw of it.
+// Threads write to the ledger and never read it: what one thread does must not depend on another
+// but by the breaker.
 type subject struct {
 	*Breaker
 	r *explore.Run
@@ -42,8 +43,9 @@ var (
 	errEnd = errors.New("nothing tripped it")
 )
 
-// explored makes a breaker the subject of a program. When that ends, everything about it must be as promised. This is
-// checked after all that the program itself checks, because it trips what nothing has tripped.
+// explored makes a breaker the subject of a program. When that ends, everything about it must be as
+// promised. This is checked after all that the program itself checks, because it trips what nothing
+// has tripped.
 func explored(r *explore.Run, name string, b *Breaker) *subject {
 	s := &subject{Breaker: b, r: r}
 	r.Name(name, b)
@@ -221,7 +223,8 @@ func (s *subject) end() {
 			s.r.Failf("promise 7: a callback was stopped and ran")
 		case p.ran+p.stopped == 0:
 			s.r.Failf("promise 6: a callback was lost")
-		case p.stop != nil && p.stop(): // nil if the callback ran before OnTrip returned, and panicked
+		// Nil if the callback ran before OnTrip returned, and panicked.
+		case p.stop != nil && p.stop():
 			s.r.Failf("promise 7: a callback that had run or been stopped was stopped")
 		}
 	}
@@ -238,8 +241,8 @@ func mustHold(r *explore.Run, b *Breaker, want int) {
 	}
 }
 
-// touch is an access to something that doesn't go through the seam, for the sake of the search: it makes the step that
-// begins with it depend on all that access the same object.
+// touch is an access to something that doesn't go through the seam, for the sake of the search: it
+// makes the step that begins with it depend on all that access the same object.
 func touch(object *atomic.Uint32) { explore.Access(unsafe.Pointer(object), explore.Write) }
 
 // op is an operation on a subject, by its name.

@@ -16,8 +16,8 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// TestExploreSeam shows that what the package starts, locks, closes and waits for goes through the seam. What doesn't would
-// make TestExplore miss schedules, or hang.
+// TestExploreSeam shows that what the package starts, locks, closes and waits for goes through the
+// seam. What doesn't would make TestExplore miss schedules, or hang.
 func TestExploreSeam(t *testing.T) {
 	if _, ok := any(&(&hub{}).mu).(*atomic.Mutex); !ok {
 		t.Error("hub.go: the mutex isn't one of internal/atomic")
@@ -47,14 +47,15 @@ func TestExploreSeam(t *testing.T) {
 	}
 }
 
-// TestExplore runs small concurrent programs on every schedule of their accesses to shared memory, with the real
-// code of this package behind the seam in internal/atomic:
+// TestExplore runs small concurrent programs on every schedule of their accesses to shared memory,
+// with the real code of this package behind the seam in internal/atomic:
 //
 //	go test -tags breaker_explore -run Explore -v .
 //
-// Programs of two threads are searched completely, but for the few that have more than quickProgram schedules, which only a run with
-// BREAKER_SCHEDULES completes. Those of three share what is left of that number, which is the size of the run. A violation names its
-// schedule, which BREAKER_SCHEDULE repeats.
+// Programs of two threads are searched completely, but for the few that have more than quickProgram
+// schedules, which only a run with BREAKER_SCHEDULES completes. Those of three share what is left
+// of that number, which is the size of the run. A violation names its schedule, which
+// BREAKER_SCHEDULE repeats.
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // little lives, and there is much garbage
 	defer func(span uint32, w bool) { minSpan, wide = span, w }(minSpan, wide)
@@ -114,7 +115,8 @@ type exploration struct {
 	complete  int
 	schedules int
 	redundant int
-	// bubble has the programs run in bubbles of testing/synctest, where time stands still until all threads have ended.
+	// bubble has the programs run in bubbles of testing/synctest, where time stands still until all
+	// threads have ended.
 	bubble bool
 }
 
@@ -127,8 +129,8 @@ func (e *exploration) run(t *testing.T, f func()) {
 	synctest.Test(t, func(*testing.T) { f() })
 }
 
-// group explores the programs, in that order. If they share, each may take its part of the schedules that are left, else
-// as many as it takes.
+// group explores the programs, in that order. If they share, each may take its part of the
+// schedules that are left, else as many as it takes.
 func (e *exploration) group(t *testing.T, name string, share bool, programs []program) {
 	e.selected += len(programs)
 	t.Run(name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// derived is a context derived from a breaker's view, as package context does it: it registers while it holds the
-// child's mutex, and what it registers locks that.
+// derived is a context derived from a breaker's view, as package context does it: it registers
+// while it holds the child's mutex, and what it registers locks that.
 type derived struct {
 	s       *subject
 	mu      atomic.Mutex
@@ -57,7 +57,8 @@ func (d *derived) takeOff() {
 	}
 }
 
-// throughRelay is what package context finds when it derives from a context with values over a view whose breaker was open then.
+// throughRelay is what package context finds when it derives from a context with values over a view
+// whose breaker was open then.
 type throughRelay struct {
 	context.Context
 	relay *relay
@@ -65,7 +66,8 @@ type throughRelay struct {
 
 func (c throughRelay) Value(key any) any { return c.relay.ctx.Value(key) }
 
-// AfterFunc stands for the goroutine of package context's that waits for Done where the relay has been ended meanwhile.
+// AfterFunc stands for the goroutine of package context's that waits for Done where the relay has
+// been ended meanwhile.
 func (c throughRelay) AfterFunc(f func()) func() bool {
 	return c.Context.(interface{ AfterFunc(func()) func() bool }).AfterFunc(f)
 }
@@ -93,7 +95,8 @@ func relayed(s *subject) {
 		switch tripped := s.Err() != nil; {
 		case tripped != (child.Err() != nil):
 			s.r.Failf("promise 13: Err is %v, and that of a derived context %v", s.Err(), child.Err())
-		case tripped && context.Cause(child) != s.Cause() && (s.Cause() != ErrClosed || context.Cause(child) != context.Canceled): // promise 22
+		// Promise 22.
+		case tripped && context.Cause(child) != s.Cause() && (s.Cause() != ErrClosed || context.Cause(child) != context.Canceled):
 			s.r.Failf("promise 13: Cause is %v, and that of a derived context %v", s.Cause(), context.Cause(child))
 		}
 	})
@@ -122,7 +125,8 @@ var viewThreads = map[string]func(s *subject){
 	"view.Err":        seeView,
 }
 
-// views returns the programs around a context view. Each thread is one of viewThreads, or an operation on the breaker.
+// views returns the programs around a context view. Each thread is one of viewThreads, or an
+// operation on the breaker.
 func views(all ...[]string) (programs []program) {
 	for _, begin := range beginnings[:4] {
 		for _, threads := range all {

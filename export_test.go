@@ -1,7 +1,8 @@
 package breaker
 
-// Slots returns how many slots a breaker's registry has, and how many of them are taken. That nothing stays
-// registered (promise 10), and how much room it takes (promise 17), can't be seen from outside.
+// Slots returns how many slots a breaker's registry has, and how many of them are taken. That
+// nothing stays registered (promise 10), and how much room it takes (promise 17), can't be seen
+// from outside.
 func Slots(br Interface) (all, taken int) {
 	g := &unwrap(br).registry
 	for c := range classes {

@@ -2,22 +2,25 @@ package breaker
 
 import "github.com/kamilsk/breaker/internal/atomic"
 
-// A watch is one goroutine that waits for one thing outside, a signal or a channel, on behalf of all breakers that want
-// to hear of it. It is itself a breaker, which trips when that happens; those breakers are nodes that listen to it.
+// A watch is one goroutine that waits for one thing outside, a signal or a channel, on behalf of
+// all breakers that want to hear of it. It is itself a breaker, which trips when that happens;
+// those breakers are nodes that listen to it.
 //
-// It is for one arrival only: who comes later gets a watch of his own, so no arrival can trip a breaker made after it
-// (promise 12). While the old one and the new one overlap, both catch signals, so there is no gap, and
-// the new one catches only what arrives after it was made.
+// It is for one arrival only: who comes later gets a watch of his own, so no arrival can trip a
+// breaker made after it (promise 12). While the old one and the new one overlap, both catch
+// signals, so there is no gap, and the new one catches only what arrives after it was made.
 type watch struct {
 	Breaker
 
-	// refs counts the breakers that have joined and not left. From 1 it may go to 0, and then never again up.
+	// refs counts the breakers that have joined and not left. From 1 it may go to 0, and then never
+	// again up.
 	refs atomic.Int32
 	hub  *hub
 	key  any
 	// stop ends the goroutine, if it hasn't fired. Written before the watch is shared.
 	stop func()
-	// renew makes sure that what it waits for is still delivered. Written before the watch is shared.
+	// renew makes sure that what it waits for is still delivered. Written before the watch is
+	// shared.
 	renew func()
 }
 
@@ -27,8 +30,8 @@ type hub struct {
 	watches atomic.Map   // of *watch
 }
 
-// join returns the watch for the key, and whether there was one; if not, it has been started. The caller listens to it, and leaves it when it has
-// tripped itself.
+// join returns the watch for the key, and whether there was one; if not, it has been started. The
+// caller listens to it, and leaves it when it has tripped itself.
 func (h *hub) join(key any, start func(*watch)) (w *watch, found bool) {
 	if w := h.find(key); w != nil {
 		return w, true
@@ -64,8 +67,8 @@ func (h *hub) find(key any) *watch {
 	}
 }
 
-// leave undoes one join. The last one ends the watch. It takes no lock: the one that holds it may be waiting for the runtime's
-// cleanups (see outside), and a breaker may be closed by one.
+// leave undoes one join. The last one ends the watch. It takes no lock: the one that holds it may
+// be waiting for the runtime's cleanups (see outside), and a breaker may be closed by one.
 func (w *watch) leave() {
 	if w.refs.Dec() == 0 {
 		w.remove()
@@ -74,8 +77,9 @@ func (w *watch) leave() {
 	}
 }
 
-// fire trips the watch, and all that listen to it. It is out of the hub before, so whoever joins from now on gets another one. An
-// arrival may be faster than join: the lock makes it wait until the watch is in there.
+// fire trips the watch, and all that listen to it. It is out of the hub before, so whoever joins
+// from now on gets another one. An arrival may be faster than join: the lock makes it wait until
+// the watch is in there.
 func (w *watch) fire(cause error) {
 	w.hub.mu.Lock()
 	w.remove()

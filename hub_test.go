@@ -14,7 +14,8 @@ import (
 )
 
 // The hub lets breakers share a goroutine. It can't be seen from outside, so these tests count
-// goroutines, and reach it by channels, whose arrivals a test decides on. What signals add is in signal_unix_test.go.
+// goroutines, and reach it by channels, whose arrivals a test decides on. What signals add is in
+// signal_unix_test.go.
 
 const (
 	library = "github.com/kamilsk/breaker"
@@ -36,8 +37,8 @@ func goroutinesOf(pkg string) int {
 	}
 }
 
-// spin yields until the condition holds. Inside a bubble, where time stands still meanwhile, the number of tries
-// bounds it.
+// spin yields until the condition holds. Inside a bubble, where time stands still meanwhile, the
+// number of tries bounds it.
 func spin(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	giveUp := time.Now().Add(patience)
@@ -49,8 +50,8 @@ func spin(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// requireGoroutines waits until so many goroutines of the library are left. A goroutine that was told to end, and one
-// of a test before, may take a moment for it.
+// requireGoroutines waits until so many goroutines of the library are left. A goroutine that was
+// told to end, and one of a test before, may take a moment for it.
 func requireGoroutines(t *testing.T, want int) {
 	t.Helper()
 	var got int
@@ -62,7 +63,8 @@ func requireGoroutines(t *testing.T, want int) {
 	require.Equal(t, want, got, "goroutines of the library")
 }
 
-// await waits for a channel to be closed. Not for bubbles: there a plain receive reports a deadlock.
+// await waits for a channel to be closed. Not for bubbles: there a plain receive reports a
+// deadlock.
 func await(t *testing.T, what string, done <-chan struct{}) {
 	t.Helper()
 	net := time.NewTimer(patience)
@@ -111,7 +113,8 @@ func closeAll(all []*breaker.Breaker) {
 }
 
 func TestHubSharesAGoroutine(t *testing.T) {
-	// promise 11: one for each distinct channel with someone waiting, however many breakers share it.
+	// promise 11: one for each distinct channel with someone waiting, however many breakers share
+	// it.
 	requireGoroutines(t, 0)
 	one, two := make(chan struct{}), make(chan struct{})
 	first := waiting(1000, one)
@@ -149,7 +152,8 @@ func TestHubStartsAgainAfterTheLast(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-// The last one leaves while another one joins: who joins must never be left with a goroutine that ends.
+// The last one leaves while another one joins: who joins must never be left with a goroutine that
+// ends.
 func TestHubJoinAgainstTheLastLeave(t *testing.T) {
 	requireGoroutines(t, 0)
 	const rounds = 3000
@@ -175,7 +179,8 @@ func TestHubJoinAgainstTheLastLeave(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-// One arrives while another one joins: the arrival may reach him or not, but he never misses the next.
+// One arrives while another one joins: the arrival may reach him or not, but he never misses the
+// next.
 func TestHubJoinAgainstAnArrival(t *testing.T) {
 	requireGoroutines(t, 0)
 	const rounds = 3000

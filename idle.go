@@ -8,29 +8,34 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// Idle is a breaker with a timeout that moves: it trips when it hasn't been touched for that long. It is for idle connections, for streams
-// that must make progress, and for watchdogs. Its cause then matches context.DeadlineExceeded.
+// Idle is a breaker with a timeout that moves: it trips when it hasn't been touched for that long.
+// It is for idle connections, for streams that must make progress, and for watchdogs. Its cause
+// then matches context.DeadlineExceeded.
 //
-// Make it with BreakByIdle; a zero value never times out by itself. All methods may be called concurrently.
+// Make it with BreakByIdle; a zero value never times out by itself. All methods may be called
+// concurrently.
 type Idle struct {
 	Breaker
 
-	// timer is written by the constructor. It goes off at the time at which the breaker was due when it was armed, or earlier; then it
-	// is armed again for what is left.
+	// timer is written by the constructor. It goes off at the time at which the breaker was due
+	// when it was armed, or earlier; then it is armed again for what is left.
 	timer *time.Timer
 	// timeout is written by Reset.
 	timeout atomic.Int64
-	// due is when the breaker trips, counted from start, or expired. Touch, Reset and the timer move it, by compare-and-swap: so either
-	// a touch comes in time, or the timer does, and both know.
+	// due is when the breaker trips, counted from start, or expired. Touch, Reset and the timer
+	// move it, by compare-and-swap: so either a touch comes in time, or the timer does, and both
+	// know.
 	due atomic.Int64
-	// last is what due was before it expired, because Deadline outlives the trip. Only what has found due expired reads it.
+	// last is what due was before it expired, because Deadline outlives the trip. Only what has
+	// found due expired reads it.
 	last atomic.Int64
 }
 
 // expired is what due becomes when the time has passed.
 const expired = math.MinInt64
 
-// BreakByIdle returns a breaker that trips when it hasn't been touched for so long. With a timeout of zero or less it is tripped on return.
+// BreakByIdle returns a breaker that trips when it hasn't been touched for so long. With a timeout
+// of zero or less it is tripped on return.
 //
 // It costs two allocations and a timer, and no goroutine. Close it when the work is done.
 func BreakByIdle(timeout time.Duration) *Idle {
@@ -58,7 +63,8 @@ func BreakByIdle(timeout time.Duration) *Idle {
 	return i
 }
 
-// dueAfter returns when the timeout will have passed. Inside of a bubble it counts from another start than outside, but always from the same.
+// dueAfter returns when the timeout will have passed. Inside of a bubble it counts from another
+// start than outside, but always from the same.
 func dueAfter(timeout time.Duration) int64 {
 	now := time.Since(start)
 	if at := now + timeout; at >= now && at <= farthest {
@@ -67,15 +73,16 @@ func dueAfter(timeout time.Duration) int64 {
 	return int64(farthest) // promise 15
 }
 
-// Touch begins the time anew, and reports whether it did: false iff the breaker has tripped, and then Done is closed. If it
-// returns true, the timeout doesn't trip the breaker before it has passed once more. No timer is touched: it costs reading the clock, and a
-// compare-and-swap.
+// Touch begins the time anew, and reports whether it did: false iff the breaker has tripped, and
+// then Done is closed. If it returns true, the timeout doesn't trip the breaker before it has
+// passed once more. No timer is touched: it costs reading the clock, and a compare-and-swap.
 func (i *Idle) Touch() bool {
 	timeout := i.timeout.Load()
 	return i.touch(timeout)
 }
 
-// Reset begins the time anew, with another timeout, and reports whether it did, as Touch does. A timeout of zero or less trips the breaker.
+// Reset begins the time anew, with another timeout, and reports whether it did, as Touch does. A
+// timeout of zero or less trips the breaker.
 func (i *Idle) Reset(timeout time.Duration) bool {
 	i.checkCopy()
 	if i.source == nil {
@@ -119,7 +126,8 @@ func (i *Idle) touch(timeout int64) bool {
 	}
 }
 
-// arm has the timer go off when the breaker is due. Others may be doing the same, or moving due: the last to arm the timer looks at due after that.
+// arm has the timer go off when the breaker is due. Others may be doing the same, or moving due:
+// the last to arm the timer looks at due after that.
 func (i *Idle) arm() {
 	for {
 		due := i.due.Load()

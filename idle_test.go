@@ -79,7 +79,8 @@ func TestIdle_Reset(t *testing.T) {
 	})
 }
 
-// promise 15: the largest timeout doesn't overflow into the past. Not in a bubble, where the time is before start.
+// promise 15: the largest timeout doesn't overflow into the past. Not in a bubble, where the time
+// is before start.
 func TestIdle_FarthestTime(t *testing.T) {
 	br := breaker.BreakByIdle(time.Hour)
 	require.True(t, br.Reset(math.MaxInt64))
@@ -91,7 +92,8 @@ func TestIdle_FarthestTime(t *testing.T) {
 	br.Close()
 }
 
-// Closing it, or a zero value, leaves no timer behind; one that is over from the beginning is tripped on return.
+// Closing it, or a zero value, leaves no timer behind; one that is over from the beginning is
+// tripped on return.
 func TestIdle_Ends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.BreakByIdle(time.Minute)
@@ -137,7 +139,8 @@ func TestIdle_Longest(t *testing.T) {
 	synctest.Test(t, test)
 }
 
-// Touch against the time: what has returned true isn't followed by the trip before the timeout has passed, however many touch.
+// Touch against the time: what has returned true isn't followed by the trip before the timeout has
+// passed, however many touch.
 func TestIdle_TouchAgainstTheTrip(t *testing.T) {
 	for range 200 {
 		const timeout = 200 * time.Microsecond
@@ -193,8 +196,8 @@ func TestIdle_ResetAgainstReset(t *testing.T) {
 	}
 }
 
-// However the Resets of two goroutines meet, the timer is armed for when the breaker is due. The clock of the bubble stands still
-// until both are done, and then goes to exactly that moment.
+// However the Resets of two goroutines meet, the timer is armed for when the breaker is due. The
+// clock of the bubble stands still until both are done, and then goes to exactly that moment.
 func TestIdle_ArmedForTheEarliest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range scaled(20_000) {

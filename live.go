@@ -2,10 +2,11 @@ package breaker
 
 import "github.com/kamilsk/breaker/internal/live"
 
-// Who keeps a list of what is alive, which is package breakerprof, hears of breakers here. When nobody does, it costs a
-// constructor one load of a word that nobody writes.
+// Who keeps a list of what is alive, which is package breakerprof, hears of breakers here. When
+// nobody does, it costs a constructor one load of a word that nobody writes.
 
-// enlist tells of a breaker that has been made. Only a constructor calls it, by itself, so that the frame above is the constructor's.
+// enlist tells of a breaker that has been made. Only a constructor calls it, by itself, so that the
+// frame above is the constructor's.
 func (b *Breaker) enlist() {
 	r := live.Get()
 	if b.state.Load()&phase != open {
@@ -21,14 +22,16 @@ func (b *Breaker) enlist() {
 			r.Closed(b) // whoever tripped it didn't know that somebody wants to
 			return
 		}
-		// Held, too, so that a trip goes all the way to the end of a settlement, which calls delist.
+		// Held, too, so that a trip goes all the way to the end of a settlement, which calls
+		// delist.
 		if b.state.CompareAndSwap(s, s|flagLive|flagHeld) {
 			return
 		}
 	}
 }
 
-// enlistUsed tells of a breaker without a source that somebody begins to wait for, unless New told of it: a zero value has no constructor.
+// enlistUsed tells of a breaker without a source that somebody begins to wait for, unless New told
+// of it: a zero value has no constructor.
 func (b *Breaker) enlistUsed() {
 	if s := b.state.Load(); s>>kindShift == kindPlain && s&flagAsked == 0 {
 		b.enlist()

@@ -33,7 +33,8 @@ func isShut(done <-chan struct{}) bool {
 	}
 }
 
-// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a failure.
+// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a
+// failure.
 func awaitThat(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	for begin := time.Now(); !condition(); runtime.Gosched() {
@@ -65,7 +66,8 @@ func assertOpen(t testing.TB, br *breaker.Breaker) {
 	assert.False(t, isShut(br.Done()), "Done is closed")
 }
 
-// assertClosed checks all that is promised of a breaker whose trip is over, and that the cause is that very error.
+// assertClosed checks all that is promised of a breaker whose trip is over, and that the cause is
+// that very error.
 func assertClosed(t testing.TB, br *breaker.Breaker, cause error) {
 	t.Helper()
 	assert.Equal(t, breaker.Closed, br.State())
@@ -104,7 +106,8 @@ func ownGoroutines() int {
 	}
 }
 
-// awaitQuiet waits for the goroutines of the library that earlier tests have ended, so that one can count from nothing.
+// awaitQuiet waits for the goroutines of the library that earlier tests have ended, so that one can
+// count from nothing.
 func awaitQuiet(t testing.TB) {
 	t.Helper()
 	awaitThat(t, func() bool { return ownGoroutines() == 0 }, "the end of the goroutines")

@@ -7,17 +7,17 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// Multiplex returns a breaker that trips as soon as one of the given breakers trips, with its cause, or when it is
-// closed itself. Its Deadline is the earliest of theirs.
+// Multiplex returns a breaker that trips as soon as one of the given breakers trips, with its
+// cause, or when it is closed itself. Its Deadline is the earliest of theirs.
 //
-// It owns them: once it has tripped, whatever tripped it, every one of them is closed. A breaker that others use, too,
-// is to be passed as NopCloser(br): it is watched and never closed. If one has tripped already, the
-// result is tripped on return; without any, it is as well.
+// It owns them: once it has tripped, whatever tripped it, every one of them is closed. A breaker
+// that others use, too, is to be passed as NopCloser(br): it is watched and never closed. If one
+// has tripped already, the result is tripped on return; without any, it is as well.
 //
-// It costs one allocation for up to four breakers and two for more, another one for each that is of a type of yours, which is closed
-// by its own Close, one registration with each, and no goroutine,
-// and is linear in their number. The slice is neither kept nor written to. Multiplex panics if one of the
-// breakers is nil.
+// It costs one allocation for up to four breakers and two for more, another one for each that is of
+// a type of yours, which is closed by its own Close, one registration with each, and no goroutine,
+// and is linear in their number. The slice is neither kept nor written to. Multiplex panics if one
+// of the breakers is nil.
 func Multiplex(breakers ...Interface) *Breaker {
 	b := join("Multiplex", breakers, true)
 	if live.On() {
@@ -26,11 +26,11 @@ func Multiplex(breakers ...Interface) *Breaker {
 	return b
 }
 
-// Any is Multiplex that owns nothing: it watches the given breakers, and never closes any of them. Close what it returns when the work is
-// done: until then it is registered with each of them.
+// Any is Multiplex that owns nothing: it watches the given breakers, and never closes any of them.
+// Close what it returns when the work is done: until then it is registered with each of them.
 //
-// It costs one allocation for up to four breakers and two for more, one registration with each, and no goroutine. Any panics if one of
-// the breakers is nil.
+// It costs one allocation for up to four breakers and two for more, one registration with each, and
+// no goroutine. Any panics if one of the breakers is nil.
 func Any(breakers ...Interface) *Breaker {
 	b := join("Any", breakers, false)
 	if live.On() {
@@ -59,9 +59,10 @@ func join(function string, breakers []Interface, own bool) *Breaker {
 			source, owned = unwrapEmbedding(br)
 			owned = owned && own
 			if source != nil && own {
-				// A type that embeds a breaker may have a Close that does more. It is called after all that follows has been tripped, the
-				// breaker inside included, so that a chain of them isn't closed by recursion (promise 18). begin overwrites the flagHeld of this, and
-				// sets it itself.
+				// A type that embeds a breaker may have a Close that does more. It is called after
+				// all that follows has been tripped, the breaker inside included, so that a chain
+				// of them isn't closed by recursion (promise 18). begin overwrites the flagHeld of
+				// this, and sets it itself.
 				n.onTrip(br.Close)
 			}
 		}
@@ -99,8 +100,8 @@ func mustUnwrap(br Interface, function string) *Breaker {
 	return b
 }
 
-// unwrapEmbedding is unwrap for a type of the user's, and says whether that owns the breaker. The Interface, or the pointer in it, or the one that
-// it embeds, may be nil.
+// unwrapEmbedding is unwrap for a type of the user's, and says whether that owns the breaker. The
+// Interface, or the pointer in it, or the one that it embeds, may be nil.
 func unwrapEmbedding(br Interface) (b *Breaker, closes bool) {
 	defer func() {
 		if recover() != nil {
@@ -113,9 +114,9 @@ func unwrapEmbedding(br Interface) (b *Breaker, closes bool) {
 // nopCloser is a Breaker seen through another method set, so that a view costs no allocation.
 type nopCloser Breaker
 
-// NopCloser returns a view of a breaker whose Close does nothing, for handing it to someone who closes what he is
-// given, as Multiplex does. It costs nothing, and holds nothing that would have to be closed. NopCloser
-// panics if the breaker is nil.
+// NopCloser returns a view of a breaker whose Close does nothing, for handing it to someone who
+// closes what he is given, as Multiplex does. It costs nothing, and holds nothing that would have
+// to be closed. NopCloser panics if the breaker is nil.
 func NopCloser(br Interface) Interface { return (*nopCloser)(mustUnwrap(br, "NopCloser")) }
 
 func (*nopCloser) Close()                               {}

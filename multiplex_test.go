@@ -113,7 +113,8 @@ func TestMultiplex_OfNothing(t *testing.T) {
 	assert.Equal(t, breaker.Multiplex([]breaker.Interface{}...).Cause(), br.Cause())
 }
 
-// promise 9: a view is watched and never closed. This is how a request watches a breaker of the process.
+// promise 9: a view is watched and never closed. This is how a request watches a breaker of the
+// process.
 func TestNopCloser_IsWatchedAndNeverClosed(t *testing.T) {
 	process := breaker.New()
 	for range 100 {
@@ -156,7 +157,8 @@ func TestNopCloser_IsAView(t *testing.T) {
 	assert.Equal(t, errA, context.Cause(breaker.ToContext(again)))
 }
 
-// promise 9: when a child has already tripped, the result is tripped on return, and the other children are closed.
+// promise 9: when a child has already tripped, the result is tripped on return, and the other
+// children are closed.
 func TestMultiplex_OfTrippedChild(t *testing.T) {
 	for n := 1; n <= 6; n++ {
 		for at := range n {
@@ -386,7 +388,8 @@ func TestMultiplex_TripsWithEmbeddedBreakers(t *testing.T) {
 	}
 }
 
-// promise 9: a Close of the user's own is called once, whatever trips the Multiplex, also if it was tripped before.
+// promise 9: a Close of the user's own is called once, whatever trips the Multiplex, also if it was
+// tripped before.
 func TestMultiplex_CallsCloseOfTheUser(t *testing.T) {
 	for name, trip := range map[string]func(br *breaker.Breaker, it *closeCounter, other *breaker.Breaker){
 		"Close":         func(br *breaker.Breaker, _ *closeCounter, _ *breaker.Breaker) { br.Close() },
@@ -434,7 +437,8 @@ type panicking struct{ *breaker.Breaker }
 
 func (panicking) Close() { panic(errB) }
 
-// promise 9: what is owned is closed, whatever a Close of the user's does. promise 18: that is called afterwards.
+// promise 9: what is owned is closed, whatever a Close of the user's does. promise 18: that is
+// called afterwards.
 func TestMultiplex_ClosesWhatIsInside(t *testing.T) {
 	it := stubborn{breaker.New()}
 	br := breaker.Multiplex(it)
@@ -453,7 +457,8 @@ func TestMultiplex_ClosesWhatIsInside(t *testing.T) {
 	assert.Zero(t, registrations(culprit))
 }
 
-// promises 8 and 10: a panic out of Multiplex, for which nobody gets the result, leaves nothing behind either.
+// promises 8 and 10: a panic out of Multiplex, for which nobody gets the result, leaves nothing
+// behind either.
 func TestMultiplex_PanicsWhileBeingMade(t *testing.T) {
 	for name, culprit := range map[string]func() []breaker.Interface{
 		"a Close of the user's, when another has tripped": func() []breaker.Interface {
@@ -576,7 +581,8 @@ func (c *registeringContext) AfterFunc(func()) func() bool {
 	}
 }
 
-// promise 10: a closed breaker that someone retains pins neither what it listened to nor what did so beside it.
+// promise 10: a closed breaker that someone retains pins neither what it listened to nor what did
+// so beside it.
 func TestMultiplex_RetainedPinsNothing(t *testing.T) {
 	for _, others := range []int{0, 1, 2, 40, 400} {
 		for name, view := range map[string]func(breaker.Interface) breaker.Interface{
@@ -614,7 +620,8 @@ func TestMultiplex_RetainedPinsNothing(t *testing.T) {
 	}
 }
 
-// promise 10: the same for a parent that is retained, open or closed: what listened to it and has closed is gone.
+// promise 10: the same for a parent that is retained, open or closed: what listened to it and has
+// closed is gone.
 func TestMultiplex_RetainedParentPinsNoClosedChild(t *testing.T) {
 	for _, others := range []int{0, 1, 40, 400} {
 		parent := breaker.New()

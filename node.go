@@ -2,9 +2,9 @@ package breaker
 
 import "github.com/kamilsk/breaker/internal/atomic"
 
-// node is a breaker that listens to other breakers: a Multiplex, and what waits for signals, for a channel or for
-// another breaker's context. It is registered with each of its sources by a link that lies in the node itself,
-// so there is neither a goroutine nor an allocation for a source.
+// node is a breaker that listens to other breakers: a Multiplex, and what waits for signals, for a
+// channel or for another breaker's context. It is registered with each of its sources by a link
+// that lies in the node itself, so there is neither a goroutine nor an allocation for a source.
 type node struct {
 	Breaker
 
@@ -12,8 +12,9 @@ type node struct {
 	next *node
 }
 
-// link is the registration of a node with one source. Its role is written before the node is shared, the rest by the
-// constructor or by the first who waits, under flagBusy, then by the winner of the node's trip.
+// link is the registration of a node with one source. Its role is written before the node is
+// shared, the rest by the constructor or by the first who waits, under flagBusy, then by the winner
+// of the node's trip.
 type link struct {
 	registration
 	// source is set to nil when the link is dropped, unless keep says that it is still looked at.
@@ -80,14 +81,15 @@ func (n *node) over(s source, links []link) *node {
 	return n
 }
 
-// begin gives the node its state word, before it is registered with anything. It is flagBusy until attached, also if it has one link only: who
-// trips it by that may not release it while register still looks at the link.
+// begin gives the node its state word, before it is registered with anything. It is flagBusy until
+// attached, also if it has one link only: who trips it by that may not release it while register
+// still looks at the link.
 func (n *node) begin(kind, flags uint32) {
 	n.state = wordOf(kind, flags|flagHeld|flagBusy)
 }
 
-// listen registers the node with the source of a link that has been filled in, and reports whether the node is still
-// open. If the source has tripped, so has the node.
+// listen registers the node with the source of a link that has been filled in, and reports whether
+// the node is still open. If the source has tripped, so has the node.
 func (n *node) listen(l *link) bool {
 	atomic.Reads(&l.source)
 	source := l.source
@@ -108,9 +110,10 @@ func (n *node) follow(source *Breaker) {
 	}
 }
 
-// listenToAll registers the node with the sources of all its links, and ends the construction. A callback that panics, of
-// a source that trips on this occasion or of the node's own, doesn't keep it from that (promise 8); but nobody gets the node then, so it
-// is closed, and leaves nothing behind.
+// listenToAll registers the node with the sources of all its links, and ends the construction. A
+// callback that panics, of a source that trips on this occasion or of the node's own, doesn't keep
+// it from that (promise 8); but nobody gets the node then, so it is closed, and leaves nothing
+// behind.
 func (n *node) listenToAll(links []link) {
 	returned := false
 	defer func() {

@@ -112,7 +112,8 @@ func TestNoDeadlineOfANode(t *testing.T) {
 	}
 }
 
-// The deadline of a node is that of a child, also after the trip, and the child's time is when it trips.
+// The deadline of a node is that of a child, also after the trip, and the child's time is when it
+// trips.
 func TestANodeTripsAtItsDeadline(t *testing.T) {
 	// promise 9, promise 14
 	synctest.Test(t, func(t *testing.T) {
@@ -233,7 +234,8 @@ func TestValuesOfANode(t *testing.T) {
 	}
 }
 
-// A long chain is looked through without a stack of that depth, or time that grows faster than its length.
+// A long chain is looked through without a stack of that depth, or time that grows faster than its
+// length.
 func TestDeadlineAndValueOfAChain(t *testing.T) {
 	// promise 14, promise 17
 	const length = 100_000

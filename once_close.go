@@ -7,27 +7,31 @@ import (
 
 // onceClose is the channel behind Done: made at the first call, closed exactly once.
 //
-// A channel takes 112 bytes and more time than the rest of a breaker, so a breaker that is closed before
-// anyone asked for Done never has one. The field goes
+// A channel takes 112 bytes and more time than the rest of a breaker, so a breaker that is closed
+// before anyone asked for Done never has one. The field goes
 //
 //	nil → a channel → the same channel, closed          asked for before the trip
 //	nil → (a channel that nobody saw →) a closed one    asked for after the trip
 //
-// and the flagDone bit of the state word says that the channel in it is the one that was handed out. All
-// that decides anything is the state word: a channel is handed out only by setting the bit while the
-// breaker isn't settled, and whoever settles the breaker closes it only if the bit is set.
+// and the flagDone bit of the state word says that the channel in it is the one that was handed
+// out. All that decides anything is the state word: a channel is handed out only by setting the bit
+// while the breaker isn't settled, and whoever settles the breaker closes it only if the bit is
+// set.
 //
-// Two rejected ways: a closed channel shared by the package, because a blocking receive on it takes its lock, which
-// the whole process would share; and sealing the field with a second compare-and-swap at each trip, which
-// makes New and Close three locked instructions instead of one.
+// Two rejected ways: a closed channel shared by the package, because a blocking receive on it takes
+// its lock, which the whole process would share; and sealing the field with a second
+// compare-and-swap at each trip, which makes New and Close three locked instructions instead of
+// one.
 type onceClose struct {
 	c atomic.Chan
 }
 
-// close closes the channel that was handed out. Only the winner of the trip calls it, once, and only when flagDone is set.
+// close closes the channel that was handed out. Only the winner of the trip calls it, once, and
+// only when flagDone is set.
 func (o *onceClose) close() { atomic.Close(o.c.Load()) }
 
-// isClosed reports whether the channel that was handed out is closed, without blocking and without a lock.
+// isClosed reports whether the channel that was handed out is closed, without blocking and without
+// a lock.
 func (o *onceClose) isClosed() bool { return atomic.Closed(o.c.Load()) }
 
 // get returns the channel, or nil if there is none yet.
@@ -48,8 +52,9 @@ func (o *onceClose) open() chan struct{} {
 	return o.c.Load()
 }
 
-// openClosed returns a closed channel that is in the field for good. Only for a settled breaker whose channel was never
-// handed out: what lies in the field may then be a channel that nobody has seen and nobody will close; it is replaced.
+// openClosed returns a closed channel that is in the field for good. Only for a settled breaker
+// whose channel was never handed out: what lies in the field may then be a channel that nobody has
+// seen and nobody will close; it is replaced.
 func (o *onceClose) openClosed() chan struct{} {
 	var made chan struct{}
 	for {
@@ -76,14 +81,16 @@ func closedChannel() chan struct{} {
 	return made
 }
 
-// closedOutside is shared only by what runs in a bubble: a channel made there may not be used outside of it, where the breaker may be.
+// closedOutside is shared only by what runs in a bubble: a channel made there may not be used
+// outside of it, where the breaker may be.
 var closedOutside = func() chan struct{} {
 	made := make(chan struct{})
 	close(made)
 	return made
 }()
 
-// handOut returns the channel of Done, and sets flagDone so that whoever trips the breaker closes it.
+// handOut returns the channel of Done, and sets flagDone so that whoever trips the breaker closes
+// it.
 func (b *Breaker) handOut() chan struct{} {
 	for {
 		s := b.state.Load()

@@ -13,7 +13,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Done makes its channel when it is first asked: it must be the same one in whatever order it is asked and tripped.
+// Done makes its channel when it is first asked: it must be the same one in whatever order it is
+// asked and tripped.
 
 // sources makes a breaker of each kind that is open, and tripped by Trip.
 var sources = map[string]func() *breaker.Breaker{
@@ -94,8 +95,8 @@ func TestDone_WakesEveryone(t *testing.T) {
 	woken.Wait()
 }
 
-// promises 1 and 2: first calls of Done against each other and against the trip. All get the same channel, and
-// that is closed; if it were closed twice, it would panic.
+// promises 1 and 2: first calls of Done against each other and against the trip. All get the same
+// channel, and that is closed; if it were closed twice, it would panic.
 func TestDone_FirstCallsAgainstTrip(t *testing.T) {
 	for name, construct := range map[string]func() *breaker.Breaker{
 		"New": breaker.New,
@@ -157,7 +158,8 @@ func TestDone_FirstCallsAgainstTrip(t *testing.T) {
 	}
 }
 
-// promise 3: a loser that finds no channel makes one to wait for. It has to be the one that Done returns.
+// promise 3: a loser that finds no channel makes one to wait for. It has to be the one that Done
+// returns.
 func TestDone_IsTheOneThatLosersWaitedFor(t *testing.T) {
 	var (
 		br       *breaker.Breaker

@@ -28,7 +28,8 @@ func TestOrder_CallbackChangesNoCause(t *testing.T) {
 	assertClosed(t, cache, errB)
 }
 
-// promise 18: nor does a context.AfterFunc, whose goroutine package context starts, find one open, through a context with values or without.
+// promise 18: nor does a context.AfterFunc, whose goroutine package context starts, find one open,
+// through a context with values or without.
 func TestOrder_AfterFuncFindsNoDependentOpen(t *testing.T) {
 	type key struct{}
 	for name, derive := range map[string]func(context.Context) context.Context{
@@ -125,7 +126,8 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 	}
 }
 
-// promise 18: what depends on a Multiplex or an Any that is closed with its owner has tripped when callbacks run.
+// promise 18: what depends on a Multiplex or an Any that is closed with its owner has tripped when
+// callbacks run.
 func TestOrder_FollowsWhatIsOwned(t *testing.T) {
 	for name, inner := range map[string]*breaker.Breaker{
 		"Multiplex": breaker.Multiplex(breaker.New(), breaker.New()),
@@ -174,7 +176,8 @@ func TestOrder_CallbacksOfWhatIsOwned(t *testing.T) {
 	}
 }
 
-// promise 18: a callback that waits for a dependent doesn't hang, and a slow one delays the Done of nothing.
+// promise 18: a callback that waits for a dependent doesn't hang, and a slow one delays the Done of
+// nothing.
 func TestOrder_CallbackWaitsForADependent(t *testing.T) {
 	process := breaker.New()
 	var request *breaker.Breaker
@@ -289,7 +292,8 @@ func TestOrder_ReleasesBeforeCallbacks(t *testing.T) {
 	parent.Close()
 }
 
-// promise 18: a dependent that another goroutine is tripping at the time, and what depends on that, is not open in our callbacks either.
+// promise 18: a dependent that another goroutine is tripping at the time, and what depends on that,
+// is not open in our callbacks either.
 func TestOrder_HelpsAnotherTrip(t *testing.T) {
 	wrong := race(t, 2_000, func() (func(), func(), func() bool) {
 		root := breaker.New()
@@ -338,7 +342,8 @@ func race(t *testing.T, n int, prepare func() (a, b func(), verdict func() bool)
 	return count
 }
 
-// A stop that returns false says that the callback has begun; AwaitClosed says that it has returned.
+// A stop that returns false says that the callback has begun; AwaitClosed says that it has
+// returned.
 func TestAwaitClosed(t *testing.T) {
 	t.Run("waits for callbacks", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -532,7 +537,8 @@ func TestEnded_ErrAfterCancel(t *testing.T) {
 	}
 }
 
-// promise 20: a copy of what a constructor made panics at its first use, whichever that is, and the original lives.
+// promise 20: a copy of what a constructor made panics at its first use, whichever that is, and the
+// original lives.
 func TestCopy_PanicsAtFirstUse(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

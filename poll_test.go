@@ -2,8 +2,8 @@ package breaker
 
 import "testing"
 
-// promise 2: who has decided to ask the channel, and comes too late, leaves it to the goroutine that receives by now: the breaker
-// would take two values.
+// promise 2: who has decided to ask the channel, and comes too late, leaves it to the goroutine
+// that receives by now: the breaker would take two values.
 func TestPoll_LeavesWhatIsWatched(t *testing.T) {
 	b := BreakByChannel(make(chan struct{}))
 	defer b.Close()
@@ -18,11 +18,13 @@ func TestPoll_LeavesWhatIsWatched(t *testing.T) {
 	}
 }
 
-// promise 19: who finds a channel ended, on which others wait, tells them, and leaves the watch again. A value reaches them all, too.
+// promise 19: who finds a channel ended, on which others wait, tells them, and leaves the watch
+// again. A value reaches them all, too.
 func TestAsk_TellsTheOthers(t *testing.T) {
 	signal := make(chan struct{}, 1)
 	stopped := 0
-	w, _ := channels.join(keyOf(signal), func(w *watch) { w.stop = func() { stopped++ } }) // as if its goroutine hadn't come to it
+	// As if its goroutine hadn't come to it.
+	w, _ := channels.join(keyOf(signal), func(w *watch) { w.stop = func() { stopped++ } })
 	one, other := BreakByChannel(signal), BreakByChannel(signal)
 	one.Done()
 	other.Done()

@@ -22,7 +22,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Barriered races: players that are released at once, again and again, and a judge of what came out.
+// Barriered races: players that are released at once, again and again, and a judge of what came
+// out.
 
 // trials returns how often to try: the default in a quick run, BREAKER_TRIALS in a full one.
 func trials(quick int) int {
@@ -39,8 +40,8 @@ func trials(quick int) int {
 	return quick
 }
 
-// moreTrials returns what says, before each trial, whether to go on: so often as asked for, and then until all that must
-// be seen has been, but not for ever.
+// moreTrials returns what says, before each trial, whether to go on: so often as asked for, and
+// then until all that must be seen has been, but not for ever.
 func moreTrials(quick int, seen func() bool) func() bool {
 	trial, atLeast := 0, trials(quick)
 	atMost := max(50*atLeast, 20_000)
@@ -61,9 +62,9 @@ func scaled(n int) int {
 	return n
 }
 
-// compete has the players act at the same time, again and again. Between two trials, and alone, next judges the last one and prepares the
-// following; it runs on the calling goroutine, and ends the competition by false. It returns in how many trials
-// the first two players overlapped.
+// compete has the players act at the same time, again and again. Between two trials, and alone,
+// next judges the last one and prepares the following; it runs on the calling goroutine, and ends
+// the competition by false. It returns in how many trials the first two players overlapped.
 func compete(next func() bool, players ...func()) (overlaps int) {
 	m := match{
 		next: func() int {
@@ -79,17 +80,18 @@ func compete(next func() bool, players ...func()) (overlaps int) {
 
 // match is a competition whose trials come in batches.
 type match struct {
-	// next prepares what all trials of the next batch share, and returns how many these are, 0 to end it. It runs alone, on
-	// the calling goroutine.
+	// next prepares what all trials of the next batch share, and returns how many these are, 0 to
+	// end it. It runs alone, on the calling goroutine.
 	next func() int
-	// prepare and judge, if not nil, are for the i-th trial of the batch, before all of them and after. The players share that work.
+	// prepare and judge, if not nil, are for the i-th trial of the batch, before all of them and
+	// after. The players share that work.
 	prepare, judge func(player, i int)
 	// play is what a player does in that trial.
 	play func(player, i int)
 }
 
-// run has the players act, each on a goroutine of its own that lasts for all trials: to start one takes
-// longer than what a player does. It returns in how many trials the first two overlapped.
+// run has the players act, each on a goroutine of its own that lasts for all trials: to start one
+// takes longer than what a player does. It returns in how many trials the first two overlapped.
 func (m *match) run(players int) (overlaps int) {
 	var (
 		size    int
@@ -102,7 +104,8 @@ func (m *match) run(players int) (overlaps int) {
 		}, max(2, players))
 		procs = min(runtime.GOMAXPROCS(0), runtime.NumCPU())
 		alone = procs == 1
-		// Who spins wakes up at once; who waits for someone that has no processor had better leave his.
+		// Who spins wakes up at once; who waits for someone that has no processor had better leave
+		// his.
 		patience = 20
 		asleep   atomic.Int32
 		mu       sync.Mutex
@@ -198,8 +201,8 @@ func (m *match) run(players int) (overlaps int) {
 			}
 			share(m.prepare)
 			for i := range size {
-				// Of the two gates before a trial, the first is the one that ends what was before, and wakes everyone up. So all are awake at
-				// the second, and leave it together.
+				// Of the two gates before a trial, the first is the one that ends what was before,
+				// and wakes everyone up. So all are awake at the second, and leave it together.
 				pass()
 				trial++
 				try(player, i, trial, random)
@@ -219,8 +222,8 @@ func (m *match) run(players int) (overlaps int) {
 	return overlaps
 }
 
-// The race detector doesn't see peek, get and put. It would take what they do for something that orders the players, and most of the
-// time. They aren't inlined, so that each call is one access.
+// The race detector doesn't see peek, get and put. It would take what they do for something that
+// orders the players, and most of the time. They aren't inlined, so that each call is one access.
 
 //go:norace
 //go:noinline
@@ -295,7 +298,8 @@ func (x *subject) after(outcome string) string {
 	return outcome
 }
 
-// oracle is the slow, obvious breaker: what an operation does to the subject if nobody else does anything.
+// oracle is the slow, obvious breaker: what an operation does to the subject if nobody else does
+// anything.
 type oracle struct{ cause string }
 
 func (o *oracle) trip(cause string) bool {
@@ -318,8 +322,8 @@ type operation struct {
 	name    string
 	prepare func(x *subject, m *belongings)
 	do      func(x *subject, m *belongings) string
-	// steps say what do is to the oracle; more than one if others may come in between. The outcome is that of the
-	// last step that returns one.
+	// steps say what do is to the oracle; more than one if others may come in between. The outcome
+	// is that of the last step that returns one.
 	steps []func(o *oracle, outcome string) string
 	// also lists outcomes that no order of steps gives.
 	also []string
@@ -588,8 +592,8 @@ type outcome struct{ one, two, end string }
 
 func (o outcome) String() string { return fmt.Sprintf("%s | %s → %s", o.one, o.two, o.end) }
 
-// predict returns the outcomes that are allowed for a pair, true for those that must be seen: they come when one
-// operation is over before the other begins.
+// predict returns the outcomes that are allowed for a pair, true for those that must be seen: they
+// come when one operation is over before the other begins.
 func predict(one, two operation) map[outcome]bool {
 	allowed := make(map[outcome]bool)
 	// Every order of the steps, as a string of moves: in bit i, who makes the i-th.
@@ -633,7 +637,8 @@ func prepareSubject(one, two operation, trial int) *subject {
 	child := one.name == nameParent || two.name == nameParent
 	timeout := time.Duration(1)
 	if !parallel() && trial&4 != 0 {
-		// With one processor, a timer goes off as soon as a player gives way to the other, who would never be the first.
+		// With one processor, a timer goes off as soon as a player gives way to the other, who
+		// would never be the first.
 		timeout = time.Duration(10+trial%64) * time.Microsecond
 	}
 	if child {
@@ -655,7 +660,8 @@ func prepareSubject(one, two operation, trial int) *subject {
 	return x
 }
 
-// TestPairs races every unordered pair of operations on one breaker. It judges promises 1, 2, 3, 4, 6, 7, 9 and 10.
+// TestPairs races every unordered pair of operations on one breaker. It judges promises 1, 2, 3, 4,
+// 6, 7, 9 and 10.
 func TestPairs(t *testing.T) {
 	overlaps := 0
 	for i, one := range operations {
@@ -664,13 +670,15 @@ func TestPairs(t *testing.T) {
 		}
 	}
 	if parallel() {
-		// For a single pair it may be none, if the machine is so busy that the process has one processor at a time.
+		// For a single pair it may be none, if the machine is so busy that the process has one
+		// processor at a time.
 		assert.NotZero(t, overlaps, "no two operations were ever under way at the same time")
 	}
 }
 
 func testPair(t *testing.T, one, two operation) (overlaps int) {
-	// batch is how many trials are prepared and judged together: enough for the gates around that to take little of the time.
+	// batch is how many trials are prepared and judged together: enough for the gates around that
+	// to take little of the time.
 	const batch = 64
 	var (
 		operations = [2]operation{one, two}

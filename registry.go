@@ -10,30 +10,32 @@ import (
 
 // The registry: who hears about a trip.
 //
-// A slot is an atomic pointer to a registration. Registering claims a free slot (CAS nil → r), stopping gives it
-// back (CAS r → nil), the sweep at the trip takes what it finds (CAS r → nil) and runs it. Whoever wins the CAS on
-// the slot decides, so that stopping and running exclude each other without any other state (promises 6 and
-// 7). A registration is made for one registering only. Until that is over it may be put into a slot, taken back and put there
-// again, which does no harm: whoever takes out what he saw there takes what is registered.
+// A slot is an atomic pointer to a registration. Registering claims a free slot (CAS nil → r),
+// stopping gives it back (CAS r → nil), the sweep at the trip takes what it finds (CAS r → nil) and
+// runs it. Whoever wins the CAS on the slot decides, so that stopping and running exclude each
+// other without any other state (promises 6 and 7). A registration is made for one registering
+// only. Until that is over it may be put into a slot, taken back and put there again, which does no
+// harm: whoever takes out what he saw there takes what is registered.
 //
-// Registering against the trip is Dekker's pattern: the one writes the slot, then reads the state; the other writes
-// the state, then reads the slots. Go's atomics are sequentially consistent, so at least one of the two
-// sees the other; if both do, the CAS on the slot picks one.
+// Registering against the trip is Dekker's pattern: the one writes the slot, then reads the state;
+// the other writes the state, then reads the slots. Go's atomics are sequentially consistent, so at
+// least one of the two sees the other; if both do, the CAS on the slot picks one.
 //
 // Slots live in three places, in the order in which they are tried:
 //
-//   - one in the Breaker itself, until a second registration comes that wants to live at the same time;
+//   - one in the Breaker itself, until a second registration comes that wants to live at the same
+//     time;
 //   - the base, a block of a few cache lines, until it is full, or too many cores meet in it;
 //   - the directory: blocks made on demand, reached by number, and given up when they are empty.
 //
 // What comes after is used instead of what came before, and for good.
 //
-// Where to look first follows from the address of the registration. Go's allocator gives each P spans of its own,
-// so goroutines on one core meet in the same cache lines and goroutines on different cores don't, for free.
-// A random start costs 5-10 ns more, and misses the cache.
+// Where to look first follows from the address of the registration. Go's allocator gives each P
+// spans of its own, so goroutines on one core meet in the same cache lines and goroutines on
+// different cores don't, for free. A random start costs 5-10 ns more, and misses the cache.
 type registry struct {
-	// first is the slot for the first registration: whoever has only one needs nothing else. It is an array to be
-	// swept as a block's slots are.
+	// first is the slot for the first registration: whoever has only one needs nothing else. It is
+	// an array to be swept as a block's slots are.
 	first [1]slot
 	// base is made when first is taken, once, and then used instead of it: a breaker that
 	// many register with shall not have them meet in the cache line that holds its state.
@@ -42,22 +44,26 @@ type registry struct {
 
 type slot = atomic.Pointer[registration]
 
-// A registration is one entry in one breaker's registry: a callback, or a link by which a node follows one of its sources. The two share
-// one type, and a field or two that only one of them uses, so that the sweeps tell them apart without a cast. A callback is 24 bytes,
-// a size class of Go's allocator.
+// A registration is one entry in one breaker's registry: a callback, or a link by which a node
+// follows one of its sources. The two share one type, and a field or two that only one of them
+// uses, so that the sweeps tell them apart without a cast. A callback is 24 bytes, a size class of
+// Go's allocator.
 type registration struct {
-	// where and index tell the slot. register writes them before it puts the registration there. They are numbers, not pointers, so that
-	// a stop function that is retained doesn't retain a block and what else is in it.
+	// where and index tell the slot. register writes them before it puts the registration there.
+	// They are numbers, not pointers, so that a stop function that is retained doesn't retain a
+	// block and what else is in it.
 	where int32 // inFirst, inBase, or the number of a block of the directory, plus 1
 	index uint8
-	// role is a link's: what the source is to its node. Written, as node and f are, before the registration is shared.
+	// role is a link's: what the source is to its node. Written, as node and f are, before the
+	// registration is shared.
 	role role
 	// The following two are a link's, and the winner's of the node's trip.
 	dropped bool // it is out of the source's registry
 	pending bool // the winner has closed the source, whose callbacks haven't run yet
 	// node is a link's: what is to be tripped. Nil in a callback.
 	node *node
-	// f is a callback's. Whatever takes the registration out of its slot sets it to nil, so that it can be collected.
+	// f is a callback's. Whatever takes the registration out of its slot sets it to nil, so that it
+	// can be collected.
 	f func()
 }
 
@@ -70,8 +76,9 @@ type role uint8
 
 const (
 	owned role = 1 << iota // the source is closed with the node
-	keep                   // the source has a deadline or values, which outlive the trip, or is to be asked
-	blind                  // values aren't looked up there
+	// The source has a deadline or values, which outlive the trip, or is to be asked.
+	keep
+	blind // values aren't looked up there
 )
 
 func (r *registration) is(role role) bool { return r.role&role != 0 }
@@ -92,7 +99,8 @@ func (r *registration) class() class {
 	return ofCallbacks
 }
 
-// drop returns the function of a callback and forgets it. Only for what has taken the registration out, or hasn't got it in.
+// drop returns the function of a callback and forgets it. Only for what has taken the registration
+// out, or hasn't got it in.
 func (r *registration) drop() func() {
 	atomic.Writes(&r.f)
 	f := r.f
@@ -100,16 +108,18 @@ func (r *registration) drop() func() {
 	return f
 }
 
-// block is a run of slots. Base and directory have blocks of different lengths, each one allocation. A block of the directory
-// that is empty and no longer wanted is sealed, and given up. What decides about that needs no count of registrations, which
-// would cost each of them two locked instructions: see directory.left.
+// block is a run of slots. Base and directory have blocks of different lengths, each one
+// allocation. A block of the directory that is empty and no longer wanted is sealed, and given up.
+// What decides about that needs no count of registrations, which would cost each of them two locked
+// instructions: see directory.left.
 type block struct {
 	slots []slot
-	// crowded is 1 from when a registration had to pass crowdedAt slots to get one, until one leaves and a quarter of the block is
-	// free from its slot on. Whoever changes it counts that in the directory.
+	// crowded is 1 from when a registration had to pass crowdedAt slots to get one, until one
+	// leaves and a quarter of the block is free from its slot on. Whoever changes it counts that in
+	// the directory.
 	crowded atomic.Uint32
-	// sealed is 1 while someone looks whether the block can be given up, and for good once it is. A registration that
-	// was put into a sealed block is taken back.
+	// sealed is 1 while someone looks whether the block can be given up, and for good once it is. A
+	// registration that was put into a sealed block is taken back.
 	sealed atomic.Uint32
 	// number is the block's place in the directory; for the base, what makes inBase of it.
 	number int32
@@ -117,9 +127,11 @@ type block struct {
 
 type base struct {
 	block
-	// directories holds one for the links and one for the callbacks, so that neither sweep goes through the other's.
+	// directories holds one for the links and one for the callbacks, so that neither sweep goes
+	// through the other's.
 	directories [classes]atomic.Pointer[directory]
-	// relay hears of the trip by way of Done; it is here because whoever needs it has registrations, or soon will.
+	// relay hears of the trip by way of Done; it is here because whoever needs it has
+	// registrations, or soon will.
 	relay atomic.Pointer[relay]
 	array [baseSlots]slot
 }
@@ -130,12 +142,14 @@ type directoryBlock struct {
 	array [blockSlots]slot
 }
 
-// directory holds the blocks beyond the base: levels of 1, 1, 2, 4, 8 … of them, made on demand and never moved.
+// directory holds the blocks beyond the base: levels of 1, 1, 2, 4, 8 … of them, made on demand and
+// never moved.
 //
-// New registrations go to the blocks below span, a power of two. It doubles when searches for a free slot have
-// failed as often as there are blocks, which they do when some two thirds of the slots are taken, and halves when few blocks are
-// crowded, in proportion to its size. Blocks from span on, no longer wanted, are given up when they are empty. So a burst gives
-// its memory back, as the registrations of it end; what stays is 8 bytes for each block of the peak.
+// New registrations go to the blocks below span, a power of two. It doubles when searches for a
+// free slot have failed as often as there are blocks, which they do when some two thirds of the
+// slots are taken, and halves when few blocks are crowded, in proportion to its size. Blocks from
+// span on, no longer wanted, are given up when they are empty. So a burst gives its memory back, as
+// the registrations of it end; what stays is 8 bytes for each block of the peak.
 type directory struct {
 	span atomic.Uint32
 	// crowded counts the blocks that are.
@@ -152,15 +166,16 @@ type level struct {
 const (
 	lineSlots = 8 // slots in a cache line
 	maxLevels = 26
-	// blockTries is how many blocks a search tries: the one that the address says, then any. One full neighbourhood says
-	// nothing, because addresses cluster, and one failed search little, because there are so many of them:
-	// with the first as the sign to grow, the directory doubles without end, with the second at 10 % occupancy.
+	// blockTries is how many blocks a search tries: the one that the address says, then any. One
+	// full neighbourhood says nothing, because addresses cluster, and one failed search little,
+	// because there are so many of them: with the first as the sign to grow, the directory doubles
+	// without end, with the second at 10 % occupancy.
 	blockTries = 8
 )
 
-// register enters r, and reports whether it did. If it did, r is swept if the breaker ever trips, unless
-// unregister takes it out before. If not, the breaker isn't open any more, and Done is closed or
-// about to be: the caller awaits it before it acts (the claimed window).
+// register enters r, and reports whether it did. If it did, r is swept if the breaker ever trips,
+// unless unregister takes it out before. If not, the breaker isn't open any more, and Done is
+// closed or about to be: the caller awaits it before it acts (the claimed window).
 //
 // A source that isn't watched yet is watched from here on.
 func (b *Breaker) register(r *registration) bool {
@@ -185,8 +200,8 @@ func (b *Breaker) register(r *registration) bool {
 	if b.state.Load()&phase == open {
 		return true // a trip from here on sees the slot
 	}
-	// Dekker: the sweep may have seen the slot, or not. If r is still there, it is ours to take back, and so is a directory that was
-	// made for it after the breaker had forgotten its own.
+	// Dekker: the sweep may have seen the slot, or not. If r is still there, it is ours to take
+	// back, and so is a directory that was made for it after the breaker had forgotten its own.
 	back := at.CompareAndSwap(r, nil)
 	if base := b.registry.base.Load(); base != nil && b.state.Load()&phase == closed {
 		base.forget()
@@ -238,14 +253,15 @@ func (h handle) stop() bool {
 	return true
 }
 
-// isEmpty reports whether nothing has been registered since the beginning, or only one and that is gone. After the claim,
-// what it says holds for all registrations made before it.
+// isEmpty reports whether nothing has been registered since the beginning, or only one and that is
+// gone. After the claim, what it says holds for all registrations made before it.
 func (g *registry) isEmpty() bool {
 	return g.first[0].Load() == nil && g.base.Load() == nil
 }
 
-// forget drops the directory of a breaker that is closed: whoever keeps the breaker shall not keep, with it, the room
-// for its callbacks (promise 10). What is late finds its block by itself, and takes back what it has put there.
+// forget drops the directory of a breaker that is closed: whoever keeps the breaker shall not keep,
+// with it, the room for its callbacks (promise 10). What is late finds its block by itself, and
+// takes back what it has put there.
 func (b *base) forget() {
 	for c := range b.directories {
 		if b.directories[c].Load() != nil {
@@ -300,7 +316,8 @@ func (b *block) claim(r *registration, from, probes int) *slot {
 			return &b.slots[i]
 		}
 		if wide && b.number < 0 {
-			return nil // others are in this line: on to the directory, where each has blocks of its own
+			// Others are in this line: on to the directory, where each has blocks of its own.
+			return nil
 		}
 	}
 	return nil
@@ -370,7 +387,8 @@ func (d *directory) claim(r *registration) *slot {
 					return s
 				}
 			}
-			// Another block, anywhere, but the same for all registrations of this place: it is in the cache.
+			// Another block, anywhere, but the same for all registrations of this place: it is in
+			// the cache.
 			number = 5*number + 2*(place>>8) + 1
 		}
 		if d.failed.Inc() > span && span < 1<<(maxLevels-1) {
@@ -379,10 +397,11 @@ func (d *directory) claim(r *registration) *slot {
 	}
 }
 
-// takeBack takes r out of its block, which is sealed, and may be given up already, so that no sweep would see it. It reports whether r was still
-// there: if not, a sweep has found it.
+// takeBack takes r out of its block, which is sealed, and may be given up already, so that no sweep
+// would see it. It reports whether r was still there: if not, a sweep has found it.
 //
-// Dekker: we have written the slot, and read sealed; whoever seals the block writes that, and then reads the slots.
+// Dekker: we have written the slot, and read sealed; whoever seals the block writes that, and then
+// reads the slots.
 func (d *directory) takeBack(r *registration, b *block) bool {
 	if !b.slots[r.index].CompareAndSwap(r, nil) {
 		return false
@@ -391,13 +410,15 @@ func (d *directory) takeBack(r *registration, b *block) bool {
 	return true
 }
 
-// left says that a registration is gone from that slot of the block. What follows from it depends on how many slots are free, from there on.
-// That is asked only if it matters, and found by looking. A look ends at the first slot that is taken: the last of
-// a block's registrations looks at all of it, but a block that drains costs each of them a few slots, on the average. Counting the
-// registrations instead takes two locked instructions for each.
+// left says that a registration is gone from that slot of the block. What follows from it depends
+// on how many slots are free, from there on. That is asked only if it matters, and found by
+// looking. A look ends at the first slot that is taken: the last of a block's registrations looks
+// at all of it, but a block that drains costs each of them a few slots, on the average. Counting
+// the registrations instead takes two locked instructions for each.
 func (d *directory) left(b *block, index int) {
 	number := uint32(b.number)
-	// Dekker: the slot is nil, then we read span; whoever makes it smaller writes that, and then looks at the slots.
+	// Dekker: the slot is nil, then we read span; whoever makes it smaller writes that, and then
+	// looks at the slots.
 	span := d.span.Load()
 	if b.crowded.Load() == 0 && number < span {
 		return
@@ -426,8 +447,9 @@ func (d *directory) resize(from, to uint32) bool {
 	return true
 }
 
-// giveUp takes the block of that number out of the directory if it is empty. If someone else is about to, it is he who looks again. He goes on only as long as the
-// block isn't wanted: or he, and one who finds a slot there and takes back, keep each other going.
+// giveUp takes the block of that number out of the directory if it is empty. If someone else is
+// about to, it is he who looks again. He goes on only as long as the block isn't wanted: or he, and
+// one who finds a slot there and takes back, keep each other going.
 func (d *directory) giveUp(number uint32) {
 	if d.levels[bits.Len32(number)].Load() == nil {
 		return
@@ -458,7 +480,8 @@ func (d *directory) block(number uint32) *directoryBlock {
 	}
 }
 
-// at returns the place of the block of that number: level 0 has number 0, level n > 0 has the numbers of n bits.
+// at returns the place of the block of that number: level 0 has number 0, level n > 0 has the
+// numbers of n bits.
 func (d *directory) at(number uint32) *atomic.Pointer[directoryBlock] {
 	n := bits.Len32(number)
 	size := uint32(1) << max(n-1, 0)
@@ -472,8 +495,9 @@ func (d *directory) at(number uint32) *atomic.Pointer[directoryBlock] {
 	return &l.blocks[number&(size-1)]
 }
 
-// sweep goes through the slots of a registry that may hold registrations of one class, from where it stopped. It is a struct and not a loop
-// because a callback that panics must not end it: the zero value starts, and next goes on.
+// sweep goes through the slots of a registry that may hold registrations of one class, from where
+// it stopped. It is a struct and not a loop because a callback that panics must not end it: the
+// zero value starts, and next goes on.
 type sweep struct {
 	class   class
 	slots   []slot // the block under way
@@ -483,8 +507,9 @@ type sweep struct {
 	touched uintptr
 }
 
-// nextLink returns the next link, and nil at the end. It leaves links in their slots: the breaker that a link trips takes it out itself, and
-// not before everything that depends on that breaker has been tripped. So whoever finds no link there may rely on that (promise 18).
+// nextLink returns the next link, and nil at the end. It leaves links in their slots: the breaker
+// that a link trips takes it out itself, and not before everything that depends on that breaker has
+// been tripped. So whoever finds no link there may rely on that (promise 18).
 func (w *sweep) nextLink(g *registry) *registration {
 	for {
 		for w.at < len(w.slots) {
@@ -525,9 +550,9 @@ func (w *sweep) advance(g *registry) bool {
 	return w.slots != nil
 }
 
-// touch reads what the next trips are going to write. In a large fan-out none of it is in the cache, and the misses of
-// several trips overlap here, where nothing waits for anything; in the trips, each locked instruction waits for
-// its own. That halves the cost.
+// touch reads what the next trips are going to write. In a large fan-out none of it is in the
+// cache, and the misses of several trips overlap here, where nothing waits for anything; in the
+// trips, each locked instruction waits for its own. That halves the cost.
 func (w *sweep) touch() {
 	for i := w.at; i < min(w.at+touchAhead, len(w.slots)); i++ {
 		if r := w.slots[i].Load(); r != nil && r.node != nil {

@@ -2,8 +2,9 @@
 
 package breaker
 
-// In an exploration nothing may follow from an address, which differs from schedule to schedule. Here all registrations
-// begin at the same slot of the same block, which is the worst that their addresses can do.
+// In an exploration nothing may follow from an address, which differs from schedule to schedule.
+// Here all registrations begin at the same slot of the same block, which is the worst that their
+// addresses can do.
 
 var placeOfAll uint32
 

@@ -16,7 +16,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// promise 6: a callback runs exactly once, on the goroutine that trips, with Done closed and the cause set.
+// promise 6: a callback runs exactly once, on the goroutine that trips, with Done closed and the
+// cause set.
 func TestOnTrip_RunsOnceOnTheTrippingGoroutine(t *testing.T) {
 	for name, construct := range sources {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +67,8 @@ func TestOnTrip_RunsOnTheGoroutineThatTripsTheParent(t *testing.T) {
 	assert.Equal(t, tripped, ran)
 }
 
-// promise 6: late is not too late. The callback runs before OnTrip returns, on the goroutine that registers it.
+// promise 6: late is not too late. The callback runs before OnTrip returns, on the goroutine that
+// registers it.
 func TestOnTrip_LateRunsBeforeItReturns(t *testing.T) {
 	for name, construct := range sources {
 		t.Run(name, func(t *testing.T) {
@@ -112,8 +114,8 @@ func TestOnTrip_StopAfterTheRun(t *testing.T) {
 	assert.Equal(t, 1, runs)
 }
 
-// promise 7: stop never waits, so it may be called from the callback itself, and it returns false there: it
-// didn't prevent it.
+// promise 7: stop never waits, so it may be called from the callback itself, and it returns false
+// there: it didn't prevent it.
 func TestOnTrip_StopFromWithinCallback(t *testing.T) {
 	br := breaker.New()
 	var stop func() bool
@@ -306,7 +308,8 @@ func TestOnTrip_ComingAndGoingTakesOneSlot(t *testing.T) {
 	assert.Equal(t, 1, slots)
 }
 
-// promise 10: the callback can be collected as soon as it can't run any more, also while its stop is retained.
+// promise 10: the callback can be collected as soon as it can't run any more, also while its stop
+// is retained.
 func TestOnTrip_CallbackIsCollected(t *testing.T) {
 	type load struct{ bytes [1 << 10]byte }
 	for name, end := range map[string]func(br *breaker.Breaker, stop func() bool){
@@ -350,8 +353,8 @@ func TestOnTrip_CallbackIsCollected(t *testing.T) {
 	})
 }
 
-// promises 6 and 7, the ledger: goroutines register and stop while a trip comes at a random moment. For each callback,
-// its runs and the stops that returned true are one.
+// promises 6 and 7, the ledger: goroutines register and stop while a trip comes at a random moment.
+// For each callback, its runs and the stops that returned true are one.
 func TestLedger_ExactlyOnce(t *testing.T) {
 	clerks, entries := 4, soaked(50_000)
 	if entries > 1_000_000 {
@@ -427,7 +430,8 @@ func TestLedger_ExactlyOnce(t *testing.T) {
 	assert.NotZero(t, late, "none was late")
 }
 
-// promise 17: the registry grows and shrinks while others come and go in it; nothing is lost on the way.
+// promise 17: the registry grows and shrinks while others come and go in it; nothing is lost on the
+// way.
 func TestRegistry_GrowsAndShrinksUnderLoad(t *testing.T) {
 	const clerks = 4
 	burst := scaled(20_000)
@@ -535,7 +539,8 @@ func TestRegistry_MemoryAfterBurst(t *testing.T) {
 			}
 			return 2*(i-n/2) + 1
 		},
-		"far apart": func(i int) int { return int(int64(i) * 7_654_321 % int64(n)) }, // no factor in common with n
+		// No factor in common with n.
+		"far apart": func(i int) int { return int(int64(i) * 7_654_321 % int64(n)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			stops := make([]func() bool, n)
@@ -561,7 +566,8 @@ func TestRegistry_MemoryAfterBurst(t *testing.T) {
 	br.Close()
 }
 
-// promise 17: a few of a burst that stay keep the blocks they are in, and not the size of the whole.
+// promise 17: a few of a burst that stay keep the blocks they are in, and not the size of the
+// whole.
 func TestRegistry_MemoryAfterBurstButForAFew(t *testing.T) {
 	n, few := scaled(1_000_000), scaled(2_000)
 	br := breaker.New()
@@ -586,8 +592,9 @@ func TestRegistry_MemoryAfterBurstButForAFew(t *testing.T) {
 	br.Close()
 }
 
-// promise 17: when half of a burst has gone, or all of it in some places, whoever comes finds the room that was made for the whole, instead
-// of having it made again. When next to none is left it is given back, down to the least.
+// promise 17: when half of a burst has gone, or all of it in some places, whoever comes finds the
+// room that was made for the whole, instead of having it made again. When next to none is left it
+// is given back, down to the least.
 func TestRegistry_KeepsItsRoomWhileItIsUsed(t *testing.T) {
 	n := 4_000 * breaker.MinSpan()
 	br := breaker.New()
@@ -642,7 +649,8 @@ func TestRegistry_MemoryAfterChurn(t *testing.T) {
 	parent.Close()
 }
 
-// promise 17: registering and stopping go on while a breaker of 1,000,000 is tripped, and each of them is served.
+// promise 17: registering and stopping go on while a breaker of 1,000,000 is tripped, and each of
+// them is served.
 func TestRegistry_DuringTheTripOfMillion(t *testing.T) {
 	n := scaled(1_000_000)
 	br := breaker.New()

@@ -16,15 +16,17 @@ import (
 // relay lets package context derive from a view as if it were a context of its own.
 //
 // The method AfterFunc is enough for a context derived from the view itself. But one derived from
-// context.WithValue(view, …), which is what middleware passes on and what net/http makes of a BaseContext, doesn't see
-// that method: package context then looks for one of its own contexts with the same Done, and starts a goroutine
-// if there is none. The relay is that context. It is made when it is first asked for, so that a
-// view from which nothing is derived costs nothing.
+// context.WithValue(view, …), which is what middleware passes on and what net/http makes of a
+// BaseContext, doesn't see that method: package context then looks for one of its own contexts with
+// the same Done, and starts a goroutine if there is none. The relay is that context. It is made
+// when it is first asked for, so that a view from which nothing is derived costs nothing.
 //
-// Its Done must be the breaker's channel, and nothing public makes a context over a given channel: the field is set by its name. Where
-// package context doesn't have the fields any more that are needed here, there is no relay, and the price is the goroutine. The winner of the
-// trip closes the channel, under the lock of ctx, together with which it tells ctx the cause: that is all that context.Cause looks at. It ends
-// ctx when what depends on the breaker has been tripped (promise 18): that ends what is derived from it, and starts the AfterFuncs.
+// Its Done must be the breaker's channel, and nothing public makes a context over a given channel:
+// the field is set by its name. Where package context doesn't have the fields any more that are
+// needed here, there is no relay, and the price is the goroutine. The winner of the trip closes the
+// channel, under the lock of ctx, together with which it tells ctx the cause: that is all that
+// context.Cause looks at. It ends ctx when what depends on the breaker has been tripped (promise
+// 18): that ends what is derived from it, and starts the AfterFuncs.
 type relay struct {
 	b *Breaker
 	// ctx is the context of package context. It believes that r is its parent.
@@ -65,7 +67,8 @@ func (b *Breaker) relayTo() *relay {
 	}
 }
 
-// closeDone closes the channel that was handed out. Only the winner calls it, once, with the word that its claim has left.
+// closeDone closes the channel that was handed out. Only the winner calls it, once, with the word
+// that its claim has left.
 func (b *Breaker) closeDone(s uint32) {
 	if s&flagRelay == 0 {
 		b.done.close()
@@ -83,18 +86,21 @@ func (b *Breaker) closeDone(s uint32) {
 	})
 }
 
-// endRelay ends what is derived from a breaker with flagRelay. Only the winner of the trip calls it.
+// endRelay ends what is derived from a breaker with flagRelay. Only the winner of the trip calls
+// it.
 func (b *Breaker) endRelay() {
 	r := b.registry.base.Load().relay.Load()
 	seam.Unseen(func() {
-		field[atomic.Value](r.ctx, doneOffset).Store(make(chan struct{})) // which cancel closes; the breaker's is closed
+		// Which cancel closes; the breaker's is closed.
+		field[atomic.Value](r.ctx, doneOffset).Store(make(chan struct{}))
 		r.cancel()
 	})
 }
 
 // Deadline, Done, Err, Value and AfterFunc are what package context asks its parent for.
 
-func (*relay) Deadline() (time.Time, bool) { return time.Time{}, false } // not reached here: nobody asks
+// Not reached here: nobody asks.
+func (*relay) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 func (*relay) Done() <-chan struct{} { return never }
 
@@ -115,7 +121,8 @@ func (r *relay) AfterFunc(cancel func()) func() bool {
 // never is a channel that is never closed.
 var never = make(chan struct{})
 
-// Where a context of package context keeps what protects it, its channel and its cause; hasRelay says whether that can be told.
+// Where a context of package context keeps what protects it, its channel and its cause; hasRelay
+// says whether that can be told.
 var doneOffset, muOffset, causeOffset, hasRelay = func() (done, mu, cause uintptr, ok bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -146,8 +153,9 @@ func (v *contextView) Value(key any) any {
 	if key != causeKey {
 		return b.lookUp(key)
 	}
-	// Package context looks for a context of its own: to ask its cause, if the breaker has tripped, or to
-	// derive from it. Those among the sources are never meant, because their Done is another one.
+	// Package context looks for a context of its own: to ask its cause, if the breaker has tripped,
+	// or to derive from it. Those among the sources are never meant, because their Done is another
+	// one.
 	if cause := b.Cause(); cause != nil {
 		return endedWith(cause)
 	}
@@ -157,8 +165,8 @@ func (v *contextView) Value(key any) any {
 	return nil
 }
 
-// endedWith returns a context of package context that ended with the cause. That is where context.Cause finds
-// one, and only there.
+// endedWith returns a context of package context that ended with the cause. That is where
+// context.Cause finds one, and only there.
 func endedWith(cause error) any { return causeContext(context.Background(), cause).Value(causeKey) }
 
 // causeKey is the private key by which package context asks for a context of its own.

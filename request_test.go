@@ -139,7 +139,8 @@ func TestWithin_Deadline(t *testing.T) {
 	}
 }
 
-// promise 15: bad input panics, naming the function and the argument, before anything is registered.
+// promise 15: bad input panics, naming the function and the argument, before anything is
+// registered.
 func TestWithin_BadInput(t *testing.T) {
 	process := breaker.New()
 	var none context.Context
@@ -292,7 +293,8 @@ func TestGraphs_AreLinear(t *testing.T) {
 func TestGraphs_ChainOfViews(t *testing.T) {
 	first := breaker.New()
 	br := first
-	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20)) // if that one asked in turn, the stack would grow with their number
+	// If that one asked in turn, the stack would grow with their number.
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
 	for range scaled(100_000) {
 		br = breaker.BreakByContext(breaker.ToContext(br), nil)
 	}
@@ -348,7 +350,8 @@ func TestPrinting_OfEveryVerb(t *testing.T) {
 	}
 }
 
-// promise 16: a tripped breaker from outside, first asked for Done inside of a bubble, and then used outside.
+// promise 16: a tripped breaker from outside, first asked for Done inside of a bubble, and then
+// used outside.
 func TestBubble_FirstDoneOfATrippedBreaker(t *testing.T) {
 	br := breaker.New()
 	br.Close()
@@ -359,7 +362,8 @@ func TestBubble_FirstDoneOfATrippedBreaker(t *testing.T) {
 	<-ctx.Done()
 }
 
-// promise 8: a callback that blocks, or ends its goroutine, while a poll has tripped a channel's breaker, hangs nobody.
+// promise 8: a callback that blocks, or ends its goroutine, while a poll has tripped a channel's
+// breaker, hangs nobody.
 func TestPoll_DoesntHoldOthers(t *testing.T) {
 	signal := make(chan struct{})
 	br := breaker.BreakByChannel(signal)
@@ -630,7 +634,8 @@ func TestZeroValue_AfterItsLastCallback(t *testing.T) {
 	assertClosed(t, &br, breaker.ErrClosed)
 }
 
-// promise 10: cancel is called, also if its context never ends by itself, and if the breaker is closed with its owner.
+// promise 10: cancel is called, also if its context never ends by itself, and if the breaker is
+// closed with its owner.
 func TestCancel_OfAContextThatNeverEnds(t *testing.T) {
 	calls := 0
 	br := breaker.BreakByContext(context.Background(), func() { calls++ })

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// Where registrations lie follows from the span of memory that the allocator gave to a P. So how often cores would meet in one
-// cache line can be counted on a machine that hasn't got them: with so many Ps, each with spans of its own. docs/scaling.md says
-// what follows.
+// Where registrations lie follows from the span of memory that the allocator gave to a P. So how
+// often cores would meet in one cache line can be counted on a machine that hasn't got them: with
+// so many Ps, each with spans of its own. docs/scaling.md says what follows.
 func TestScaling_CoresSeldomMeet(t *testing.T) {
 	defer func(span uint32, w bool) { minSpan, wide = span, w }(minSpan, wide)
 	for _, cores := range []int{64, 128} {
@@ -18,15 +18,16 @@ func TestScaling_CoresSeldomMeet(t *testing.T) {
 		share := float64(meetings) / float64(registrations)
 		t.Logf("%d cores: %.1f %% of %d registrations in the same block as another core's; %d blocks",
 			cores, 100*share, registrations, minSpan)
-		// About a quarter, and more where the race detector allocates as well. If places didn't follow from the core, it would be all.
+		// About a quarter, and more where the race detector allocates as well. If places didn't
+		// follow from the core, it would be all.
 		if share > 0.8 {
 			t.Errorf("%d cores: %.0f %% of the registrations meet another core", cores, 100*share)
 		}
 	}
 }
 
-// meet has one goroutine on each of so many Ps register with one breaker and stop, again and again, and counts how often
-// two of them were in the same block in the same round.
+// meet has one goroutine on each of so many Ps register with one breaker and stop, again and again,
+// and counts how often two of them were in the same block in the same round.
 func meet(cores int) (meetings, all int) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	const rounds = 2_000

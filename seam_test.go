@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the package shares between goroutines goes through internal/atomic, or the explorer doesn't see it. The exceptions say why.
+// What the package shares between goroutines goes through internal/atomic, or the explorer doesn't
+// see it. The exceptions say why.
 func TestSeam_HasNoWayAround(t *testing.T) {
 	exceptions := map[string]string{
 		"bubble.go sync/atomic":       "where a bubble is left, in tests",

@@ -4,29 +4,32 @@ import "github.com/kamilsk/breaker/internal/atomic"
 
 // settlement is what the winner of a trip does once Done is closed, in this order (promise 18):
 //
-//	following   trip everything that follows: each node that listens to what has tripped, at any depth
+//	following   trip everything that follows: each node that listens to what has tripped
 //	closing     close what the tripped nodes own, and go back to following
-//	releasing   drop the links, stop the timers, leave the hubs, unregister from contexts; then end the derived contexts
+//	releasing   drop the links, stop the timers, leave the hubs, unregister from contexts; then
+//	            end the contexts that package context has derived
 //	finishing   run the user's code: callbacks, cancel functions, Close of the user's types
 //
-// Up to finishing no code of the user's runs (but what a foreign context does when it is asked or unregistered from), so no callback
-// can find a dependent open, delay one, or change the cause of one. A node that nothing depends on, and that
-// holds nothing but timers, goes through all of it at once, while it is in the cache.
+// Up to finishing no code of the user's runs (but what a foreign context does when it is asked or
+// unregistered from), so no callback can find a dependent open, delay one, or change the cause of
+// one. A node that nothing depends on, and that holds nothing but timers, goes through all of it at
+// once, while it is in the cache.
 //
-// It is a worklist and not a recursion, so that a chain of 1,000,000 breakers needs no stack for it (promise
-// 17), and all of its progress is in this struct, so that it goes on after a callback has panicked (promise 8).
-// Nodes wait in lists threaded through themselves. A breaker without a node, a leaf, has no room for that; it
-// needs none, because the link of the node that owns it keeps it at hand.
+// It is a worklist and not a recursion, so that a chain of 1,000,000 breakers needs no stack for it
+// (promise 17), and all of its progress is in this struct, so that it goes on after a callback has
+// panicked (promise 8). Nodes wait in lists threaded through themselves. A breaker without a node,
+// a leaf, has no room for that; it needs none, because the link of the node that owns it keeps it
+// at hand.
 type settlement struct {
 	stage stage
 	// root is the leaf whose trip this is. If that is a node, it is in the lists as the others are.
 	root *Breaker
-	// followed has the nodes whose dependents haven't been tripped yet; owners those that may own something open; settled those that are
-	// still to be released, and then to be finished.
+	// followed has the nodes whose dependents haven't been tripped yet; owners those that may own
+	// something open; settled those that are still to be released, and then to be finished.
 	followed, owners, settled *node
 
-	// lost has the nodes that another goroutine is tripping. What depends on them may still be open, and is tripped here, too. It
-	// is rare, so that this may allocate.
+	// lost has the nodes that another goroutine is tripping. What depends on them may still be
+	// open, and is tripped here, too. It is rare, so that this may allocate.
 	lost []*Breaker
 	seen map[*node]struct{}
 
@@ -47,7 +50,8 @@ const (
 	ending // the caller's callbacks have run
 )
 
-// settle does all that follows from the trip of b. Only the winner calls it, with the word that publish has returned.
+// settle does all that follows from the trip of b. Only the winner calls it, with the word that
+// publish has returned.
 func (b *Breaker) settle(s uint32) {
 	if s&phase == closed {
 		return
@@ -80,7 +84,8 @@ func (b *Breaker) node() *node {
 	return nil
 }
 
-// publish makes the phase tripped, if it is still claimed, because others are going to see it for a while: then Err is one load (step 4).
+// publish makes the phase tripped, if it is still claimed, because others are going to see it for a
+// while: then Err is one load (step 4).
 func (*settlement) publish(b *Breaker, s uint32) {
 	if s&phase == claimed {
 		b.move(phase, tripped)
@@ -105,14 +110,15 @@ func (b *Breaker) moveToClosed(s uint32) {
 // becomeClosed is moveToClosed of a breaker that may have a directory.
 func (b *Breaker) becomeClosed(s uint32) {
 	b.moveToClosed(s)
-	// After the move: who makes a directory later than this sees that the breaker is closed (see register).
+	// After the move: who makes a directory later than this sees that the breaker is closed (see
+	// register).
 	if base := b.registry.base.Load(); base != nil {
 		base.forget()
 	}
 }
 
-// settleAtOnce settles a breaker that nothing depends on, and that holds only what can be let go of without code of the user's, and
-// reports whether it did.
+// settleAtOnce settles a breaker that nothing depends on, and that holds only what can be let go of
+// without code of the user's, and reports whether it did.
 func (b *Breaker) settleAtOnce(s uint32) bool {
 	if s&(flagBusy|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.isEmpty() {
 		return false
@@ -140,7 +146,8 @@ func (b *Breaker) settleAtOnce(s uint32) bool {
 	return true
 }
 
-// isPrivate reports whether the source of l is a leaf, holds at the most a timer, and has no registration but l.
+// isPrivate reports whether the source of l is a leaf, holds at the most a timer, and has no
+// registration but l.
 func (l *link) isPrivate() bool {
 	atomic.Reads(&l.source)
 	b := l.source
@@ -153,8 +160,8 @@ func (l *link) isPrivate() bool {
 	return b.source == nil || b.source.links() == nil
 }
 
-// closePrivate closes the source of l, and reports whether that is all. It isn't if somebody has registered with the source since it was
-// found private: then it is closed, and pending.
+// closePrivate closes the source of l, and reports whether that is all. It isn't if somebody has
+// registered with the source since it was found private: then it is closed, and pending.
 func (l *link) closePrivate() bool {
 	b := l.source
 	s, won := b.claim(b.state.Load(), 0, true)
@@ -202,7 +209,8 @@ func (l *link) isToWatch() bool {
 	return ok
 }
 
-// forget lets go of the source, unless it is still looked at: a closed breaker that somebody retains must not pin what it once listened to.
+// forget lets go of the source, unless it is still looked at: a closed breaker that somebody
+// retains must not pin what it once listened to.
 func (l *link) forget() {
 	if !l.is(keep) && !l.pending {
 		atomic.Writes(&l.source)
@@ -287,8 +295,9 @@ func (w *settlement) tripDependents(b *Breaker) {
 	}
 }
 
-// lose deals with a node that was tripped before. Either another goroutine is on its way through what depends on it, and then we go the same
-// way, so that none of it is open when our callbacks run (promise 18); or all of that is done, and only the link is still there.
+// lose deals with a node that was tripped before. Either another goroutine is on its way through
+// what depends on it, and then we go the same way, so that none of it is open when our callbacks
+// run (promise 18); or all of that is done, and only the link is still there.
 func (w *settlement) lose(n *node) {
 	n.awaitDone() // as a loser does: who has tripped the breaker finds closed what follows it
 	if n.state.Load()&phase == closed || n.registry.isEmpty() {
@@ -333,7 +342,8 @@ func (w *settlement) closeOwned(n *node) {
 	}
 }
 
-// close closes a breaker that a node owns, and reports whether this call did, and the word that it left.
+// close closes a breaker that a node owns, and reports whether this call did, and the word that it
+// left.
 func (w *settlement) close(b *Breaker) (word uint32, won bool) {
 	if c, ok := b.source.(*contextBreaker); ok { // promise 19
 		if s, won := c.claimEnded(); won {
@@ -362,12 +372,14 @@ func (w *settlement) releaseNode(n *node) {
 	w.release(&n.Breaker, n.state.Load(), false)
 }
 
-// release lets go of what b holds, which has that word. What catches a signal is held to the last, when the callbacks have run: one of them may be about to
-// catch the next one, and there must be no moment at which that could kill the process (promise 12).
+// release lets go of what b holds, which has that word. What catches a signal is held to the last,
+// when the callbacks have run: one of them may be about to catch the next one, and there must be no
+// moment at which that could kill the process (promise 12).
 func (w *settlement) release(b *Breaker, s uint32, last bool) {
 	w.relayed = w.relayed || s&flagRelay != 0
 	if b.source == nil || s&flagBusy != 0 {
-		return // links are still being registered; whichever of us comes last drops them (see finish)
+		// Links are still being registered; whichever of us comes last drops them (see finish)
+		return
 	}
 	all := b.source.links()
 	for i := range all {
@@ -382,8 +394,9 @@ func (w *settlement) release(b *Breaker, s uint32, last bool) {
 	w.call(b.source.release) // a foreign context's stop function is the user's
 }
 
-// endRelays ends the contexts that package context has derived from what has tripped. They are dependents, too; but ending them starts the
-// goroutines of their AfterFuncs, which are code of the user's.
+// endRelays ends the contexts that package context has derived from what has tripped. They are
+// dependents, too; but ending them starts the goroutines of their AfterFuncs, which are code of the
+// user's.
 func (w *settlement) endRelays() {
 	if b := w.root; b != nil && b.state.Load()&flagRelay != 0 {
 		b.endRelay()
@@ -450,7 +463,8 @@ func (w *settlement) finish() {
 	}
 	if w.stage == finishing {
 		w.stage = ending
-		w.release(b, s, true) // also what a constructor or the first who waits was attaching at the time of releasing
+		// Also what a constructor or the first who waits was attaching at the time of releasing.
+		w.release(b, s, true)
 	}
 	w.caller, w.stage = nil, finishing
 	var cancel func()
@@ -463,9 +477,9 @@ func (w *settlement) finish() {
 	}
 }
 
-// call runs a function of the user's. If that doesn't return, by a panic or by runtime.Goexit, the rest of
-// the work is done on the way out: the panic goes on up with its own stack, which it wouldn't if it were recovered and
-// thrown again.
+// call runs a function of the user's. If that doesn't return, by a panic or by runtime.Goexit, the
+// rest of the work is done on the way out: the panic goes on up with its own stack, which it
+// wouldn't if it were recovered and thrown again.
 func (w *settlement) call(f func()) {
 	returned := false
 	defer func() {

@@ -17,7 +17,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What the winner of a trip does once Done is closed: callbacks, release, and the same for all that it trips.
+// What the winner of a trip does once Done is closed: callbacks, release, and the same for all that
+// it trips.
 
 // catch runs f and returns what it panics with, or nil.
 func catch(f func()) (panicked any) {
@@ -88,8 +89,8 @@ var ways = map[string]struct {
 	"a parent's Close": {func(s *scene) { s.parent.Close() }, breaker.ErrClosed},
 }
 
-// promise 8: a panic keeps neither the other callbacks from running nor the release of anything, and goes on up the
-// goroutine that trips, as it is.
+// promise 8: a panic keeps neither the other callbacks from running nor the release of anything,
+// and goes on up the goroutine that trips, as it is.
 func TestCallback_PanicGoesOnWhenAllIsDone(t *testing.T) {
 	for name, way := range ways {
 		for _, others := range []int{0, 1, 2, 50, 1_000} {
@@ -273,7 +274,8 @@ func TestCallback_GoexitAndPanic(t *testing.T) {
 	assertClosed(t, br, breaker.ErrClosed)
 }
 
-// promise 8: a callback registers, stops, trips and closes: itself, its breaker, and those around it.
+// promise 8: a callback registers, stops, trips and closes: itself, its breaker, and those around
+// it.
 func TestCallback_MayDoAnything(t *testing.T) {
 	for name, do := range map[string]func(t *testing.T, s *scene){
 		"trip itself": func(t *testing.T, s *scene) { assert.False(t, s.Trip(errB)) },
@@ -371,8 +373,8 @@ func TestCallback_StopsThoseOfAnotherBreaker(t *testing.T) {
 	assert.Equal(t, 1, stops)
 }
 
-// While a callback is under way, nobody has to wait for it: a Close of the same breaker elsewhere returns, and so does
-// all else (promises 3, 7 and 17).
+// While a callback is under way, nobody has to wait for it: a Close of the same breaker elsewhere
+// returns, and so does all else (promises 3, 7 and 17).
 func TestCallback_NobodyWaitsForIt(t *testing.T) {
 	s := newScene()
 	s.OnTrip(func() {
@@ -399,7 +401,8 @@ func TestCallback_NobodyWaitsForIt(t *testing.T) {
 	assertClosed(t, s.Breaker, errA)
 }
 
-// A callback of a timeout runs on the timer's own goroutine, and may do there what it may do anywhere.
+// A callback of a timeout runs on the timer's own goroutine, and may do there what it may do
+// anywhere.
 func TestCallback_OfATimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.BreakByTimeout(time.Second)
@@ -429,7 +432,8 @@ func depth() int {
 // Frames that a trip may take, whatever hangs on it. Without it there are some five, for the test.
 const fewFrames = 60
 
-// promise 17: a chain of 1,000,000 is tripped from the top, and closed from the bottom, without recursion.
+// promise 17: a chain of 1,000,000 is tripped from the top, and closed from the bottom, without
+// recursion.
 func TestChain_OfMillion(t *testing.T) {
 	for name, view := range map[string]func(breaker.Interface) breaker.Interface{
 		"owned":   itself,
@@ -491,7 +495,8 @@ func TestChain_OfMillion(t *testing.T) {
 	}
 }
 
-// promise 17: a wide tree, deeper than batches are nested, without recursion; each breaker is tripped once.
+// promise 17: a wide tree, deeper than batches are nested, without recursion; each breaker is
+// tripped once.
 func TestTree_IsTrippedWithoutRecursion(t *testing.T) {
 	for _, shape := range []struct{ fan, levels int }{{2, 14}, {70, 2}, {100, 2}, {8, 5}, {1, 10_000}} {
 		t.Run(strconv.Itoa(shape.fan)+" at "+strconv.Itoa(shape.levels)+" levels", func(t *testing.T) {

@@ -10,17 +10,20 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// BreakBySignal returns a breaker that trips when the process receives one of the signals. Its cause is then a
-// SignalError with the one that arrived. Without any signal it is tripped on return.
+// BreakBySignal returns a breaker that trips when the process receives one of the signals. Its
+// cause is then a SignalError with the one that arrived. Without any signal it is tripped on
+// return.
 //
-// The signals are caught from its return until it trips or is closed. When the last breaker for a signal is gone,
-// the signal has its default effect again. One arrival trips all breakers that wait for the signal, and never one made
-// afterwards. A signal that can't be caught, such as os.Kill, is accepted and never arrives.
+// The signals are caught from its return until it trips or is closed. When the last breaker for a
+// signal is gone, the signal has its default effect again. One arrival trips all breakers that wait
+// for the signal, and never one made afterwards. A signal that can't be caught, such as os.Kill, is
+// accepted and never arrives.
 //
-// It costs one allocation and one goroutine for each distinct signal, however many breakers wait for it. The
-// first breaker for a signal and the last one turn its delivery on and off, which takes a lock and some 100
-// µs; the others take no lock. Inside a testing/synctest bubble a signal is noticed only by asking Err, because
-// nothing outside of a bubble can wake what waits inside. BreakBySignal panics if one of the signals is nil, or can't be compared.
+// It costs one allocation and one goroutine for each distinct signal, however many breakers wait
+// for it. The first breaker for a signal and the last one turn its delivery on and off, which takes
+// a lock and some 100 µs; the others take no lock. Inside a testing/synctest bubble a signal is
+// noticed only by asking Err, because nothing outside of a bubble can wake what waits inside.
+// BreakBySignal panics if one of the signals is nil, or can't be compared.
 func BreakBySignal(sig ...os.Signal) *Breaker {
 	if len(sig) == 0 {
 		return newTripped(errNothing)
@@ -55,17 +58,19 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	return &n.Breaker
 }
 
-// TerminationSignals returns the signals by which a process is asked to end, for BreakBySignal: os.Interrupt, which is Ctrl-C in a
-// terminal, and syscall.SIGTERM, which is what service managers and orchestrators send, and on Windows the closing of the console.
-// SIGHUP and SIGQUIT aren't among them: to many a daemon the one means to read its configuration again, and the
-// other is how one asks a Go program for its stacks. The slice is the caller's.
+// TerminationSignals returns the signals by which a process is asked to end, for BreakBySignal:
+// os.Interrupt, which is Ctrl-C in a terminal, and syscall.SIGTERM, which is what service managers
+// and orchestrators send, and on Windows the closing of the console. SIGHUP and SIGQUIT aren't
+// among them: to many a daemon the one means to read its configuration again, and the other is how
+// one asks a Go program for its stacks. The slice is the caller's.
 func TerminationSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
 // signals has a watch for each signal that someone waits for.
 var signals hub
 
-// joinSignal returns the watch for the signal. If there was one already, its delivery is asked for again: other code may have ended it since,
-// by signal.Reset or signal.Ignore, and there is no way to ask (promise 24). That takes the lock of package signal.
+// joinSignal returns the watch for the signal. If there was one already, its delivery is asked for
+// again: other code may have ended it since, by signal.Reset or signal.Ignore, and there is no way
+// to ask (promise 24). That takes the lock of package signal.
 func joinSignal(s os.Signal) *watch {
 	w, found := signals.join(s, func(w *watch) { notify(w, s) })
 	if found {
@@ -74,8 +79,8 @@ func joinSignal(s os.Signal) *watch {
 	return w
 }
 
-// joinSignalOutside is joinSignal, called inside of a bubble. All of it runs outside, because the hub's lock may not be held while the
-// runtime's cleanups are awaited: one of them may want it.
+// joinSignalOutside is joinSignal, called inside of a bubble. All of it runs outside, because the
+// hub's lock may not be held while the runtime's cleanups are awaited: one of them may want it.
 func joinSignalOutside(s os.Signal) (w *watch) {
 	outside(func() { w = joinSignal(s) })
 	return w
@@ -83,8 +88,9 @@ func joinSignalOutside(s os.Signal) (w *watch) {
 
 // notify starts the delivery of the signal, and the goroutine that waits for it.
 //
-// Each watch has a channel of its own for its one signal. One channel for a set that changes was tried: to hand over from an old
-// channel to a new one either leaves a gap, or delivers one signal to both.
+// Each watch has a channel of its own for its one signal. One channel for a set that changes was
+// tried: to hand over from an old channel to a new one either leaves a gap, or delivers one signal
+// to both.
 func notify(w *watch, s os.Signal) {
 	arrivals := make(chan os.Signal, 1)
 	w.renew = func() { signal.Notify(arrivals, s) }

@@ -14,8 +14,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// children are the programs that the test binary turns into when it is started with BREAKER_TEST_CHILD set to
-// their name: processes of their own, that are sent real signals and may die of them.
+// children are the programs that the test binary turns into when it is started with
+// BREAKER_TEST_CHILD set to their name: processes of their own, that are sent real signals and may
+// die of them.
 var children = map[string]func() int{}
 
 // childMain runs a child and returns its exit code. TestMain calls it.
@@ -101,7 +102,8 @@ func TestASignalThatCannotBeCaught(t *testing.T) {
 }
 
 func TestSignalsShareAGoroutine(t *testing.T) {
-	// promise 10, promise 11: one for each distinct signal, however many breakers share it; none is left.
+	// promise 10, promise 11: one for each distinct signal, however many breakers share it; none is
+	// left.
 	requireGoroutines(t, 0)
 	const each = 5000
 	var all []*breaker.Breaker

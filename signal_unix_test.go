@@ -25,8 +25,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// SIGUSR1 and SIGUSR2 do nothing to a Go process that doesn't ask for them, so the tests may send them to
-// themselves. SIGTERM kills: it is for children.
+// SIGUSR1 and SIGUSR2 do nothing to a Go process that doesn't ask for them, so the tests may send
+// them to themselves. SIGTERM kills: it is for children.
 
 func send(sig syscall.Signal) {
 	if err := syscall.Kill(syscall.Getpid(), sig); err != nil {
@@ -34,8 +34,8 @@ func send(sig syscall.Signal) {
 	}
 }
 
-// sendAll returns when signals that were sent before have been handed out, as far as that can be told: SIGUSR2 comes
-// after SIGUSR1.
+// sendAll returns when signals that were sent before have been handed out, as far as that can be
+// told: SIGUSR2 comes after SIGUSR1.
 func sendAll(t *testing.T) {
 	t.Helper()
 	br := breaker.BreakBySignal(syscall.SIGUSR2)
@@ -125,7 +125,8 @@ func TestASignalTripsEveryone(t *testing.T) {
 	closeAll(all)
 }
 
-// One arrival never trips a breaker made after it had tripped another, be it at the earliest moment.
+// One arrival never trips a breaker made after it had tripped another, be it at the earliest
+// moment.
 func TestTheSecondWaitsForTheSecondSignal(t *testing.T) {
 	// promise 12
 	for range 200 {
@@ -293,8 +294,8 @@ func TestASignalInABubbleThroughAContext(t *testing.T) {
 	})
 }
 
-// Who makes the first breaker for a signal in a bubble waits for the runtime's cleanups, and one of those may close the last one for
-// another signal.
+// Who makes the first breaker for a signal in a bubble waits for the runtime's cleanups, and one of
+// those may close the last one for another signal.
 func TestACleanupClosesWhileABubbleBegins(t *testing.T) {
 	// promise 16
 	if !alone(t) {
@@ -308,7 +309,8 @@ func TestACleanupClosesWhileABubbleBegins(t *testing.T) {
 	}
 }
 
-// In a bubble, too, the constructor catches the signal, and in a process in which nothing was caught before.
+// In a bubble, too, the constructor catches the signal, and in a process in which nothing was
+// caught before.
 func TestASignalAfterTheConstructorInABubble(t *testing.T) {
 	// promise 12, promise 16, D2
 	if !alone(t) {
@@ -335,7 +337,8 @@ type process struct {
 	lines *bufio.Scanner
 }
 
-// startChild starts the test binary as one of the children. It ends when its standard input does, with the test.
+// startChild starts the test binary as one of the children. It ends when its standard input does,
+// with the test.
 func startChild(t *testing.T, mode string) *process {
 	t.Helper()
 	cmd := again(t, "BREAKER_TEST_CHILD="+mode)
@@ -476,7 +479,8 @@ func TestD1SignalHasItsDefaultEffectAgain(t *testing.T) {
 	}
 }
 
-// childConstructor sends itself what kills it, unless the constructor that has just returned catches it.
+// childConstructor sends itself what kills it, unless the constructor that has just returned
+// catches it.
 func childConstructor() int {
 	for range 300 {
 		br := breaker.BreakBySignal(syscall.SIGTERM)
@@ -521,9 +525,9 @@ func TestTheSecondSignalKills(t *testing.T) {
 	child.requireDeath(syscall.SIGTERM)
 }
 
-// childOverlap always has a breaker on SIGTERM: the next one is made in the callback of the one that trips, before
-// that lets go of the signal. Others come and go meanwhile, and any moment without a handler is
-// deadly.
+// childOverlap always has a breaker on SIGTERM: the next one is made in the callback of the one
+// that trips, before that lets go of the signal. Others come and go meanwhile, and any moment
+// without a handler is deadly.
 func childOverlap() int {
 	var arrivals atomic.Int64
 	arrived := make(chan struct{}, 1)
@@ -571,8 +575,8 @@ func TestSignalsNeverFallThrough(t *testing.T) {
 	child.requireExit()
 }
 
-// A channel of the program is received from by nobody but it, so this says that each breaker's arrival is one of
-// the process's, and not that of a breaker before.
+// A channel of the program is received from by nobody but it, so this says that each breaker's
+// arrival is one of the process's, and not that of a breaker before.
 func TestOneArrivalForEachSignal(t *testing.T) {
 	// promise 12
 	arrivals := make(chan os.Signal, 1000)

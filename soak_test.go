@@ -18,8 +18,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What a process that runs for weeks would show: nothing accumulates. Heap, goroutines, registrations and breakers that aren't
-// collected, because a timer or someone else still has them, are counted before, during and after.
+// What a process that runs for weeks would show: nothing accumulates. Heap, goroutines,
+// registrations and breakers that aren't collected, because a timer or someone else still has them,
+// are counted before, during and after.
 //
 //	BREAKER_SOAK=100 go test -run Soak -v -timeout 1h .
 //
@@ -63,7 +64,8 @@ func assertLevel(t *testing.T, before, now level, growth int, when string) {
 	assert.Equal(t, before.registrations, now.registrations, when)
 }
 
-// promises 10 and 17: one parent, on which callbacks come and go, a few at a time and many at a time.
+// promises 10 and 17: one parent, on which callbacks come and go, a few at a time and many at a
+// time.
 func TestSoak_ChurnOnOneParent(t *testing.T) {
 	rounds := soaked(1_000_000)
 	const players, turns = 4, 5
@@ -164,8 +166,9 @@ func TestSoak_EverySource(t *testing.T) {
 	before := levelOf(parent)
 	for turn := range turns {
 		churn(rounds / turns)
-		// The runtime takes stopped timers out of its heaps when they have become many, and never makes those heaps
-		// smaller. A breaker takes some 200 bytes, so this is less than one in twenty of a quick run's.
+		// The runtime takes stopped timers out of its heaps when they have become many, and never
+		// makes those heaps smaller. A breaker takes some 200 bytes, so this is less than one in
+		// twenty of a quick run's.
 		assertLevel(t, before, levelOf(parent), 1<<20, strconv.Itoa(rounds/turns*(turn+1))+" breakers")
 	}
 	parent.Close()

@@ -6,25 +6,27 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// source is what differs from one kind of breaker to another. Each kind is a struct that begins with a Breaker and adds what its source
-// needs; that Breaker holds the struct as its source, and the user holds a pointer to the Breaker. So the way from the one to the other is a
-// word and a method call, and not a cast: a copy of the Breaker alone, which the language can't prevent, leads back to the original,
-// and is told by that (promise 20).
+// source is what differs from one kind of breaker to another. Each kind is a struct that begins
+// with a Breaker and adds what its source needs; that Breaker holds the struct as its source, and
+// the user holds a pointer to the Breaker. So the way from the one to the other is a word and a
+// method call, and not a cast: a copy of the Breaker alone, which the language can't prevent, leads
+// back to the original, and is told by that (promise 20).
 //
-// Rejected: the kind in the state word and a cast by it. It takes 16 bytes less of each breaker, and a copied Breaker then makes the
-// package write to its neighbour's memory.
+// Rejected: the kind in the state word and a cast by it. It takes 16 bytes less of each breaker,
+// and a copied Breaker then makes the package write to its neighbour's memory.
 type source interface {
 	// breaker returns the breaker that this is the source of.
 	breaker() *Breaker
 	// poll trips the breaker if what it listens to has ended. It may be called at any time.
 	poll()
-	// attach has the source watched: somebody is going to wait. Called once, under flagBusy, if flagLazy was set. It returns the flags
-	// that are to be cleared then.
+	// attach has the source watched: somebody is going to wait. Called once, under flagBusy, if
+	// flagLazy was set. It returns the flags that are to be cleared then.
 	attach() (clear uint32)
 	// links returns those of a node, and nil for a leaf.
 	links() []link
-	// release lets go of all that isn't a link. It runs no code of the user's but the stop function of a foreign context. Only the
-	// winner of the trip calls it, or the attacher on its behalf, once.
+	// release lets go of all that isn't a link. It runs no code of the user's but the stop function
+	// of a foreign context. Only the winner of the trip calls it, or the attacher on its behalf,
+	// once.
 	release()
 	// canceler takes out the user's function that is called after the trip, if there is one.
 	canceler() func()
@@ -36,20 +38,27 @@ type source interface {
 	ownErr() error
 }
 
-// A Breaker is its own source if only Trip and Close trip it. The methods are what the other kinds share.
+// A Breaker is its own source if only Trip and Close trip it. The methods are what the other kinds
+// share.
 
-func (b *Breaker) breaker() *Breaker           { return b } // not reached here: only the tag breaker_pure asks it of a plain breaker
-func (b *Breaker) inside() (*Breaker, bool)    { return b, true }
-func (b *Breaker) poll()                       {}
-func (b *Breaker) attach() uint32              { return 0 } // not reached here: only what is lazy is attached
+// Not reached here: only the tag breaker_pure asks it of a plain breaker.
+func (b *Breaker) breaker() *Breaker        { return b }
+func (b *Breaker) inside() (*Breaker, bool) { return b, true }
+func (b *Breaker) poll()                    {}
+
+// Not reached here: only what is lazy is attached.
+func (b *Breaker) attach() uint32              { return 0 }
 func (b *Breaker) links() []link               { return nil }
 func (b *Breaker) release()                    {}
 func (b *Breaker) canceler() func()            { return nil }
 func (b *Breaker) deadline() (time.Time, bool) { return time.Time{}, false }
 func (b *Breaker) value(any) any               { return nil }
-func (b *Breaker) ownErr() error               { return Interrupted } // not reached here: only contexts have one
 
-// checkCopy panics if b is a copy of a breaker that a constructor made (promise 20). A zero value has no source.
+// Not reached here: only contexts have one.
+func (b *Breaker) ownErr() error { return Interrupted }
+
+// checkCopy panics if b is a copy of a breaker that a constructor made (promise 20). A zero value
+// has no source.
 func (b *Breaker) checkCopy() {
 	if !b.isOriginal() {
 		panicCopied()
@@ -68,8 +77,9 @@ func newTripped(cause error) *Breaker {
 	return b
 }
 
-// watch makes sure that the source of a breaker is watched: somebody is going to wait for the trip. It does something
-// only for a breaker over a channel or a context, and attaches once. The word is the one just loaded.
+// watch makes sure that the source of a breaker is watched: somebody is going to wait for the trip.
+// It does something only for a breaker over a channel or a context, and attaches once. The word is
+// the one just loaded.
 func (b *Breaker) watch(s uint32) {
 	if s&(phase|flagLazy) != flagLazy {
 		return
@@ -87,8 +97,8 @@ func (b *Breaker) watch(s uint32) {
 	}
 }
 
-// attachSource has the source watched, under flagBusy, which it ends, also if foreign code panics that this runs (promise 8). Then the source
-// isn't watched, and whoever comes next tries again.
+// attachSource has the source watched, under flagBusy, which it ends, also if foreign code panics
+// that this runs (promise 8). Then the source isn't watched, and whoever comes next tries again.
 func (b *Breaker) attachSource() {
 	clear, again := uint32(0), flagLazy
 	defer func() { b.attached(clear, again) }()
@@ -96,8 +106,8 @@ func (b *Breaker) attachSource() {
 	again = 0
 }
 
-// attached ends what a constructor or watch began under flagBusy. If the breaker has tripped meanwhile, whoever tripped it left the
-// release to us.
+// attached ends what a constructor or watch began under flagBusy. If the breaker has tripped
+// meanwhile, whoever tripped it left the release to us.
 func (b *Breaker) attached(clear, set uint32) {
 	if b.move(flagBusy|clear, set)&flagLeft != 0 {
 		w := settlement{stage: finishing}
@@ -106,8 +116,9 @@ func (b *Breaker) attached(clear, set uint32) {
 	}
 }
 
-// leftToAttacher is the other side of attached: it reports whether sources are still being attached, in which case
-// the attacher has been told to release them. It returns the word as it is then.
+// leftToAttacher is the other side of attached: it reports whether sources are still being
+// attached, in which case the attacher has been told to release them. It returns the word as it is
+// then.
 func (b *Breaker) leftToAttacher() (word uint32, left bool) {
 	s := b.state.Load()
 	for s&flagBusy != 0 {
@@ -119,8 +130,9 @@ func (b *Breaker) leftToAttacher() (word uint32, left bool) {
 	return s, false
 }
 
-// ask has the contexts and channels asked that the breaker owns, directly or not: what has ended counts, watched or not (promise
-// 19). It trips what has ended, and by that what follows from it, and returns the word as it is then.
+// ask has the contexts and channels asked that the breaker owns, directly or not: what has ended
+// counts, watched or not (promise 19). It trips what has ended, and by that what follows from it,
+// and returns the word as it is then.
 func (b *Breaker) ask() (word uint32) {
 	askSource(b.source)
 	if b.source.links() != nil {
@@ -157,7 +169,8 @@ func (b *Breaker) earliest() (earliest time.Time, ok bool) {
 	}
 }
 
-// lookUp looks for the key in the contexts among the sources, in the order in which they were given.
+// lookUp looks for the key in the contexts among the sources, in the order in which they were
+// given.
 func (b *Breaker) lookUp(key any) any {
 	if b.state.Load()&flagValues == 0 {
 		return nil
@@ -176,14 +189,16 @@ func (b *Breaker) lookUp(key any) any {
 	}
 }
 
-// walk goes through the breakers that are reached from a node by links, depth first, each once, so that it takes time linear in their number
-// (promise 25). It neither recurses, nor allocates while each node has one node among its sources at the most.
+// walk goes through the breakers that are reached from a node by links, depth first, each once, so
+// that it takes time linear in their number (promise 25). It neither recurses, nor allocates while
+// each node has one node among its sources at the most.
 type walk struct {
 	at    *Breaker // its links come next
 	index int      // the next of them
 	flag  uint32   // only breakers with this flag are visited
 	owned bool     // only links to what is owned are followed
-	// stack has the nodes that are still to be gone into, and whence. It, and seen, are made when there is more than one way.
+	// stack has the nodes that are still to be gone into, and whence. It, and seen, are made when
+	// there is more than one way.
 	stack []place
 	seen  map[*Breaker]struct{}
 }

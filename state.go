@@ -5,8 +5,8 @@ import (
 
 	"github.com/kamilsk/breaker/internal/atomic"
 
-	// Package internal/atomic makes aliases of its types. The compiler inlines a method through an alias only if it has
-	// seen the method's own package.
+	// Package internal/atomic makes aliases of its types. The compiler inlines a method through an
+	// alias only if it has seen the method's own package.
 	_ "go.uber.org/atomic"
 )
 
@@ -20,31 +20,34 @@ import (
 //
 // What is called tripped outside is claimed or tripped here:
 //
-//	phase    Done                  Err                   who writes the breaker
-//	open     open                  nil                   whoever wins the claim becomes the winner
-//	claimed  open, then closed     nil until it closes   the winner: cause, close of Done
-//	tripped  closed                not nil               the winner: dependents, sources, callbacks
-//	closed   closed                not nil               nobody; nothing is held any more
+//	phase    Done                Err                   who writes the breaker
+//	open     open                nil                   whoever wins the claim becomes the winner
+//	claimed  open, then closed   nil until it closes   the winner: cause, close of Done
+//	tripped  closed              not nil               the winner: dependents, sources, callbacks
+//	closed   closed              not nil               nobody; nothing is held any more
 //
 // A trip, step by step:
 //
 //  1. Claim: CAS open → claimed. From here on nobody else writes (promise 1).
 //  2. Store the cause, a plain field, published by step 3 (promise 4).
-//  3. Close Done if its channel was handed out. This is the instant at which the breaker is tripped for
-//     every observer (promises 2 and 3).
+//  3. Close Done if its channel was handed out. This is the instant at which the breaker is tripped
+//     for every observer (promises 2 and 3).
 //  4. Publish: → tripped. From here on Err is one load again.
-//  5. Trip what depends on it, release the sources, run the callbacks, → closed (settle.go; promises 6, 10 and 18).
+//  5. Trip what depends on it, release the sources, run the callbacks, → closed (settle.go;
+//     promises 6, 10 and 18).
 //
-// A phase that would be empty is skipped: with no channel handed out step 1 claims and trips at once,
-// and with nothing held it also closes, so that New and Close cost one locked instruction; with a
-// channel and no callbacks step 4 is left out, because releasing takes less time than the locked
-// instruction would save.
+// A phase that would be empty is skipped: with no channel handed out step 1 claims and trips at
+// once, and with nothing held it also closes, so that New and Close cost one locked instruction;
+// with a channel and no callbacks step 4 is left out, because releasing takes less time than the
+// locked instruction would save.
 //
-// Between 1 and 4 Err looks at Done itself, without blocking. Three ways that look simpler are wrong:
+// Between 1 and 4 Err looks at Done itself, without blocking. Three ways that look simpler are
+// wrong:
 //
-//   - claim, then close, with Err reading the claim: Err is non-nil while Done is open (golang/go#75533);
-//   - the same, with Err waiting for Done: every Err of a tripped breaker takes a channel's lock, and with
-//     a channel shared by the process all of them take the same one (golang/go#80914);
+//   - claim, then close, with Err reading the claim: Err is non-nil while Done is open
+//     (golang/go#75533);
+//   - the same, with Err waiting for Done: every Err of a tripped breaker takes a channel's lock,
+//     and with a channel shared by the process all of them take the same one (golang/go#80914);
 //   - close, then store, with Err reading the store: Done is closed while Err is nil (D3).
 const (
 	open    uint32 = 0
@@ -52,39 +55,46 @@ const (
 	tripped uint32 = 2
 	closed  uint32 = 3
 
-	phase   uint32 = 3 // mask of the above
-	settled uint32 = 2 // the bit that tripped and closed have in common: Done is closed, the cause is set
+	phase uint32 = 3 // mask of the above
+	// The bit that tripped and closed have in common: Done is closed, the cause is set.
+	settled uint32 = 2
 )
 
-// The flags that share the word with the phase. Those above the line change, each in one direction only;
-// those below it are given at construction or by the claim and never change.
+// The flags that share the word with the phase. Those above the line change, each in one direction
+// only; those below it are given at construction or by the claim and never change.
 const (
-	// flagDone: the channel in done has been handed out. While it is unset nobody can wait for the breaker, and
-	// a trip has nothing to close. Set by Done in any phase; in the claimed phase it makes the winner close the channel.
+	// flagDone: the channel in done has been handed out. While it is unset nobody can wait for the
+	// breaker, and a trip has nothing to close. Set by Done in any phase; in the claimed phase it
+	// makes the winner close the channel.
 	flagDone uint32 = 1 << (iota + 2)
-	// flagHeld: there may be registrations to sweep or sources to release. Set by the first registration, or
-	// at construction. Without it, open → closed is one step.
+	// flagHeld: there may be registrations to sweep or sources to release. Set by the first
+	// registration, or at construction. Without it, open → closed is one step.
 	flagHeld
-	// flagPoll: every observation asks the source. For a context of others it stays, because package context tells of the end on a
-	// goroutine of its own, a little later (promise 19); for a channel and a view it is cleared once the source is watched.
+	// flagPoll: every observation asks the source. For a context of others it stays, because
+	// package context tells of the end on a goroutine of its own, a little later (promise 19); for
+	// a channel and a view it is cleared once the source is watched.
 	flagPoll
 	// flagLazy: the source isn't watched yet. Cleared by the first who waits.
 	flagLazy
 	// flagBusy: sources are being attached, by a constructor or by the first who waits.
 	flagBusy
-	// flagLeft: the winner came to release while flagBusy was set and left the release to the attacher. Whichever
-	// of "attached" and "tripped" comes second releases; this bit and flagBusy are their handshake.
+	// flagLeft: the winner came to release while flagBusy was set and left the release to the
+	// attacher. Whichever of "attached" and "tripped" comes second releases; this bit and flagBusy
+	// are their handshake.
 	flagLeft
 	// flagAwaited: AwaitClosed waits for the phase closed.
 	flagAwaited
 	// flagWeighing: methods of a cause are being called, to know whether it is a deadline's.
 	flagWeighing
 
-	// flagExpired: the cause is a deadline's, so a context view's Err is context.DeadlineExceeded. Set by the claim.
+	// flagExpired: the cause is a deadline's, so a context view's Err is context.DeadlineExceeded.
+	// Set by the claim.
 	flagExpired
-	// flagOwnErr: Err isn't Interrupted but what the breaker's context says. Set by the claim, or from the beginning.
+	// flagOwnErr: Err isn't Interrupted but what the breaker's context says. Set by the claim, or
+	// from the beginning.
 	flagOwnErr
-	// flagAsk: Close and Trip ask the contexts and channels among what the breaker owns before they claim (promise 19).
+	// flagAsk: Close and Trip ask the contexts and channels among what the breaker owns before they
+	// claim (promise 19).
 	flagAsk
 	// flagTimed: Deadline has something to look at.
 	flagTimed
@@ -92,11 +102,13 @@ const (
 	flagValues
 	// flagPollOnly: the source can't be watched (see signal.go), so flagPoll stays.
 	flagPollOnly
-	// flagRelay: contexts of package context may have been derived that are to be ended. Set together with flagHeld.
+	// flagRelay: contexts of package context may have been derived that are to be ended. Set
+	// together with flagHeld.
 	flagRelay
 	// flagBubble: made inside a testing/synctest bubble: its timer is never pooled.
 	flagBubble
-	// flagLive: made while someone kept a list of live breakers, who is to be told when it is closed. Set by the constructor.
+	// flagLive: made while someone kept a list of live breakers, who is to be told when it is
+	// closed. Set by the constructor.
 	flagLive
 	// flagAsked: the recorder has been asked about the breaker, so it isn't asked again.
 	flagAsked
@@ -128,9 +140,11 @@ type State uint8
 const (
 	// Open: nothing has tripped the breaker.
 	Open State = iota
-	// Tripped: the breaker has been tripped by someone who is closing Done, running the callbacks and releasing the sources.
+	// Tripped: the breaker has been tripped by someone who is closing Done, running the callbacks
+	// and releasing the sources.
 	Tripped
-	// Closed: the breaker is tripped and holds nothing any more: no timer, registration, signal handler or goroutine.
+	// Closed: the breaker is tripped and holds nothing any more: no timer, registration, signal
+	// handler or goroutine.
 	Closed
 )
 
@@ -165,7 +179,8 @@ func stateOf(word uint32) State {
 	}
 }
 
-// move clears and sets bits of the word, whatever others do to it meanwhile, and returns the word before.
+// move clears and sets bits of the word, whatever others do to it meanwhile, and returns the word
+// before.
 func (b *Breaker) move(clear, set uint32) (before uint32) {
 	for {
 		s := b.state.Load()
@@ -175,11 +190,11 @@ func (b *Breaker) move(clear, set uint32) (before uint32) {
 	}
 }
 
-// claim takes the breaker from open as far as one step can, and reports whether this call was the one
-// (promise 1). It takes the word just loaded, and returns the one that it leaves; the mark is added to
-// that. On success the caller is the winner and has to finish: store the cause, then publish, then
-// settle. A plain close has no cause to store; only it may claim more than the claimed phase, because a
-// phase beyond that promises that the cause is there.
+// claim takes the breaker from open as far as one step can, and reports whether this call was the
+// one (promise 1). It takes the word just loaded, and returns the one that it leaves; the mark is
+// added to that. On success the caller is the winner and has to finish: store the cause, then
+// publish, then settle. A plain close has no cause to store; only it may claim more than the
+// claimed phase, because a phase beyond that promises that the cause is there.
 func (b *Breaker) claim(s, mark uint32, plainClose bool) (word uint32, won bool) {
 	for s&phase == open {
 		next := claimed
@@ -197,8 +212,9 @@ func (b *Breaker) claim(s, mark uint32, plainClose bool) (word uint32, won bool)
 	return s, false
 }
 
-// publish makes the trip visible, the cause being stored. On return Done is closed, or will be born closed
-// (promise 3). Only the winner calls it, with the word that its claim has left; it returns the next one.
+// publish makes the trip visible, the cause being stored. On return Done is closed, or will be born
+// closed (promise 3). Only the winner calls it, with the word that its claim has left; it returns
+// the next one.
 func (b *Breaker) publish(s uint32) (word uint32) {
 	for s&settled == 0 { // after a plain close there may be nothing to close
 		if s&flagDone != 0 {
@@ -217,15 +233,16 @@ func (b *Breaker) publish(s uint32) (word uint32) {
 	return s
 }
 
-// hasTripped is what every observer goes by: it reports whether Done is closed, or would be if anyone asked
-// for it (promise 2). The cause may be read if it returns true. The word is the state just loaded.
+// hasTripped is what every observer goes by: it reports whether Done is closed, or would be if
+// anyone asked for it (promise 2). The cause may be read if it returns true. The word is the state
+// just loaded.
 func (b *Breaker) hasTripped(word uint32) bool {
 	return word&settled != 0 ||
 		word&(phase|flagDone) == claimed|flagDone && b.done.isClosed()
 }
 
-// awaitDone returns when Done is closed. Whoever calls it has seen that the breaker isn't open, so the winner is
-// between claim and publish, a few instructions away from it (promise 3).
+// awaitDone returns when Done is closed. Whoever calls it has seen that the breaker isn't open, so
+// the winner is between claim and publish, a few instructions away from it (promise 3).
 func (b *Breaker) awaitDone() {
 	if s := b.state.Load(); !b.hasTripped(s) {
 		wait(b.handOut())

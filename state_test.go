@@ -82,7 +82,8 @@ func TestTrip_OneWinnerOfMany(t *testing.T) {
 	wins := make(map[string]int)
 	for trial := range trials(3_000) {
 		sources := [parents]*breaker.Breaker{breaker.New(), breaker.New()}
-		timeout := breaker.BreakByTimeout(time.Duration(rand.IntN(20_000))) // up to 20 µs: before, among or after
+		// Up to 20 µs: before, among or after.
+		timeout := breaker.BreakByTimeout(time.Duration(rand.IntN(20_000)))
 		br := breaker.Multiplex(breaker.NopCloser(sources[0]), breaker.NopCloser(sources[1]), timeout)
 		if trial%2 == 0 {
 			br.Done()
@@ -169,8 +170,8 @@ func TestTrip_OneWinnerOfMany(t *testing.T) {
 	assert.NotZero(t, wins["timer"])
 }
 
-// promise 3 along the links: who has returned from a trip or a close has tripped what it trips in turn, also if someone
-// else is just tripping that.
+// promise 3 along the links: who has returned from a trip or a close has tripped what it trips in
+// turn, also if someone else is just tripping that.
 func TestTrip_ReturnsWithEverythingItTripsDone(t *testing.T) {
 	for name, construct := range map[string]func() (trip func(), other *breaker.Breaker){
 		"a parent's Trip, its child": func() (func(), *breaker.Breaker) {
@@ -277,9 +278,9 @@ func TestTrip_LosersReturnWithDoneClosed(t *testing.T) {
 	}
 }
 
-// promise 2: on every observation Err is non-nil if and only if Done is closed. Each order of looking is judged where it
-// decides: an error and then an open channel is wrong, a closed channel and then no error is wrong; the
-// other two combinations say nothing.
+// promise 2: on every observation Err is non-nil if and only if Done is closed. Each order of
+// looking is judged where it decides: an error and then an open channel is wrong, a closed channel
+// and then no error is wrong; the other two combinations say nothing.
 func TestErr_IffDone(t *testing.T) {
 	// What the trip has to do besides decides how long it takes.
 	subjects := map[string]func() *breaker.Breaker{

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// String returns what there is to know about the breaker, for people: its source, its state, and, if it has them, its
-// deadline and its cause.
+// String returns what there is to know about the breaker, for people: its source, its state, and,
+// if it has them, its deadline and its cause.
 //
 //	breaker by timeout: open, deadline 2026-11-22T18:09:00Z
 //	breaker by signal: closed, cause: signal received: interrupt
@@ -42,8 +42,8 @@ func textOf(err error) (text string) {
 	return err.Error()
 }
 
-// What follows has fmt, log/slog and encoding/json print what String says. By themselves they go through the fields, which others may be
-// writing at the time (promise 27).
+// What follows has fmt, log/slog and encoding/json print what String says. By themselves they go
+// through the fields, which others may be writing at the time (promise 27).
 
 // Format prints String, whatever the verb.
 func (b *Breaker) Format(f fmt.State, verb rune) { format(f, verb, b.String()) }

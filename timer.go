@@ -11,8 +11,8 @@ import (
 // BreakByTimeout returns a breaker that trips when the timeout has passed. Its cause then matches
 // context.DeadlineExceeded. With a timeout of zero or less it is tripped on return.
 //
-// It costs one allocation, besides the timer if no stopped one can be used again, and no goroutine. Close it
-// when the work is done: the timer is kept until then, or until it fires.
+// It costs one allocation, besides the timer if no stopped one can be used again, and no goroutine.
+// Close it when the work is done: the timer is kept until then, or until it fires.
 func BreakByTimeout(timeout time.Duration) *Breaker {
 	b := newTimeout(timeout, nil)
 	if live.On() {
@@ -21,8 +21,9 @@ func BreakByTimeout(timeout time.Duration) *Breaker {
 	return b
 }
 
-// BreakByTimeoutCause is BreakByTimeout with a cause of your own, which says which timeout it was. If the cause is nil, it is BreakByTimeout. The Err
-// of its ToContext is context.DeadlineExceeded, whatever the cause.
+// BreakByTimeoutCause is BreakByTimeout with a cause of your own, which says which timeout it was.
+// If the cause is nil, it is BreakByTimeout. The Err of its ToContext is context.DeadlineExceeded,
+// whatever the cause.
 func BreakByTimeoutCause(timeout time.Duration, cause error) *Breaker {
 	b := newTimeout(timeout, cause)
 	if live.On() {
@@ -39,8 +40,8 @@ func newTimeout(timeout time.Duration, cause error) *Breaker {
 	return &b.Breaker
 }
 
-// BreakByDeadline returns a breaker that trips at the deadline. Its cause then matches context.DeadlineExceeded. If the
-// deadline has passed, it is tripped on return.
+// BreakByDeadline returns a breaker that trips at the deadline. Its cause then matches
+// context.DeadlineExceeded. If the deadline has passed, it is tripped on return.
 //
 // It costs the same as BreakByTimeout.
 func BreakByDeadline(deadline time.Time) *Breaker {
@@ -51,7 +52,8 @@ func BreakByDeadline(deadline time.Time) *Breaker {
 	return b
 }
 
-// BreakByDeadlineCause is BreakByDeadline with a cause of your own. If the cause is nil, it is BreakByDeadline.
+// BreakByDeadlineCause is BreakByDeadline with a cause of your own. If the cause is nil, it is
+// BreakByDeadline.
 func BreakByDeadlineCause(deadline time.Time, cause error) *Breaker {
 	b := newDeadline(deadline, cause)
 	if live.On() {
@@ -75,7 +77,8 @@ func newDeadline(deadline time.Time, cause error) *Breaker {
 // timed is a breaker with a timer.
 type timed struct {
 	Breaker
-	// alarm is written by the constructor before the timer runs, then owned by the winner of the trip.
+	// alarm is written by the constructor before the timer runs, then owned by the winner of the
+	// trip.
 	alarm *alarm
 }
 
@@ -97,13 +100,15 @@ func (b *deadlineBreaker) deadline() (time.Time, bool) { return b.at, true }
 // start is the zero of the monotonic times that breakers keep.
 var start = time.Now()
 
-// farthest bounds such a time: some 292 years, and far enough from the end of what a Duration holds.
+// farthest bounds such a time: some 292 years, and far enough from the end of what a Duration
+// holds.
 const farthest = math.MaxInt64 - time.Hour
 
 // century is about where a time.Time loses its monotonic reading.
 const century = 100 * 365 * 24 * time.Hour
 
-// after returns the time, since start, at which the timeout has passed, and flagBubble inside of a bubble.
+// after returns the time, since start, at which the timeout has passed, and flagBubble inside of a
+// bubble.
 func after(timeout time.Duration) (at time.Duration, flags uint32) {
 	now, bubble := clock()
 	if bubble {
@@ -117,8 +122,9 @@ func after(timeout time.Duration) (at time.Duration, flags uint32) {
 	return at, flags
 }
 
-// timeAt returns the time that a breaker with that word keeps, always the same (promise 23). Its wall clock's reading is the
-// one that follows from start: it isn't corrected if the wall clock has been set since.
+// timeAt returns the time that a breaker with that word keeps, always the same (promise 23). Its
+// wall clock's reading is the one that follows from start: it isn't corrected if the wall clock has
+// been set since.
 func timeAt(at time.Duration, word uint32) time.Time {
 	if t := start.Add(at); word&flagBubble == 0 && at <= century && at >= -century {
 		return t
@@ -126,20 +132,21 @@ func timeAt(at time.Duration, word uint32) time.Time {
 	return start.Add(at).Round(0)
 }
 
-// alarm is a timer that can be used again for another breaker. To arm a fresh one costs three times as much and
-// 112 bytes.
+// alarm is a timer that can be used again for another breaker. To arm a fresh one costs three times
+// as much and 112 bytes.
 type alarm struct {
 	timer *time.Timer
 	// breaker and cause are written before the timer is armed, and by nobody while it is.
 	breaker *Breaker
 	cause   error
-	// fired is the winner's: it is set if that is this alarm. The constructor may still be storing the timer then.
+	// fired is the winner's: it is set if that is this alarm. The constructor may still be storing
+	// the timer then.
 	fired bool
 }
 
-// alarms holds the alarms whose timer was stopped in time: its function never runs for an arming that Stop has
-// ended, so nothing late can reach the next breaker (aspnetcore#62385 is what happens otherwise).
-// Alarms of bubbles are never among them (promise 16).
+// alarms holds the alarms whose timer was stopped in time: its function never runs for an arming
+// that Stop has ended, so nothing late can reach the next breaker (aspnetcore#62385 is what happens
+// otherwise). Alarms of bubbles are never among them (promise 16).
 var alarms sync.Pool
 
 // start ends the construction, starting the timer.
@@ -156,8 +163,9 @@ func (t *timed) start(kind uint32, timeout time.Duration, cause error, flags uin
 	arm(&t.alarm, &t.Breaker, timeout, cause, flags)
 }
 
-// arm stores an alarm for b and starts its timer. The alarm may go off before its timer is stored. That does no harm: what it
-// trips needs the timer only if the constructor has returned, or has said that it is attached.
+// arm stores an alarm for b and starts its timer. The alarm may go off before its timer is stored.
+// That does no harm: what it trips needs the timer only if the constructor has returned, or has
+// said that it is attached.
 func arm(at **alarm, b *Breaker, timeout time.Duration, cause error, flags uint32) {
 	if flags&flagBubble == 0 {
 		if a, ok := alarms.Get().(*alarm); ok {
@@ -180,7 +188,8 @@ func (a *alarm) fire() {
 	}
 }
 
-// disarm stops the timer of a breaker that has tripped, and has that word. Only the winner calls it, or the attacher on its behalf.
+// disarm stops the timer of a breaker that has tripped, and has that word. Only the winner calls
+// it, or the attacher on its behalf.
 func disarm(at **alarm, word uint32) {
 	a := *at
 	if a == nil {

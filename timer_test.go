@@ -108,7 +108,8 @@ func TestTimerNeverFiresAfterClose(t *testing.T) {
 	}
 }
 
-// Close comes at the very instant at which the timer fires: one of them wins, and the cause is the winner's.
+// Close comes at the very instant at which the timer fires: one of them wins, and the cause is the
+// winner's.
 func TestTimerFiresAgainstClose(t *testing.T) {
 	// promise 1, promise 4
 	var closed, fired int
@@ -138,7 +139,8 @@ func TestTimerFiresAgainstClose(t *testing.T) {
 	}
 }
 
-// A timer that was stopped serves another breaker: what is late of the first must not reach the second.
+// A timer that was stopped serves another breaker: what is late of the first must not reach the
+// second.
 func TestAStoppedTimerNeverTripsTheNextBreaker(t *testing.T) {
 	const rounds, each = 3000, 200
 	var stopped, fired int
@@ -190,7 +192,8 @@ func TestStoppedTimersAreSharedSafely(t *testing.T) {
 	group.Wait()
 }
 
-// The shortest timer there is goes off while its breaker, and what listens to it, is still being made.
+// The shortest timer there is goes off while its breaker, and what listens to it, is still being
+// made.
 func TestTimerFiresAgainstConstruction(t *testing.T) {
 	const rounds = 3000
 	for range rounds {
@@ -389,7 +392,8 @@ func TestTimersNeedNoGoroutine(t *testing.T) {
 }
 
 func TestAClosedTimerIsGarbage(t *testing.T) {
-	// promise 10: the timer, which has an hour to go, doesn't hold on to a closed breaker or its callbacks.
+	// promise 10: the timer, which has an hour to go, doesn't hold on to a closed breaker or its
+	// callbacks.
 	for _, kind := range timedBreakers {
 		t.Run(kind.name, func(t *testing.T) {
 			seen := new([1 << 10]byte)

@@ -8,17 +8,19 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// Within returns the breaker of a request: it trips when ctx is done, after the timeout, or with one of the watched breakers, whichever comes
-// first, with that one's cause. It owns none of them: closing it, or its trip, leaves them alone. With a timeout of zero or less, or when ctx or a watched
-// breaker has ended already, it is tripped on return. Close it when the work is done.
+// Within returns the breaker of a request: it trips when ctx is done, after the timeout, or with
+// one of the watched breakers, whichever comes first, with that one's cause. It owns none of them:
+// closing it, or its trip, leaves them alone. With a timeout of zero or less, or when ctx or a
+// watched breaker has ended already, it is tripped on return. Close it when the work is done.
 //
-// Its context, ToContext, has the values of ctx, and the earliest deadline of all. Err asks ctx, so that it is not nil once the cancel function
-// of ctx has returned.
+// Its context, ToContext, has the values of ctx, and the earliest deadline of all. Err asks ctx, so
+// that it is not nil once the cancel function of ctx has returned.
 //
-// It is one object, whatever it watches: one allocation for up to two watched breakers and two for more, besides the timer if no stopped one can be
-// used again, one registration with each, and no goroutine. It registers with ctx at the first Done, OnTrip or Multiplex, by
-// context.AfterFunc; not at all if ctx never ends; and with the breaker behind ctx if that is a context of ToContext. Within panics if ctx or
-// a watched breaker is nil.
+// It is one object, whatever it watches: one allocation for up to two watched breakers and two for
+// more, besides the timer if no stopped one can be used again, one registration with each, and no
+// goroutine. It registers with ctx at the first Done, OnTrip or Multiplex, by context.AfterFunc;
+// not at all if ctx never ends; and with the breaker behind ctx if that is a context of ToContext.
+// Within panics if ctx or a watched breaker is nil.
 func Within(ctx context.Context, timeout time.Duration, watched ...Interface) *Breaker {
 	b := newRequest("Within", ctx, timeout, nil, watched)
 	if live.On() {
@@ -27,8 +29,9 @@ func Within(ctx context.Context, timeout time.Duration, watched ...Interface) *B
 	return b
 }
 
-// WithinCause is Within with a cause of your own for the timeout, which says which timeout it was. If the cause is nil, it is Within. The Err of its
-// ToContext is context.DeadlineExceeded, whatever the cause.
+// WithinCause is Within with a cause of your own for the timeout, which says which timeout it was.
+// If the cause is nil, it is Within. The Err of its ToContext is context.DeadlineExceeded, whatever
+// the cause.
 func WithinCause(ctx context.Context, timeout time.Duration, cause error, watched ...Interface) *Breaker {
 	b := newRequest("WithinCause", ctx, timeout, cause, watched)
 	if live.On() {
@@ -40,7 +43,8 @@ func WithinCause(ctx context.Context, timeout time.Duration, cause error, watche
 // request is a Within: a node with a context and a timer of its own.
 type request struct {
 	node
-	// ctx never changes: values and the deadline are looked up in it, also after the trip. A context of ToContext is behind the first link instead.
+	// ctx never changes: values and the deadline are looked up in it, also after the trip. A
+	// context of ToContext is behind the first link instead.
 	ctx context.Context
 	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
 	stop func() bool
@@ -131,7 +135,8 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 	return &r.Breaker
 }
 
-// construct registers the request with all that it watches, and starts its timer last. If foreign code panics meanwhile, nothing is left behind.
+// construct registers the request with all that it watches, and starts its timer last. If foreign
+// code panics meanwhile, nothing is left behind.
 func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
 	returned := false
 	defer func() {

@@ -19,12 +19,12 @@ type hubID struct {
 	prefix string
 }
 
-// hub is what all breakers on one store and prefix share: the watch, who keeps it up, and who proves that it
-// is up. It begins with the first breaker and ends with the last.
+// hub is what all breakers on one store and prefix share: the watch, who keeps it up, and who
+// proves that it is up. It begins with the first breaker and ends with the last.
 //
 //	watch.go   reads the updates, and starts a new watch when this one may have missed something
-//	pulse.go   asks the store for the newest revision: that it answers is the contact, and what the watch
-//	           should have seen
+//	pulse.go   asks the store for the newest revision: that it answers is the contact, and what
+//	           the watch should have seen
 //	queue.go   trips
 type hub struct {
 	id    hubID
@@ -56,13 +56,14 @@ type hub struct {
 	why    error
 	counts Contact
 	notice *notice
-	// alarm fires when somebody's silence may be over, due says when. Nil and zero as long as nobody minds.
+	// alarm fires when somebody's silence may be over, due says when. Nil and zero as long as
+	// nobody minds.
 	alarm *time.Timer
 	due   time.Time
 }
 
-// join returns the hub for what the bucket watches, with a place in it, which has to be given back by leave, or
-// by the removal of a registration. It starts one if there is none.
+// join returns the hub for what the bucket watches, with a place in it, which has to be given back
+// by leave, or by the removal of a registration. It starts one if there is none.
 func join(ctx context.Context, b *Bucket) (*hub, error) {
 	for {
 		h, first := enter(b)
@@ -210,7 +211,8 @@ func (h *hub) remove(r *registration) {
 	h.mu.Unlock()
 }
 
-// settle tells a new registration what its key was when it was read, and returns what trips it, if anything does.
+// settle tells a new registration what its key was when it was read, and returns what trips it, if
+// anything does.
 func (h *hub) settle(r *registration, read Entry, found bool) (Entry, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -229,8 +231,8 @@ func (h *hub) settle(r *registration, read Entry, found bool) (Entry, bool) {
 	return *late, true
 }
 
-// meant returns the registrations that the Entry trips. They stay where they are until they have tripped, so
-// that a Trip finds those that the watch was told of first. The lock is held.
+// meant returns the registrations that the Entry trips. They stay where they are until they have
+// tripped, so that a Trip finds those that the watch was told of first. The lock is held.
 func (h *hub) meant(e Entry) (rs []*registration) {
 	if e.Deleted {
 		return nil // nothing is ever un-tripped, and who is open stays open
@@ -283,7 +285,8 @@ func (h *hub) disconnect(err error) {
 	h.queue.push(verdicts...)
 }
 
-// tripHere trips what the Entry trips on the calling goroutine, which is that of the one who decided so.
+// tripHere trips what the Entry trips on the calling goroutine, which is that of the one who
+// decided so.
 func (h *hub) tripHere(e Entry, cause TripError) {
 	h.mu.Lock()
 	rs := h.meant(e)

@@ -112,8 +112,8 @@ func TestPanickingCallback(t *testing.T) {
 		}
 		brs = append(brs, br)
 	}
-	// On a goroutine of the watch a panic ends the program, as it does on any other. So the watch is kept from
-	// being the first.
+	// On a goroutine of the watch a panic ends the program, as it does on any other. So the watch
+	// is kept from being the first.
 	assert.PanicsWithValue(t, "mine", func() { breakercluster.TripHere(b, "import", "no more") })
 	for _, br := range brs {
 		assert.Error(t, br.Err())
@@ -146,7 +146,8 @@ func (f *failing) Watch(
 	return f.Memory.Watch(ctx, pattern, after, deliver)
 }
 
-// A store that is gone trips what doesn't hold; a silence says why; a permanent error is told at once.
+// A store that is gone trips what doesn't hold; a silence says why; a permanent error is told at
+// once.
 func TestFailures(t *testing.T) {
 	store := &failing{Memory: clustertest.NewMemory("jobs")}
 	broken := errors.New("broken")

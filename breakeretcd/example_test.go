@@ -31,7 +31,8 @@ func must(err error) {
 	}
 }
 
-// One node trips, another one stops, with the cause. A breaker that is made afterwards is tripped on return.
+// One node trips, another one stops, with the cause. A breaker that is made afterwards is tripped
+// on return.
 func ExampleNew() {
 	with(func(client *clientv3.Client) {
 		ctx := context.Background()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Outside calls f with a testing.TB where there is no test: in an Example, for instance. What f registers by Cleanup is called when f
-// has returned or panicked. A failure panics.
+// Outside calls f with a testing.TB where there is no test: in an Example, for instance. What f
+// registers by Cleanup is called when f has returned or panicked. A failure panics.
 func Outside(f func(t testing.TB)) {
 	t := new(outside)
 	defer t.end()

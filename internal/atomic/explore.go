@@ -195,7 +195,8 @@ func CloseBy(c chan struct{}, f func()) {
 	explore.Unseen(f)
 }
 
-// Unseen calls f, which works on what others share by means of its own. Nothing that f does is seen by the scheduler.
+// Unseen calls f, which works on what others share by means of its own. Nothing that f does is seen
+// by the scheduler.
 func Unseen(f func()) { explore.Unseen(f) }
 
 // Closed reports whether c is closed.

@@ -26,8 +26,8 @@ const (
 	exitSignal    = 128
 )
 
-// Main runs a command line and returns the exit code. Call it from main.main, on the main goroutine: Linux kills the command
-// when the thread ends that has started it.
+// Main runs a command line and returns the exit code. Call it from main.main, on the main
+// goroutine: Linux kills the command when the thread ends that has started it.
 func Main(args []string, more Extension) int {
 	usage := more.usage()
 	switch {

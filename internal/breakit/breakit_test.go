@@ -35,7 +35,8 @@ func TestMain(m *testing.M) {
 	case os.Getenv(asBreakit) != "":
 		os.Exit(Main(os.Args[1:], extensions[os.Getenv(asBreakit)]()))
 	}
-	// Run by nohup or in the background of a script, we ignore signals, and so would all that is started. What is caught isn't inherited.
+	// Run by nohup or in the background of a script, we ignore signals, and so would all that is
+	// started. What is caught isn't inherited.
 	for _, sig := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM} {
 		if signal.Ignored(sig) {
 			signal.Notify(make(chan os.Signal, 1), sig)
@@ -44,8 +45,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// sit says when it begins and when it is continued, and reads a line if it is told to. It is no shell, because a shell that is just starting
-// something when Ctrl-C comes may wait for that all the same.
+// sit says when it begins and when it is continued, and reads a line if it is told to. It is no
+// shell, because a shell that is just starting something when Ctrl-C comes may wait for that all
+// the same.
 func sit(read bool) int {
 	continued := make(chan os.Signal, 1)
 	signal.Notify(continued, syscall.SIGCONT)
@@ -309,7 +311,8 @@ func TestPs(t *testing.T) {
 	require.Empty(t, files)
 }
 
-// Without a runtime directory of one's own the state is among the temporary files, if nobody else could have made it.
+// Without a runtime directory of one's own the state is among the temporary files, if nobody else
+// could have made it.
 func TestWhereTheStateIs(t *testing.T) {
 	p := newPlace(t)
 	dir := func(runtimeDir string) (string, error) {
@@ -342,7 +345,8 @@ func TestWhereTheStateIs(t *testing.T) {
 	require.Contains(t, result.errors, "ps will not list this")
 }
 
-// Many start, end and are listed at the same time. Each that runs is listed, whoever cleans up meanwhile.
+// Many start, end and are listed at the same time. Each that runs is listed, whoever cleans up
+// meanwhile.
 func TestManyAtOnce(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", newPlace(t).dir+"/run")
 	cleaning := make(chan struct{})

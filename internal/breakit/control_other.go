@@ -11,7 +11,8 @@ import (
 	"github.com/kamilsk/breaker/breakerexec"
 )
 
-// control does without job control. Ctrl-C reaches the command as it reaches breakit, which waits for what the command makes of it.
+// control does without job control. Ctrl-C reaches the command as it reaches breakit, which waits
+// for what the command makes of it.
 type control struct{}
 
 func newControl() *control {

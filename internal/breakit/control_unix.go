@@ -39,10 +39,11 @@ func newControl() *control {
 			signal.Notify(c.arrivals, sig)
 		}
 	}
-	// Caught, because ignoring it would be inherited. A write then fails, and the command is the one to end by it.
+	// Caught, because ignoring it would be inherited. A write then fails, and the command is the
+	// one to end by it.
 	signal.Notify(c.arrivals, syscall.SIGPIPE, syscall.SIGCHLD)
-	// A script without job control starts a background job with SIGINT ignored, in the script's own group. Taking the terminal
-	// there would take it from the script.
+	// A script without job control starts a background job with SIGINT ignored, in the script's own
+	// group. Taking the terminal there would take it from the script.
 	if !signal.Ignored(syscall.SIGINT) && !signal.Ignored(syscall.SIGTSTP) {
 		c.tty = openTerminal()
 	}
@@ -51,7 +52,8 @@ func newControl() *control {
 	return c
 }
 
-// begin is called when the command has started. No other process is started after it, so none inherits what is ignored now.
+// begin is called when the command has started. No other process is started after it, so none
+// inherits what is ignored now.
 func (c *control) begin(process *breakerexec.Process) {
 	c.process = process
 	if c.tty == nil {
@@ -60,7 +62,8 @@ func (c *control) begin(process *breakerexec.Process) {
 	// Giving and taking the terminal from the background stops who doesn't ignore this.
 	signal.Ignore(syscall.SIGTTOU)
 	if c.eager {
-		// The command may have asked already, and been stopped. Then a SIGCHLD has arrived, and is seen to next.
+		// The command may have asked already, and been stopped. Then a SIGCHLD has arrived, and is
+		// seen to next.
 		c.lend()
 	}
 }
@@ -94,7 +97,8 @@ func (c *control) handle(sig os.Signal) {
 		if c.tty == nil {
 			return
 		}
-		// A command that has just been stopped for asking for the terminal doesn't get it first: with that would go the Ctrl-Z.
+		// A command that has just been stopped for asking for the terminal doesn't get it first:
+		// with that would go the Ctrl-Z.
 		if _, ok := stoppedBy(c.process.Pid()); ok {
 			c.suspend(syscall.SIGTSTP)
 		}
@@ -114,8 +118,8 @@ func (c *control) resume() {
 	_ = c.process.Signal(syscall.SIGCONT)
 }
 
-// stopped is called when the command has stopped. If it wants the terminal and we have it, the command gets it. Otherwise
-// the whole job stops.
+// stopped is called when the command has stopped. If it wants the terminal and we have it, the
+// command gets it. Otherwise the whole job stops.
 func (c *control) stopped(by syscall.Signal) {
 	if (by == syscall.SIGTTIN || by == syscall.SIGTTOU) && (c.tty.has(c.process.Pid()) || c.lend()) {
 		_ = c.process.Signal(syscall.SIGCONT)
@@ -131,13 +135,15 @@ func (c *control) stopped(by syscall.Signal) {
 func (c *control) suspend(by syscall.Signal) {
 	c.tty.takeBack(false)
 	restore := defaultAction(by)
-	// Our group is the shell's job: the other members of a pipeline, or the script that has started us.
+	// Our group is the shell's job: the other members of a pipeline, or the script that has started
+	// us.
 	_ = syscall.Kill(0, by)
 	if restore == nil {
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
 		restore = func() {}
 	}
-	// Here we are stopped. In a group that no shell looks after the system discards the signal; then nobody would ever continue us.
+	// Here we are stopped. In a group that no shell looks after the system discards the signal;
+	// then nobody would ever continue us.
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
 	for waiting := true; waiting; {
@@ -169,10 +175,11 @@ func (c *control) end(err error) {
 	c.tty.takeBack(errors.As(err, &stopped) || errors.As(err, &exit) && endedBy(exit) != nil)
 }
 
-// follow returns the exit code for a command that the signal has ended. It doesn't return if the signal ends us, too.
+// follow returns the exit code for a command that the signal has ended. It doesn't return if the
+// signal ends us, too.
 //
-// A shell script stops at Ctrl-C only if the command that it waits for has ended by it. If the command had the terminal, the script
-// hasn't even heard of it.
+// A shell script stops at Ctrl-C only if the command that it waits for has ended by it. If the
+// command had the terminal, the script hasn't even heard of it.
 func (c *control) follow(sig os.Signal) int {
 	number := sig.(syscall.Signal)
 	group := syscall.Getpid()
@@ -202,7 +209,8 @@ func endedBy(exit *exec.ExitError) os.Signal {
 	return nil
 }
 
-// byShell returns the command that runs a script without a #! line, as a shell and execvp do, or nil if that isn't it.
+// byShell returns the command that runs a script without a #! line, as a shell and execvp do, or
+// nil if that isn't it.
 func byShell(command []string, err error) []string {
 	if !errors.Is(err, syscall.ENOEXEC) {
 		return nil

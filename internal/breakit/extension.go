@@ -7,18 +7,19 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Extension is what a command has besides the limits of breakit. It is for the commands that need more than the standard library.
+// Extension is what a command has besides the limits of breakit. It is for the commands that need
+// more than the standard library.
 type Extension struct {
-	// Limits and Flags are lines of the usage: those that show what can be limited, and those for the options. Each ends with
-	// a newline.
+	// Limits and Flags are lines of the usage: those that show what can be limited, and those for
+	// the options. Each ends with a newline.
 	Limits, Flags string
 	// Options are the options, by their names, such as "--key".
 	Options map[string]Option
 	// Check says what is wrong with the options, all together. It may be nil.
 	Check func() error
-	// Begin returns what else stops the command. It is called when the command line has been read, and before the command is
-	// started; signals have their default effect meanwhile. The breakers are closed by breakit; end is called after
-	// that. It may be nil.
+	// Begin returns what else stops the command. It is called when the command line has been read,
+	// and before the command is started; signals have their default effect meanwhile. The breakers
+	// are closed by breakit; end is called after that. It may be nil.
 	Begin func() (sources []breaker.Interface, end func(), err error)
 	// Commands are called with the arguments after their names, and return the exit code.
 	Commands map[string]func(args []string) int

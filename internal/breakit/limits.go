@@ -86,7 +86,8 @@ func parse(args []string, now time.Time, more map[string]Option) (plan, error) {
 
 const day = 24 * time.Hour
 
-// ParseDuration reads what time.ParseDuration does, and days in front of it. It refuses what is less than the least.
+// ParseDuration reads what time.ParseDuration does, and days in front of it. It refuses what is
+// less than the least.
 func ParseDuration(s string, least time.Duration, into *time.Duration) error {
 	total := time.Duration(0)
 	rest := s
@@ -149,8 +150,8 @@ type reached string
 
 func (r reached) Error() string { return string(r) }
 
-// start begins to count. The breaker is the caller's to close, and closes the other sources. If there is an idle limit,
-// each output has to touch idle.
+// start begins to count. The breaker is the caller's to close, and closes the other sources. If
+// there is an idle limit, each output has to touch idle.
 func (p plan) start(others []breaker.Interface) (br *breaker.Breaker, idle *breaker.Idle) {
 	sources := slices.Clone(others)
 	if p.after > 0 {
@@ -169,8 +170,9 @@ func (p plan) start(others []breaker.Interface) (br *breaker.Breaker, idle *brea
 	return breaker.Multiplex(sources...), idle
 }
 
-// breakByWallClock returns a breaker that trips when the clock on the wall says so. A timer counts only while the machine
-// is awake, and doesn't notice when the clock is set, so this looks at the clock every few seconds.
+// breakByWallClock returns a breaker that trips when the clock on the wall says so. A timer counts
+// only while the machine is awake, and doesn't notice when the clock is set, so this looks at the
+// clock every few seconds.
 func breakByWallClock(at time.Time, cause error) *breaker.Breaker {
 	const look = 5 * time.Second
 	br, at := breaker.New(), at.Round(0)

@@ -28,7 +28,8 @@ const suffix = ".json"
 // file is the entry of this process. It is open, and locked, until the process ends.
 type file struct{ *os.File }
 
-// register writes the entry. No two processes use one name, so that what ps removes is what it has looked at.
+// register writes the entry. No two processes use one name, so that what ps removes is what it has
+// looked at.
 func register(e entry) (*file, error) {
 	dir, err := stateDir()
 	if err != nil {
@@ -36,7 +37,8 @@ func register(e entry) (*file, error) {
 	}
 	for {
 		f, err := write(filepath.Join(dir, fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())), e)
-		// ps may take a file that isn't locked yet for one of a process that has ended, and remove it.
+		// ps may take a file that isn't locked yet for one of a process that has ended, and remove
+		// it.
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errLocked) {
 			return f, err
 		}

@@ -14,8 +14,9 @@ var errLocked = errors.New("the file is locked")
 // lock locks the file until it is closed, which the end of the process does in any case.
 func lock(f *os.File) error { return flock(f, syscall.LOCK_EX) }
 
-// unused fails with errLocked as long as another process has called lock. It locks the file against that. Many may do so at a time, because
-// they would else take each other for the process that the file is of.
+// unused fails with errLocked as long as another process has called lock. It locks the file against
+// that. Many may do so at a time, because they would else take each other for the process that the
+// file is of.
 func unused(f *os.File) error { return flock(f, syscall.LOCK_SH) }
 
 func flock(f *os.File, how int) error {
@@ -26,7 +27,8 @@ func flock(f *os.File, how int) error {
 	return err
 }
 
-// ours checks that nobody else can write to the directory. Anybody may have made the one among the temporary files.
+// ours checks that nobody else can write to the directory. Anybody may have made the one among the
+// temporary files.
 func ours(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {

@@ -6,8 +6,8 @@ import "syscall"
 
 func attributes() *syscall.SysProcAttr { return nil }
 
-// openTerminal pretends that there is none: package syscall has nothing here that tells that a command has stopped and never
-// reaps it, and who lends the terminal has to know.
+// openTerminal pretends that there is none: package syscall has nothing here that tells that a
+// command has stopped and never reaps it, and who lends the terminal has to know.
 func openTerminal() *terminal { return nil }
 
 type terminal struct{ lent bool }

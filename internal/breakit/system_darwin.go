@@ -12,5 +12,6 @@ const (
 
 func attributes() *syscall.SysProcAttr { return nil }
 
-// defaultAction returns nil: package runtime keeps its handler whatever signal.Reset is told. The caller has to do with SIGSTOP.
+// defaultAction returns nil: package runtime keeps its handler whatever signal.Reset is told. The
+// caller has to do with SIGSTOP.
 func defaultAction(syscall.Signal) (restore func()) { return nil }

@@ -268,7 +268,8 @@ func TestPipelines(t *testing.T) {
 	s.see(`got-hello-\s+\$ $`)
 }
 
-// A background job of a script is in the script's own group. It doesn't take the terminal from the script.
+// A background job of a script is in the script's own group. It doesn't take the terminal from the
+// script.
 func TestABackgroundJobOfAScript(t *testing.T) {
 	s := bash(t)
 	s.types(`bash -c 'breakit after 1m -- sleep 1000 & echo rea""dy; read x; echo got-$x-; kill $!; wait $!; echo co""de-$?-'` + "\n")

@@ -41,10 +41,12 @@ func (t *terminal) lend(group int) bool {
 	return t.lent
 }
 
-// has reports whether the group has the terminal by our doing. A command that has asked for it just before is stopped, but has what it wants.
+// has reports whether the group has the terminal by our doing. A command that has asked for it just
+// before is stopped, but has what it wants.
 func (t *terminal) has(group int) bool { return t.lent && foreground(t.fd) == group }
 
-// takeBack makes our group the foreground again, if the command's was by our doing, and sets the modes that were.
+// takeBack makes our group the foreground again, if the command's was by our doing, and sets the
+// modes that were.
 func (t *terminal) takeBack(modes bool) {
 	if !t.lent {
 		return
@@ -78,7 +80,8 @@ func ioctl(fd int, request uintptr, argument unsafe.Pointer) bool {
 	return err == 0
 }
 
-// stoppedBy returns the signal that has stopped the process, and whether it has been stopped since the last call. It never reaps.
+// stoppedBy returns the signal that has stopped the process, and whether it has been stopped since
+// the last call. It never reaps.
 func stoppedBy(pid int) (syscall.Signal, bool) {
 	const byPid = 1 // P_PID
 	var info [32]int32

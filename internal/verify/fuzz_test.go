@@ -24,8 +24,9 @@ func encode(program []command) (data []byte) {
 	return data
 }
 
-// FuzzProgram runs programs decoded from bytes against the model, as TestRandomPrograms does, but led by the coverage
-// of the library. The corpus is in testdata/fuzz; each seed there says what it builds.
+// FuzzProgram runs programs decoded from bytes against the model, as TestRandomPrograms does, but
+// led by the coverage of the library. The corpus is in testdata/fuzz; each seed there says what it
+// builds.
 func FuzzProgram(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// Other goroutines come and go in a fuzzing process: they aren't counted.

@@ -14,8 +14,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// promise 18 for graphs of any shape: when a breaker trips, in no callback, cancel function or Close of a user's type is
-// anything open that depends on what has tripped.
+// promise 18 for graphs of any shape: when a breaker trips, in no callback, cancel function or
+// Close of a user's type is anything open that depends on what has tripped.
 
 // vertex is a breaker of the graph, with what the test knows of it.
 type vertex struct {
@@ -67,7 +67,8 @@ func (g *graph) mark(i int) {
 	}
 }
 
-// lookingCloser is a user's type with a Close that looks; it closes the breaker inside, or it doesn't.
+// lookingCloser is a user's type with a Close that looks; it closes the breaker inside, or it
+// doesn't.
 type lookingCloser struct {
 	*breaker.Breaker
 	g      *graph

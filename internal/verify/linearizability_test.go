@@ -20,10 +20,10 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Several goroutines work on one breaker, and take down when each call began and returned, by a counter that they
-// share. porcupine then looks for an order of all calls that respects who returned before whom began, in
-// which a sequential breaker (step, below) gives the same answers. If there is none, someone saw what
-// can't be.
+// Several goroutines work on one breaker, and take down when each call began and returned, by a
+// counter that they share. porcupine then looks for an order of all calls that respects who
+// returned before whom began, in which a sequential breaker (step, below) gives the same answers.
+// If there is none, someone saw what can't be.
 
 // call is one operation of a history.
 type call struct {
@@ -86,8 +86,8 @@ func specInit() any {
 	return specState{cause: [3]int{causeOpen, causeOpen, causeOpen}}
 }
 
-// specStep is the sequential specification: it reports whether a breaker in that state may give that answer, and
-// its state afterwards.
+// specStep is the sequential specification: it reports whether a breaker in that state may give
+// that answer, and its state afterwards.
 func specStep(state, input, output any) (bool, any) {
 	s, c := state.(specState), input.(call)
 	f := &s.calls[c.id%maxCallbacks] // only for calls about a callback
@@ -138,7 +138,8 @@ func specStep(state, input, output any) (bool, any) {
 		return ok, s
 	case callRan:
 		return output.(bool) == (*f == ran), s
-	case callSettled: // promise 6: on the goroutine that tripped. (What was registered late runs on another.)
+	// Promise 6: on the goroutine that tripped. (What was registered late runs on another.)
+	case callSettled:
 		return !slices.Contains(s.calls[:], registered), s
 	case callFollow: // promise 9
 		if !s.tripped[c.id] {
@@ -179,7 +180,8 @@ func (s *specState) trip(who, cause int) {
 
 var spec = porcupine.Model{Init: specInit, Step: specStep}
 
-// linearizable reports whether a history is. A history that takes too long to decide counts as neither.
+// linearizable reports whether a history is. A history that takes too long to decide counts as
+// neither.
 func linearizable(t *testing.T, history []porcupine.Operation) bool {
 	t.Helper()
 	result := porcupine.CheckOperationsTimeout(spec, history, time.Minute)
@@ -236,9 +238,10 @@ func causeID(err error) int {
 
 // recorder takes down a history.
 type recorder struct {
-	subjects  []subject
-	clock     atomic.Int64
-	histories [4][]porcupine.Operation // one for each client, so that they don't wait for each other
+	subjects []subject
+	clock    atomic.Int64
+	// One for each client, so that they don't wait for each other.
+	histories [4][]porcupine.Operation
 
 	mu   sync.Mutex
 	runs []porcupine.Operation
@@ -263,9 +266,11 @@ func (r *recorder) timed(client int, c call, f func() any) porcupine.Operation {
 	return op
 }
 
-// recordRun takes down that a callback runs. It is a client of its own: it runs within another call, of whoever trips.
+// recordRun takes down that a callback runs. It is a client of its own: it runs within another
+// call, of whoever trips.
 //
-// It lets others run: on few processors, that is what makes the sweep of a trip meet a stop or a late registration.
+// It lets others run: on few processors, that is what makes the sweep of a trip meet a stop or a
+// late registration.
 func (r *recorder) recordRun(id int) {
 	op := r.timed(100+id, call{kind: callRun, id: id}, func() any { r.callbacks[id].runs.Add(1); return nil })
 	defer runtime.Gosched()
@@ -314,8 +319,9 @@ func (r *recorder) do(client int, c call) {
 	}
 }
 
-// play lets each client run its calls, and returns the history. The clients wait for each other before each call: it
-// takes less time than it takes to wake another goroutine, so on their own one would be done before the next begins.
+// play lets each client run its calls, and returns the history. The clients wait for each other
+// before each call: it takes less time than it takes to wake another goroutine, so on their own one
+// would be done before the next begins.
 func (r *recorder) play(clients [][]call) []porcupine.Operation {
 	var rounds []*gate
 	for range clients[0] {
@@ -339,7 +345,8 @@ func (r *recorder) play(clients [][]call) []porcupine.Operation {
 	return append(slices.Concat(r.histories[:]...), r.runs...)
 }
 
-// overlaps counts the calls of different clients that were under way at the same time as one that tripped.
+// overlaps counts the calls of different clients that were under way at the same time as one that
+// tripped.
 func overlaps(history []porcupine.Operation) (n int) {
 	for _, x := range history {
 		if in := x.Input.(call); in.kind != callTrip || x.Output != true {
@@ -451,14 +458,16 @@ func TestLinearizableBreaker(t *testing.T) {
 
 // Promise 9, of a Multiplex of two, whose children are tripped as well.
 //
-// A child and its Multiplex don't trip at one instant: who looks at both may see the one tripped and the other open. What
-// is promised is when, at the latest: within the call that tripped the child. So the history is completed by a call
-// of its own for that, which may take place at any time during the call that tripped the child; the same for the children
-// that are closed with the Multiplex.
+// A child and its Multiplex don't trip at one instant: who looks at both may see the one tripped
+// and the other open. What is promised is when, at the latest: within the call that tripped the
+// child. So the history is completed by a call of its own for that, which may take place at any
+// time during the call that tripped the child; the same for the children that are closed with the
+// Multiplex.
 //
-// That holds for each call that trips a child, also if another one, on the other child, is just tripping the
-// Multiplex: the second waits for its Done as a loser's Trip does (promise 3). Of the other children that is not
-// promised: the one that tripped the Multiplex closes them, callbacks come first, and the second doesn't wait for that.
+// That holds for each call that trips a child, also if another one, on the other child, is just
+// tripping the Multiplex: the second waits for its Done as a loser's Trip does (promise 3). Of the
+// other children that is not promised: the one that tripped the Multiplex closes them, callbacks
+// come first, and the second doesn't wait for that.
 func TestLinearizableMultiplex(t *testing.T) {
 	view := breaker.NopCloser
 	for _, tt := range []struct {
@@ -486,7 +495,8 @@ func TestLinearizableMultiplex(t *testing.T) {
 	}
 }
 
-// An Idle that is touched and reset while others trip it: what Touch and Reset say fits to what Err says, and a Reset to zero is a trip.
+// An Idle that is touched and reset while others trip it: what Touch and Reset say fits to what Err
+// says, and a Reset to zero is a trip.
 func TestLinearizableIdle(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	collectOf(t, func() []subject { return []subject{breaker.BreakByIdle(time.Hour)} }, func() [][]call { return idleClients(r) }, slices.Clone)
@@ -545,8 +555,8 @@ func follow(history []porcupine.Operation, owned bool) []porcupine.Operation {
 	return all
 }
 
-// The breakers below are broken on purpose, each in a way that breakers have been broken before. The checker has to find
-// each of them out, or it proves nothing of the real one.
+// The breakers below are broken on purpose, each in a way that breakers have been broken before.
+// The checker has to find each of them out, or it proves nothing of the real one.
 
 // errAhead decides first and closes Done then, with Err reading the decision (golang/go#75533).
 type errAhead struct {

@@ -51,8 +51,8 @@ var (
 	madeNothing = breaker.Multiplex().Cause()
 )
 
-// viewCause is what context.Cause says of the context of a breaker with that cause: after a timeout or a plain Close it says
-// what it would for package context (promise 22).
+// viewCause is what context.Cause says of the context of a breaker with that cause: after a timeout
+// or a plain Close it says what it would for package context (promise 22).
 func viewCause(cause error) error {
 	switch cause {
 	case madeExpired:
@@ -89,8 +89,8 @@ func TestMadeCauses(t *testing.T) {
 	assert.NotEqual(t, madeNothing, breaker.ErrClosed)
 }
 
-// gate lets goroutines through when so many have come. At first they spin, because to wake one takes longer than what it
-// is then to do; but there may be fewer processors than goroutines.
+// gate lets goroutines through when so many have come. At first they spin, because to wake one
+// takes longer than what it is then to do; but there may be fewer processors than goroutines.
 type gate struct {
 	all     int32
 	arrived atomic.Int32

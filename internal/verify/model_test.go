@@ -10,25 +10,30 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// The model: what the contract says, in the slowest and most obvious way. It is sequential, has no atomics, no
-// registrations and no channels; who listens to whom is found by looking through all there is.
+// The model: what the contract says, in the slowest and most obvious way. It is sequential, has no
+// atomics, no registrations and no channels; who listens to whom is found by looking through all
+// there is.
 //
 // It answers two questions about each step of a program.
 //
-// What ends? That is exact: trip and end follow the sources through plain lists, by recursion, and whatever isn't
-// reached stays open.
+// What ends? That is exact: trip and end follow the sources through plain lists, by recursion, and
+// whatever isn't reached stays open.
 //
-// Why did it end? There the contract leaves room. If a context ends that two breakers watch, they hear of it in two
-// goroutines, and if one Multiplex owns both, it may close the second before that one hears of it. So the model
-// doesn't predict a cause, it demands a derivation of the one seen: from the command itself, from a child, an owner, a
-// context, or a callback whose own cause has been derived before (explain). Where only one derivation
-// exists, which is the rule, that is as exact as a prediction.
+// Why did it end? There the contract leaves room. If a context ends that two breakers watch, they
+// hear of it in two goroutines, and if one Multiplex owns both, it may close the second before that
+// one hears of it. So the model doesn't predict a cause, it demands a derivation of the one seen:
+// from the command itself, from a child, an owner, a context, or a callback whose own cause has
+// been derived before (explain). Where only one derivation exists, which is the rule, that is as
+// exact as a prediction.
 //
 // It says less than the implementation does
-//   - about the order of callbacks, and of what happens at the same instant: the programs use each instant once;
+//   - about the order of callbacks, and of what happens at the same instant: the programs use each
+//     instant once;
 //   - about the phase Tripped: it is compared when everything has come to rest;
-//   - about signals and panics, which have no place in a program that is run a thousand times in one process;
-//   - about which of two breakers gets a value out of a channel when one of them is just being watched.
+//   - about signals and panics, which have no place in a program that is run a thousand times in
+//     one process;
+//   - about which of two breakers gets a value out of a channel when one of them is just being
+//     watched.
 //
 // And it says more in one point: the causes made by the package are the same values every time.
 type model struct {
@@ -59,8 +64,8 @@ type modelBreaker struct {
 	cancels bool
 	cancel  *modelContext
 
-	// watched: it hears of its sources by itself. A breaker over a channel or a context begins without,
-	// and has to be asked (promises 2 and 11).
+	// watched: it hears of its sources by itself. A breaker over a channel or a context begins
+	// without, and has to be asked (promises 2 and 11).
 	watched bool
 
 	tripped   bool
@@ -76,7 +81,8 @@ type modelChild struct {
 	owned bool // not behind NopCloser
 }
 
-// reason is why a breaker tripped: its Cause, and whether that counts as a deadline's for ToContext.
+// reason is why a breaker tripped: its Cause, and whether that counts as a deadline's for
+// ToContext.
 type reason struct {
 	cause   error
 	expired bool
@@ -299,7 +305,8 @@ func (c *modelChannel) receive() bool {
 	return true
 }
 
-// goroutines is how many the library may have: one for each channel that someone waits for (promise 11).
+// goroutines is how many the library may have: one for each channel that someone waits for (promise
+// 11).
 func (m *model) goroutines() int {
 	n := 0
 	for _, c := range m.channels {
@@ -377,8 +384,8 @@ func (m *model) sees(b *modelBreaker, key any) bool {
 	return slices.ContainsFunc(b.children, func(child modelChild) bool { return m.sees(child.b, key) })
 }
 
-// explain finds a derivation for everything that has ended, given what was seen of it. Each derivation begins with
-// something explained before, so that two can't be each other's reason.
+// explain finds a derivation for everything that has ended, given what was seen of it. Each
+// derivation begins with something explained before, so that two can't be each other's reason.
 func (m *model) explain() error {
 	for progress := true; progress; {
 		progress = false

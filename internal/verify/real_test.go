@@ -26,10 +26,10 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Code that was written for contexts and knows nothing of breakers. Each waits for something that never comes, is
-// interrupted by a trip, and finds the cause by context.Cause (promises 4 and 13); each leaves no goroutine (promises 10 and
-// 11). Where the one under test waits on channels only, the bubble tells when it waits; elsewhere the other
-// side of the wait does.
+// Code that was written for contexts and knows nothing of breakers. Each waits for something that
+// never comes, is interrupted by a trip, and finds the cause by context.Cause (promises 4 and 13);
+// each leaves no goroutine (promises 10 and 11). Where the one under test waits on channels only,
+// the bubble tells when it waits; elsewhere the other side of the wait does.
 
 var errReason = errors.New("the reason")
 
@@ -169,7 +169,8 @@ func TestErrgroup(t *testing.T) {
 		require.Equal(t, errReason, group.Wait())
 		isReason(t, ctx)
 	})
-	synctest.Test(t, func(t *testing.T) { // the other way round: a group that fails leaves the breaker alone
+	// The other way round: a group that fails leaves the breaker alone.
+	synctest.Test(t, func(t *testing.T) {
 		br := breaker.New()
 		group, ctx := errgroup.WithContext(breaker.ToContext(br))
 		group.Go(func() error { return errReason })
@@ -213,7 +214,8 @@ func TestRateLimiter(t *testing.T) {
 		require.ErrorIs(t, <-result, context.Canceled)
 		isReason(t, ctx)
 	})
-	synctest.Test(t, func(t *testing.T) { // it asks for the deadline, and doesn't even begin to wait (promise 14)
+	// It asks for the deadline, and doesn't even begin to wait (promise 14)
+	synctest.Test(t, func(t *testing.T) {
 		br := breaker.Multiplex(breaker.New(), breaker.BreakByTimeout(time.Minute))
 		defer br.Close()
 		limiter := rate.NewLimiter(rate.Every(time.Hour), 1)
@@ -304,8 +306,8 @@ func TestDialer(t *testing.T) {
 	require.Error(t, err)
 	<-br.Done()
 	isReason(t, breaker.ToContext(br))
-	// Lookups are shared, so package net gives them a context of its own, ended in turn; and its error says
-	// nothing of the cause.
+	// Lookups are shared, so package net gives them a context of its own, ended in turn; and its
+	// error says nothing of the cause.
 	<-lookup.Done()
 	require.ErrorContains(t, err, "operation was canceled")
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What package context promises of a context, and those who are given one rely on, demanded of the contexts out of
-// ToContext, and of whatever is derived from them (promise 13). See the documentation of context.Context, Cause, AfterFunc,
-// WithDeadline and WithoutCancel.
+// What package context promises of a context, and those who are given one rely on, demanded of the
+// contexts out of ToContext, and of whatever is derived from them (promise 13). See the
+// documentation of context.Context, Cause, AfterFunc, WithDeadline and WithoutCancel.
 
 // layer derives one context from another. The cancel function may be nil.
 type layer struct {
@@ -96,7 +96,9 @@ func forTrees(t *testing.T, f func(tr tree)) {
 			for _, l := range choice {
 				var cancel context.CancelFunc
 				ctx, cancel = l.derive(ctx)
-				_ = ctx.Done() // from here on it follows its parent; before, a breaker only does when asked (promise 2)
+				// From here on it follows its parent; before, a breaker only does when asked
+				// (promise 2)
+				_ = ctx.Done()
 				tr.chain = append(tr.chain, ctx)
 				tr.cancels = append(tr.cancels, cancel)
 				names = append(names, l.name)
@@ -169,7 +171,8 @@ func TestTreeEndsDownwardsOnly(t *testing.T) {
 	})
 }
 
-// What is derived from a context that has ended already has ended as well, at once, with the same cause.
+// What is derived from a context that has ended already has ended as well, at once, with the same
+// cause.
 func TestDeriveFromEnded(t *testing.T) {
 	br := breaker.New()
 	view := breaker.ToContext(br)
@@ -187,7 +190,8 @@ func TestDeriveFromEnded(t *testing.T) {
 	}
 }
 
-// AfterFunc: f runs once, in a goroutine of its own, after the end; stop returns true iff it prevented that.
+// AfterFunc: f runs once, in a goroutine of its own, after the end; stop returns true iff it
+// prevented that.
 func TestAfterFunc(t *testing.T) {
 	parents := map[string]func(view context.Context) context.Context{
 		"view":       func(view context.Context) context.Context { return view },
@@ -400,7 +404,8 @@ func TestNoGoroutine(t *testing.T) {
 			context.AfterFunc(parent, func() {})
 		}
 	}
-	// Other tests are over, and goleak sees to it that they left nothing: nothing else comes or goes.
+	// Other tests are over, and goleak sees to it that they left nothing: nothing else comes or
+	// goes.
 	require.LessOrEqual(t, runtime.NumGoroutine(), before)
 	br.Trip(numbered(1))
 	for _, ctx := range derived {
@@ -409,8 +414,8 @@ func TestNoGoroutine(t *testing.T) {
 	}
 }
 
-// Whoever derives while the breaker trips gets a context that has ended, or one that ends, with the cause: it isn't lost
-// in between.
+// Whoever derives while the breaker trips gets a context that has ended, or one that ends, with the
+// cause: it isn't lost in between.
 func TestDeriveDuringTrip(t *testing.T) {
 	subjects := []struct {
 		name   string
@@ -484,7 +489,8 @@ func TestDeriveDuringTrip(t *testing.T) {
 	}
 }
 
-// Err, Done and cause of a context agree whenever one looks, and a child is never ahead of its parent.
+// Err, Done and cause of a context agree whenever one looks, and a child is never ahead of its
+// parent.
 func TestAgreementDuringTrip(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -502,7 +508,8 @@ func TestAgreementDuringTrip(t *testing.T) {
 				value := context.WithValue(view, key("k"), 1)
 				child, cancel := context.WithCancel(view)
 				grandchild, cancel2 := context.WithTimeout(value, time.Hour)
-				chain := []context.Context{grandchild, child, value, view} // each before those it may not be ahead of
+				// Each before those it may not be ahead of.
+				chain := []context.Context{grandchild, child, value, view}
 				if i%2 == 0 {
 					chain = []context.Context{view} // nothing waits for it
 				}

@@ -80,7 +80,8 @@ func newSyncWorld() *syncWorld {
 	return w
 }
 
-// wait starts a wait for the step's breaker, in each of the three ways to pass one, and returns its number.
+// wait starts a wait for the step's breaker, in each of the three ways to pass one, and returns its
+// number.
 func (w *syncWorld) wait(s syncStep, f func(br breaker.Interface) error) int {
 	id := len(w.got)
 	br := breaker.Interface(w.breakers[s.br])
@@ -218,7 +219,8 @@ func TestRandomSemaphore(t *testing.T) {
 					}
 				}
 				m.settle()
-				synctest.Wait() // a waiter that is granted and interrupted at the same time gives back what it got
+				// A waiter that is granted and interrupted at the same time gives back what it got.
+				synctest.Wait()
 				if err := w.check(i, step, "the result", got, want, "Acquired", s.Acquired(), m.taken, "Capacity", s.Capacity(), m.capacity); err != nil {
 					return err
 				}
@@ -477,8 +479,10 @@ func TestRandomRetry(t *testing.T) {
 		base := time.Duration(rapid.IntRange(0, 5).Draw(r, "base")) * time.Second
 		factor := rapid.SampledFrom([]float64{1, 2, 3}).Draw(r, "factor")
 		most := base + time.Duration(rapid.IntRange(0, 60).Draw(r, "most"))*time.Second
-		last := time.Duration(rapid.IntRange(0, 2).Draw(r, "attempt")) * time.Second                    // how long an attempt takes
-		timeout := time.Duration(rapid.IntRange(0, 100).Draw(r, "timeout"))*time.Second + time.Second/2 // never at the same moment as anything
+		// How long an attempt takes.
+		last := time.Duration(rapid.IntRange(0, 2).Draw(r, "attempt")) * time.Second
+		// Never at the same moment as anything.
+		timeout := time.Duration(rapid.IntRange(0, 100).Draw(r, "timeout"))*time.Second + time.Second/2
 
 		how := []retry.How{retry.Backoff(base, factor, most, 0), retry.On(func(err error) bool { return !errors.Is(err, errHopeless) })}
 		if limit > 0 {

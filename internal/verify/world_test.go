@@ -18,9 +18,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// A command is one step of a program. Its arguments select among what there is at the time, so every sequence of
-// commands is a program, and what is left of one after some were taken out is one as well. That is what makes
-// shrinking and fuzzing work.
+// A command is one step of a program. Its arguments select among what there is at the time, so
+// every sequence of commands is a program, and what is left of one after some were taken out is one
+// as well. That is what makes shrinking and fuzzing work.
 type command struct {
 	op operation
 	x  [5]byte
@@ -132,7 +132,8 @@ func (c *countingCloser) Close() {
 	c.Breaker.Close()
 }
 
-// deafCloser is a user's type whose Close does nothing. What is owned is closed all the same: the breaker inside.
+// deafCloser is a user's type whose Close does nothing. What is owned is closed all the same: the
+// breaker inside.
 type deafCloser struct{ *breaker.Breaker }
 
 func (deafCloser) Close() {}
@@ -158,11 +159,12 @@ func (w *world) require(ok bool, format string, args ...any) {
 
 func (w *world) logf(format string, args ...any) { w.log = append(w.log, fmt.Sprintf(format, args...)) }
 
-// run runs a program in a bubble of its own and returns what went wrong. It doesn't use t for that: a failed T
-// would end the search for a shorter program.
+// run runs a program in a bubble of its own and returns what went wrong. It doesn't use t for that:
+// a failed T would end the search for a shorter program.
 //
-// If idle isn't nil, it is the least number of goroutines seen at the beginning of a program; it begins with 0 for none.
-// Not each program can count for itself: some of the one before may be about to end, and still be counted.
+// If idle isn't nil, it is the least number of goroutines seen at the beginning of a program; it
+// begins with 0 for none. Not each program can count for itself: some of the one before may be
+// about to end, and still be counted.
 func run(t *testing.T, program []command, idle *int) (err error) {
 	synctest.Test(t, func(*testing.T) {
 		w := &world{model: &model{now: time.Now()}, idle: idle}
@@ -334,8 +336,8 @@ func (w *world) doNew(c command) {
 	w.add(br, m, c.x[4])
 }
 
-// instant returns the moment after d. It moves it on if something else happens then: what comes first of two things
-// at the same instant, the runtime decides.
+// instant returns the moment after d. It moves it on if something else happens then: what comes
+// first of two things at the same instant, the runtime decides.
 func (w *world) instant(d time.Duration) time.Time {
 	at := w.model.now.Add(d)
 	if d > 0 && d < time.Hour {
@@ -457,7 +459,8 @@ func (w *world) doWithin(c command) {
 		if !ok || x&3 == 3 {
 			continue
 		}
-		// Whether a Within that is born tripped still makes them wait for their sources is left open.
+		// Whether a Within that is born tripped still makes them wait for their sources is left
+		// open.
 		if !b.m.watched && !b.m.tripped {
 			w.askDone(b)
 			w.settle()
@@ -568,8 +571,8 @@ func (w *world) rootView(c *modelContext) *realBreaker {
 	return w.breakers[slices.IndexFunc(w.breakers, func(b *realBreaker) bool { return b.m == c.view })]
 }
 
-// waitFor makes sure that the breaker behind a context is watched. When a constructor of package context does so, and
-// when one of the package, is left open.
+// waitFor makes sure that the breaker behind a context is watched. When a constructor of package
+// context does so, and when one of the package, is left open.
 func (w *world) waitFor(c *modelContext) {
 	if b := w.rootView(c); b != nil && !b.m.watched {
 		w.askDone(b)
@@ -641,8 +644,9 @@ func (w *world) doContext(c command) {
 
 type key string
 
-// watchView is what happens to the breaker behind a view when another one is made of it: if it is made of a view itself,
-// it is watched from there on, so that a chain of them takes linear time (promise 25).
+// watchView is what happens to the breaker behind a view when another one is made of it: if it is
+// made of a view itself, it is watched from there on, so that a chain of them takes linear time
+// (promise 25).
 func (w *world) watchView(c *modelContext) {
 	if c != nil && c.view != nil && c.view.ctx != nil && c.view.ctx.view != nil {
 		w.model.watch(c.view)
@@ -696,8 +700,8 @@ func (w *world) doContextBreaker(c command) {
 	}
 }
 
-// cancelled is what a breaker's cancel function does first. It is called last of all, by a breaker that is closed. While the
-// constructor runs there is none to ask.
+// cancelled is what a breaker's cancel function does first. It is called last of all, by a breaker
+// that is closed. While the constructor runs there is none to ask.
 func (w *world) cancelled(b *realBreaker) {
 	if b.cancels.Add(1); b.Breaker != nil && b.State() != breaker.Closed {
 		w.problemf("promise 18: the cancel function of %s is called in the state %v", b.m.name, b.State())
@@ -720,7 +724,8 @@ func (w *world) doMultiplex(c command) {
 			modes = append(modes, x&7)
 		}
 	}
-	// Two that are about to be watched, and one value that trips whoever is first: let them ask, in order.
+	// Two that are about to be watched, and one value that trips whoever is first: let them ask, in
+	// order.
 	lazy := func(b *realBreaker) bool { return !b.m.watched && !b.m.tripped }
 	pending := slices.ContainsFunc(w.channels, func(ch *realChannel) bool { return ch.m.pending })
 	if pending && len(children) > 1 {
@@ -732,7 +737,8 @@ func (w *world) doMultiplex(c command) {
 			}
 		}
 	}
-	// Whether a Multiplex that is born tripped still makes a child wait for its own source is left open.
+	// Whether a Multiplex that is born tripped still makes a child wait for its own source is left
+	// open.
 	for _, b := range children {
 		if lazy(b) && b.m.ctx != nil {
 			w.waitFor(b.m.ctx)
@@ -834,8 +840,9 @@ func (w *world) doTrip(c command) {
 	w.tripped(b, cause, unique, wins)
 }
 
-// because says that the command trips a breaker, if it is open, and for which reason. It returns what that decides. If the
-// breaker's source has ended since it was asked, that counts, and the command comes too late (promise 19).
+// because says that the command trips a breaker, if it is open, and for which reason. It returns
+// what that decides. If the breaker's source has ended since it was asked, that counts, and the
+// command comes too late (promise 19).
 func (w *world) because(b *realBreaker, r reason) func(won bool) bool {
 	w.model.ask(b.m)
 	if b.m.tripped {
@@ -936,7 +943,8 @@ func (w *world) doOnTrip(c command) {
 		cb.m.action, cb.m.target = actClose, target.m
 		act = target.Close
 	case actRegister:
-		// It is watched from here on, so that it doesn't depend on the order of callbacks from when on.
+		// It is watched from here on, so that it doesn't depend on the order of callbacks from when
+		// on.
 		w.askDone(target)
 		w.settle()
 		w.model.step()
@@ -979,7 +987,8 @@ func (w *world) newCallback(b *realBreaker) *realCallback {
 	return c
 }
 
-// body returns the function that is registered: it checks what holds whenever a callback runs, then acts.
+// body returns the function that is registered: it checks what holds whenever a callback runs, then
+// acts.
 func (w *world) body(c *realCallback, b *realBreaker, act func()) func() {
 	return func() {
 		c.runs.Add(1)
@@ -1011,7 +1020,8 @@ func (w *world) doStop(c command) {
 	}
 }
 
-// doSleep goes from one instant to the next at which something ends, and looks one nanosecond before each as well.
+// doSleep goes from one instant to the next at which something ends, and looks one nanosecond
+// before each as well.
 func (w *world) doSleep(d time.Duration) {
 	if d <= 0 {
 		return
@@ -1047,7 +1057,8 @@ func (w *world) sleepTo(at time.Time) {
 	w.model.now = at
 }
 
-// silent reports whether looking at a breaker would change it, and the program doesn't want that yet.
+// silent reports whether looking at a breaker would change it, and the program doesn't want that
+// yet.
 func (w *world) silent(b *realBreaker) bool { return b.quiet && !b.m.watched && !b.m.tripped }
 
 // settle lets everything come to rest, asks those who have to be asked, and compares.
@@ -1088,7 +1099,8 @@ func (w *world) ended() (n int) {
 	return n
 }
 
-// adoptStops tells the model what a stop in a callback came to: if it met the trip, either is right.
+// adoptStops tells the model what a stop in a callback came to: if it met the trip, either is
+// right.
 func (w *world) adoptStops() {
 	for _, c := range w.callbacks {
 		if c.stops.Load() > 0 && !c.m.stopped {
@@ -1199,7 +1211,8 @@ func (w *world) compareErr(b *realBreaker) {
 	if b.err == nil {
 		b.err = err
 		w.require(m.bare || err == breaker.Interrupted, "promise 5: %s has Err %v", m.name, err)
-		// Its context ended it, or it ended its context. If the cause is ErrClosed, an owner may have been faster.
+		// Its context ended it, or it ended its context. If the cause is ErrClosed, an owner may
+		// have been faster.
 		byContext := m.only == nil && m.seen.cause != breaker.ErrClosed
 		if c := m.ctx; m.bare && c != nil && c.ended && (byContext && c.seen.cause == causeIn(c, m) || m.cancel == c) {
 			w.require(errors.Is(err, c.seen.err), "promise 5: %s has Err %v, and its context %v", m.name, err, c.seen.err)
@@ -1242,8 +1255,8 @@ func (w *world) compareGoroutines() {
 	if w.idle == nil {
 		return
 	}
-	// One that has ended is still counted until its thread has put it away, however long the system keeps that from running.
-	// To stop the world, as a collection does, waits for just that.
+	// One that has ended is still counted until its thread has put it away, however long the system
+	// keeps that from running. To stop the world, as a collection does, waits for just that.
 	want, got := w.model.goroutines(), 0
 	for try := range 1_000 {
 		if got = runtime.NumGoroutine() - *w.idle; got == want {

@@ -1,4 +1,5 @@
-// Command breakit is cmd/breakit with the keys of a cluster: one trip ends a command on every machine.
+// Command breakit is cmd/breakit with the keys of a cluster: one trip ends a command on every
+// machine.
 //
 //	export BREAKIT_STORE=nats://nats.internal:4222
 //
@@ -11,23 +12,25 @@
 //
 // # What a key does
 //
-// When the key is set, the command is stopped as at any other limit: SIGTERM for its process group, SIGKILL after the grace. The
-// exit code is 124. Standard error says who has set the key, and why. If the key is set already, the command isn't started, and the exit
-// code is 124, too.
+// When the key is set, the command is stopped as at any other limit: SIGTERM for its process group,
+// SIGKILL after the grace. The exit code is 124. Standard error says who has set the key, and why.
+// If the key is set already, the command isn't started, and the exit code is 124, too.
 //
-// If the store can't say within 10 seconds whether the key is set, the command isn't started, and the exit code is 125.
+// If the store can't say within 10 seconds whether the key is set, the command isn't started, and
+// the exit code is 125.
 //
 // # When the store is lost
 //
-// The command goes on, and breakit says that once. It is stopped when the store is back and the key is set. With --silence TIME the command
-// is stopped if there was no contact for that long: for what must not run while it can't be told to stop.
+// The command goes on, and breakit says that once. It is stopped when the store is back and the key
+// is set. With --silence TIME the command is stopped if there was no contact for that long: for
+// what must not run while it can't be told to stop.
 //
 // # Stores
 //
-//	nats://HOST:4222       tls:// with TLS; hosts are separated by commas     name is a key-value bucket
-//	etcd://HOST:2379       etcds:// with TLS; hosts are separated by commas   name is a prefix
-//	postgres://HOST/DB     as libpq reads it                                  name is a table
-//	redis://HOST:6379/0    rediss:// with TLS                                 name is a part of the keys
+//	nats://HOST:4222       tls:// with TLS; hosts with commas  name is a bucket
+//	etcd://HOST:2379       etcds:// with TLS; hosts with commas  name is a prefix
+//	postgres://HOST/DB     as libpq reads it                   name is a table
+//	redis://HOST:6379/0    rediss:// with TLS                  name is a part of the keys
 //
 // Users and passwords go where they go in any URL: user:password@HOST. After a question mark:
 //
@@ -38,7 +41,8 @@
 //
 // PostgreSQL and Redis have more parameters of their own, such as sslmode.
 //
-// A URL on the command line is seen by every user of the machine. The variable BREAKIT_STORE isn't; the command inherits it.
+// A URL on the command line is seen by every user of the machine. The variable BREAKIT_STORE isn't;
+// the command inherits it.
 //
 // NATS needs a bucket and PostgreSQL a table. Once for all machines:
 //
@@ -46,7 +50,8 @@
 //
 // # Trip
 //
-// breakit trip returns when the key is set. The first trip of a key wins; a later one prints the cause that stands, and succeeds, too. A key
-// expires after a day, or what --ttl says, and then the next command with that key starts again. Programs set and
-// watch the same keys by package breakercluster.
+// breakit trip returns when the key is set. The first trip of a key wins; a later one prints the
+// cause that stands, and succeeds, too. A key expires after a day, or what --ttl says, and then the
+// next command with that key starts again. Programs set and watch the same keys by package
+// breakercluster.
 package main

@@ -12,7 +12,8 @@ import (
 	"github.com/kamilsk/breaker/internal/breakit"
 )
 
-// patience is how long the store may take to say whether a key is set. An election in a cluster takes up to 9 s.
+// patience is how long the store may take to say whether a key is set. An election in a cluster
+// takes up to 9 s.
 const patience = 10 * time.Second
 
 // key is what the options say.

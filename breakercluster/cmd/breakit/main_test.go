@@ -76,7 +76,8 @@ func (m machine) start(args ...string) *process {
 	require.NoError(m.t, err)
 	p := &process{t: m.t, cmd: exec.Command(self, args...)}
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = m.env, m.dir, &p.out, &p.errors
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal, whatever the tests are run from
+	// Without a terminal, whatever the tests are run from.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	require.NoError(m.t, p.cmd.Start())
 	m.t.Cleanup(func() {
 		if p.cmd.ProcessState == nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/kamilsk/breaker/breakercluster/clustertest"
 )
 
-// servers start each engine. They return the URL of a store with %s for the address, and the address.
+// servers start each engine. They return the URL of a store with %s for the address, and the
+// address.
 var servers = map[string]func(t testing.TB) (store, addr string){
 	"nats": func(t testing.TB) (string, string) {
 		o := &server.Options{

@@ -17,7 +17,8 @@ import (
 
 // opened is a client, and what it is used for.
 type opened struct {
-	// store returns the store. Where a store knows by itself when keys expire, ttl is for it; 0 is its default.
+	// store returns the store. Where a store knows by itself when keys expire, ttl is for it; 0 is
+	// its default.
 	store func(ctx context.Context, ttl time.Duration) (breakercluster.Store, error)
 	// create makes what the keys are kept in, unless there is one.
 	create func(ctx context.Context) error

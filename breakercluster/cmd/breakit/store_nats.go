@@ -24,10 +24,12 @@ func openNATS(l location) (*opened, error) {
 	var why atomic.Pointer[error] // there is no connection
 	options := []nats.Option{
 		nats.Name("breakit"),
-		// The server may be away for as long as the command runs, and credentials may rotate meanwhile.
+		// The server may be away for as long as the command runs, and credentials may rotate
+		// meanwhile.
 		nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { why.Store(&err) }),
-		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // what matters comes back from the calls
+		// What matters comes back from the calls.
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
 	if creds := l.query.Get("creds"); creds != "" {
 		options = append(options, nats.UserCredentials(creds))

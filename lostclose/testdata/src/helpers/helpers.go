@@ -1,4 +1,5 @@
-// Package helpers has functions that others call with breakers, or get them from. // want package:`reaches`
+// Package helpers has functions that others call with breakers, or get them from. // want
+// package:`reaches`
 package helpers
 
 import (
