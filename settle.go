@@ -60,7 +60,7 @@ func (b *Breaker) settle(s uint32) {
 		b.moveToClosed(s) // there is no directory
 		return
 	}
-	if b.settleAtOnce(s) {
+	if b.settleAtOnce(s, true) {
 		return
 	}
 	w := settlement{}
@@ -118,8 +118,9 @@ func (b *Breaker) becomeClosed(s uint32) {
 }
 
 // settleAtOnce settles a breaker that nothing depends on, and that holds only what can be let go of
-// without code of the user's, and reports whether it did.
-func (b *Breaker) settleAtOnce(s uint32) bool {
+// without code of the user's, and reports whether it did. At the root of a trip that is also what
+// catches signals: there are no callbacks that it would have to be held for (see release).
+func (b *Breaker) settleAtOnce(s uint32, root bool) bool {
 	if s&(flagBusy|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.isEmpty() {
 		return false
 	}
@@ -129,12 +130,12 @@ func (b *Breaker) settleAtOnce(s uint32) bool {
 	}
 	all := b.source.links()
 	for i := range all {
-		if l := &all[i]; l.is(owned) && !l.isPrivate() {
+		if l := &all[i]; l.is(owned) && !l.isPrivate(root) {
 			return false
 		}
 	}
 	for i := range all {
-		if l := &all[i]; l.is(owned) && !l.closePrivate() {
+		if l := &all[i]; l.is(owned) && !l.closePrivate(root) {
 			return false
 		}
 	}
@@ -146,23 +147,24 @@ func (b *Breaker) settleAtOnce(s uint32) bool {
 	return true
 }
 
-// isPrivate reports whether the source of l is a leaf, holds at the most a timer, and has no
-// registration but l.
-func (l *link) isPrivate() bool {
+// isPrivate reports whether the source of l holds at the most a timer, or, at the root of a trip,
+// what catches signals, and has no registration but l.
+func (l *link) isPrivate(root bool) bool {
 	atomic.Reads(&l.source)
 	b := l.source
-	if b.state.Load()&(flagAsk|flagBusy|flagOwnErr) != 0 || b.registry.base.Load() != nil {
+	s := b.state.Load()
+	if s&(flagAsk|flagBusy|flagOwnErr) != 0 || b.registry.base.Load() != nil {
 		return false
 	}
 	if r := b.registry.first[0].Load(); r != nil && r != &l.registration {
 		return false
 	}
-	return b.source == nil || b.source.links() == nil
+	return b.source == nil || b.source.links() == nil || root && s&flagWatch != 0
 }
 
 // closePrivate closes the source of l, and reports whether that is all. It isn't if somebody has
 // registered with the source since it was found private: then it is closed, and pending.
-func (l *link) closePrivate() bool {
+func (l *link) closePrivate(root bool) bool {
 	b := l.source
 	s, won := b.claim(b.state.Load(), 0, true)
 	if !won {
@@ -170,11 +172,15 @@ func (l *link) closePrivate() bool {
 		return true
 	}
 	s = b.publish(s)
-	if !l.isPrivate() {
+	if !l.isPrivate(root) {
 		l.pending = true
 		return false
 	}
 	if b.source != nil {
+		all := b.source.links()
+		for i := range all {
+			all[i].drop()
+		}
 		b.source.release()
 	}
 	b.becomeClosed(s)
@@ -273,6 +279,9 @@ func (w *settlement) tripAll() {
 
 // tripDependents trips the nodes that listen to b.
 func (w *settlement) tripDependents(b *Breaker) {
+	if b.registry.isEmpty() {
+		return
+	}
 	atomic.Reads(&b.cause)
 	cause, mark := b.cause, b.state.Load()&flagExpired
 	all := sweep{class: ofLinks}
@@ -288,7 +297,7 @@ func (w *settlement) tripDependents(b *Breaker) {
 			n.cause = cause
 		}
 		s = n.publish(s)
-		if s&phase != closed && !n.settleAtOnce(s) {
+		if s&phase != closed && !n.settleAtOnce(s, false) {
 			w.publish(&n.Breaker, s)
 			push(&w.followed, n)
 		}
@@ -451,7 +460,7 @@ func (w *settlement) begin(b *Breaker) {
 // finish runs the callbacks of w.caller, and closes it.
 func (w *settlement) finish() {
 	b := w.caller
-	if w.stage == finishing {
+	if w.stage == finishing && !b.registry.isEmpty() {
 		for r := w.sweep.nextCallback(&b.registry); r != nil; r = w.sweep.nextCallback(&b.registry) {
 			w.call(r.drop())
 		}

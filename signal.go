@@ -41,7 +41,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 		join, flags = joinSignalOutside, flagPoll|flagPollOnly
 	}
 	n, links := newNode(len(sig))
-	n.begin(kindSignal, flags)
+	n.begin(kindSignal, flags|flagWatch)
 	for i, s := range sig {
 		l := &links[i]
 		l.source = &join(s).Breaker
@@ -93,7 +93,8 @@ func joinSignalOutside(s os.Signal) (w *watch) {
 // to both.
 func notify(w *watch, s os.Signal) {
 	arrivals := make(chan os.Signal, 1)
-	w.renew = func() { signal.Notify(arrivals, s) }
+	only := []os.Signal{s}
+	w.renew = func() { signal.Notify(arrivals, only...) }
 	w.stop = func() {
 		signal.Stop(arrivals) // nothing is sent after this
 		close(arrivals)

@@ -102,6 +102,8 @@ const (
 	flagValues
 	// flagPollOnly: the source can't be watched (see signal.go), so flagPoll stays.
 	flagPollOnly
+	// flagWatch: the links are to what catches signals, and nothing else.
+	flagWatch
 	// flagRelay: contexts of package context may have been derived that are to be ended. Set
 	// together with flagHeld.
 	flagRelay
