@@ -25,15 +25,15 @@ type settlement struct {
 	// root is the leaf whose trip this is. If that is a node, it is in the lists as the others are.
 	root *Breaker
 	// followed has the nodes whose dependents haven't been tripped yet; owners those that may own
-	// something open; settled those that are still to be released, and then to be finished.
-	followed, owners, settled *node
+	// something open; settled those that are still to be released; released those that are still to
+	// be finished.
+	followed, owners, settled, released *node
 
 	// lost has the nodes that another goroutine is tripping. What depends on them may still be
 	// open, and is tripped here, too. It is rare, so that this may allocate.
 	lost []*Breaker
 	seen map[*node]struct{}
 
-	releasing *node    // the next to be released
 	relayed   bool     // there are derived contexts
 	node      *node    // its pending leaves are being finished
 	index     int      // the next of its links
@@ -229,16 +229,13 @@ func (w *settlement) run() {
 	if w.stage == following {
 		w.tripAll()
 		w.stage = releasing
-		w.releasing = w.settled
 		if w.root != nil {
 			w.release(w.root, w.root.state.Load(), false)
 		}
 	}
 	if w.stage == releasing {
-		for w.releasing != nil {
-			n := w.releasing
-			w.releasing = n.next
-			w.releaseNode(n)
+		for w.settled != nil {
+			w.releaseNode(pop(&w.settled))
 		}
 		w.stage = finishing
 		if w.relayed {
@@ -261,8 +258,12 @@ func (w *settlement) tripAll() {
 		switch {
 		case w.followed != nil:
 			n := pop(&w.followed)
-			push(&w.owners, n)
 			w.tripDependents(&n.Breaker)
+			if n.ownsSomething() {
+				push(&w.owners, n)
+			} else {
+				push(&w.settled, n)
+			}
 		case len(w.lost) > 0:
 			b := w.lost[len(w.lost)-1]
 			w.lost = w.lost[:len(w.lost)-1]
@@ -370,15 +371,55 @@ func (w *settlement) close(b *Breaker) (word uint32, won bool) {
 	return b.publish(s), true
 }
 
+// ownsSomething reports whether the node closes anything when it trips.
+func (n *node) ownsSomething() bool {
+	all := n.source.links()
+	for i := range all {
+		if all[i].is(owned) {
+			return true
+		}
+	}
+	return false
+}
+
 // releaseNode lets go of all that the node holds, and of what its own leaves hold.
 func (w *settlement) releaseNode(n *node) {
+	s := n.state.Load()
+	if n.isSimple(s) { // while it is in the cache
+		all := n.source.links()
+		for i := range all {
+			all[i].drop()
+		}
+		n.source.release()
+		n.becomeClosed(s)
+		return
+	}
+	push(&w.released, n)
 	all := n.source.links()
 	for i := range all {
 		if l := &all[i]; l.pending {
 			w.release(l.source, l.source.state.Load(), false)
 		}
 	}
-	w.release(&n.Breaker, n.state.Load(), false)
+	w.release(&n.Breaker, s, false)
+}
+
+// isSimple reports whether the node, which has that word, has no callbacks, and holds nothing that
+// it takes code of the user's to let go of, or that is to be held until the callbacks have run.
+func (n *node) isSimple(s uint32) bool {
+	if s&(flagBusy|flagAsk|flagOwnErr|flagWatch) != 0 || n.registry.base.Load() != nil {
+		return false
+	}
+	if r := n.registry.first[0].Load(); r != nil && r.node == nil {
+		return false
+	}
+	all := n.source.links()
+	for i := range all {
+		if all[i].pending {
+			return false
+		}
+	}
+	return true
 }
 
 // release lets go of what b holds, which has that word. What catches a signal is held to the last,
@@ -410,7 +451,7 @@ func (w *settlement) endRelays() {
 	if b := w.root; b != nil && b.state.Load()&flagRelay != 0 {
 		b.endRelay()
 	}
-	for n := w.settled; n != nil; n = n.next {
+	for n := w.released; n != nil; n = n.next {
 		all := n.source.links()
 		for i := range all {
 			if l := &all[i]; l.pending && l.source.state.Load()&flagRelay != 0 {
@@ -428,10 +469,10 @@ func (w *settlement) nextCaller() bool {
 	w.stage = finishing
 	for {
 		if w.node == nil {
-			if w.settled == nil {
+			if w.released == nil {
 				return false
 			}
-			w.node, w.index = pop(&w.settled), 0
+			w.node, w.index = pop(&w.released), 0
 		}
 		all := w.node.source.links()
 		for w.index < len(all) {
