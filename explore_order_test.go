@@ -3,6 +3,9 @@
 package breaker
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
@@ -28,7 +31,8 @@ func ordered() (programs []program) {
 			}
 		},
 	}
-	for name, other := range others {
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		other := others[name]
 		for _, owned := range []bool{false, true} {
 			kind := "watched"
 			if owned {
@@ -75,4 +79,58 @@ func ordered() (programs []program) {
 		}
 	}
 	return programs
+}
+
+// orderTriples has the programs in which one goroutine goes the way that another is on, and a third
+// looks.
+func orderTriples() []program {
+	return []program{
+		helped("watched", 2, func(root *Breaker) *Breaker { return Any(root) }),
+		helped("owned", 1, func(root *Breaker) *Breaker {
+			inner := Any(New())
+			Multiplex(NopCloser(root), inner)
+			return inner
+		}),
+	}
+}
+
+// helped has something tripped that is about to follow from another trip, too, and has dependents
+// of so many levels.
+func helped(name string, levels int, construct func(root *Breaker) (inner *Breaker)) program {
+	return program{"order, " + name + ": Trip of the root vs Trip of the inner vs Err", func(r *explore.Run) {
+		root := New()
+		all := []*Breaker{construct(root)}
+		for range levels {
+			all = append(all, Any(all[len(all)-1]))
+		}
+		root.onTrip(func() {
+			for _, b := range all {
+				if b.Err() == nil {
+					r.Failf("promise 18: a callback finds a dependent open")
+				}
+			}
+		})
+		r.Go(func() {
+			r.Label("Trip of the root")
+			root.Trip(errA)
+		})
+		r.Go(func() {
+			r.Label("Trip of the inner")
+			all[0].Trip(errB)
+		})
+		r.Go(func() {
+			r.Label("Err")
+			if last := all[levels]; last.Err() != nil && last.Cause() == nil {
+				r.Failf("promise 4: there is no cause")
+			}
+		})
+		r.AtEnd(func() {
+			for _, b := range append(all, root) {
+				if b.State() != Closed {
+					r.Failf("it is left %v", b.State())
+				}
+				mustHold(r, b, 0)
+			}
+		})
+	}}
 }

@@ -367,6 +367,22 @@ func sources() (programs []program) {
 		explored(r, "m", Multiplex(s.Breaker, p.Breaker))
 		r.Go(func() { p.do([]op{"TripA"}) })
 		r.Go(fire)
+	}}, program{"context that has ended in a Multiplex, the other child trips vs Cause", func(r *explore.Run) {
+		s, ctx := contextSubject(r)
+		s.trips++ // the Multiplex closes it, and so finds out
+		p := New()
+		Multiplex(s.Breaker, p)
+		ctx.over.Store(1)
+		r.Go(func() {
+			r.Label("Trip of the other child")
+			p.Trip(errB)
+		})
+		r.Go(func() {
+			r.Label("Cause")
+			if cause := s.Cause(); cause != context.Canceled {
+				r.Failf("promise 19: the context has ended, and Cause is %v", cause)
+			}
+		})
 	}}, program{"context in a Multiplex, ends vs made", func(r *explore.Run) {
 		s, ctx := contextSubject(r)
 		s.trips++ // the Multiplex may close it

@@ -85,7 +85,7 @@ func TestExplore(t *testing.T) {
 	e.group(t, "idle", false, idles())
 	e.bubble = false
 	e.group(t, "triples", true, slices.Concat(
-		hubTriples(), viewTriples(), directoryTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), triples()))
+		hubTriples(), viewTriples(), directoryTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), orderTriples(), triples()))
 
 	t.Logf("%d programs, %d of them complete; %d schedules, and %d begun that were equivalent to one of them; %.0f a second",
 		e.programs, e.complete, e.schedules, e.redundant, float64(e.schedules+e.redundant)/time.Since(e.begun).Seconds())

@@ -34,11 +34,11 @@ type settlement struct {
 	lost []*Breaker
 	seen map[*node]struct{}
 
-	relayed   bool     // there are derived contexts
-	node      *node    // its pending leaves are being finished
-	index     int      // the next of its links
-	caller    *Breaker // its callbacks are being run
-	sweep     sweep
+	relayed bool     // there are derived contexts
+	node    *node    // its pending leaves are being finished
+	index   int      // the next of its links
+	caller  *Breaker // its callbacks are being run
+	sweep   sweep
 }
 
 type stage uint8
