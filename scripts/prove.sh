@@ -91,6 +91,7 @@ else
     export GOFLAGS=-p=1
     layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$logs/explorer" \
       -run Explore -v -timeout 30m .
+    layer 'explorer of breakersync' explored go test -count=1 -tags breaker_explore -run Explore -v ./breakersync
     layer 'statements reached' last scripts/cover.sh "$logs/explorer"
     layer 'bugs seeded for the explorer' last scripts/seeded.sh
     layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
