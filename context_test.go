@@ -786,7 +786,7 @@ var derivations = map[string]func(view context.Context) (context.Context, contex
 
 // However a breaker trips, what was derived from it while it was open ends in the same way.
 func TestDerivedContextsEndWithTheBreaker(t *testing.T) {
-	// promise 11, promise 13, D9
+	// promise 11, promise 13, D9; promise 26: also without the relay
 	for tripped, trip := range map[string]func() (br *breaker.Breaker, trip func()){
 		"Close":     func() (*breaker.Breaker, func()) { br := breaker.New(); return br, br.Close },
 		"Trip(nil)": func() (*breaker.Breaker, func()) { br := breaker.New(); return br, func() { br.Trip(nil) } },

@@ -24,7 +24,8 @@ type watch struct {
 	renew func()
 }
 
-// A hub finds the watch for a key. Joining one that others have joined takes no lock.
+// A hub finds the watch for a key, so that there is one goroutine for it (promise 11). Joining one
+// that others have joined takes no lock.
 type hub struct {
 	mu      atomic.Mutex // held while a watch is made, or taken out
 	watches atomic.Map   // of *watch

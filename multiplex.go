@@ -39,7 +39,8 @@ func Any(breakers ...Interface) *Breaker {
 	return b
 }
 
-// join is Multiplex, and Any, which owns nothing.
+// join is Multiplex, and Any, which owns nothing. The first that trips trips the result (promise
+// 9).
 func join(function string, breakers []Interface, own bool) *Breaker {
 	if len(breakers) == 0 {
 		return newTripped(errNothing)

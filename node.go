@@ -131,7 +131,8 @@ func (n *node) listenToAll(links []link) {
 	n.attached(0, 0)
 }
 
-// listensTo fills in a link, and adds to the flags of its node what follows from the source.
+// listensTo fills in a link, and adds to the flags of its node what follows from the source, its
+// deadline among others (promise 14).
 func (l *link) listensTo(source *Breaker, own bool, flags uint32) uint32 {
 	l.source = source
 	has := source.state.Load() & (flagTimed | flagValues | flagPollOnly | flagAsk)

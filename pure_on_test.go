@@ -2,6 +2,6 @@
 
 package breaker_test
 
-// pure says that the package does without unsafe and without the inside of package context: then
-// the budgets of memory and goroutines don't hold.
+// pure says that the package does without unsafe and without the inside of package context (promise
+// 26): then the budgets of memory and goroutines don't hold.
 const pure = true

@@ -209,7 +209,7 @@ func (b *Breaker) register(r *registration) bool {
 	return !back
 }
 
-// unregister takes r out and reports whether it was still there. It never waits.
+// unregister takes r out and reports whether it was still there (promise 7). It never waits.
 func (b *Breaker) unregister(r *registration) bool {
 	g := &b.registry
 	if atomic.Reads(&r.where); r.where <= 0 {

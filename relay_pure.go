@@ -4,8 +4,8 @@ package breaker
 
 import "context"
 
-// relay doesn't exist here. A context derived from a view with values in between costs the
-// goroutine that package context starts for it.
+// relay doesn't exist here (promise 26). A context derived from a view with values in between costs
+// the goroutine that package context starts for it.
 type relay struct{}
 
 // Value looks the key up in the contexts among the sources. After the trip a context of package

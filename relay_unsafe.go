@@ -13,7 +13,7 @@ import (
 	seam "github.com/kamilsk/breaker/internal/atomic"
 )
 
-// relay lets package context derive from a view as if it were a context of its own.
+// relay lets package context derive from a view as if it were a context of its own (promise 13).
 //
 // The method AfterFunc is enough for a context derived from the view itself. But one derived from
 // context.WithValue(view, …), which is what middleware passes on and what net/http makes of a

@@ -27,10 +27,6 @@ const (
 	widestText    = 120
 )
 
-// wide has the files, and the folders, that are still wider than that. Take out what fits: the
-// tests say so.
-var wide = []string{}
-
 func TestPages_AreShort(t *testing.T) {
 	pages := 0
 	for _, name := range files(t, ".md") {
@@ -46,7 +42,6 @@ func TestPages_AreShort(t *testing.T) {
 
 // A table, a link and a code block can't be wrapped.
 func TestText_FitsInAWindow(t *testing.T) {
-	used := make(map[string]bool)
 	for _, name := range files(t, ".md") {
 		code := false
 		for i, line := range strings.Split(read(t, name), "\n") {
@@ -57,45 +52,21 @@ func TestText_FitsInAWindow(t *testing.T) {
 				utf8.RuneCountInString(line) <= widestText {
 				continue
 			}
-			if entry := exclusion(name); entry != "" {
-				used[entry] = true
-				continue
-			}
 			assert.Fail(t, "too wide", "%s:%d is wider than %d columns", name, i+1, widestText)
 		}
-	}
-	for _, entry := range wide {
-		assert.False(t, strings.HasSuffix(entry, ".md") && !used[entry], "%s fits: take it out of wide", entry)
 	}
 }
 
 func TestComments_FitInAWindow(t *testing.T) {
-	comments, used := 0, make(map[string]bool)
+	comments := 0
 	for _, name := range files(t, ".go") {
 		n, tooWide := widths(t, name)
 		comments += n
 		for _, line := range tooWide {
-			if entry := exclusion(name); entry != "" {
-				used[entry] = true
-				continue
-			}
 			assert.Fail(t, "too wide", "%s:%d: a comment goes beyond column %d", name, line, widestComment)
 		}
 	}
 	assert.Greater(t, comments, 1000)
-	for _, entry := range wide {
-		assert.False(t, !strings.HasSuffix(entry, ".md") && !used[entry], "%s fits: take it out of wide", entry)
-	}
-}
-
-// exclusion returns the entry of wide that a file falls under, or nothing.
-func exclusion(name string) string {
-	for _, entry := range wide {
-		if name == entry || strings.HasSuffix(entry, "/") && strings.HasPrefix(name, entry) {
-			return entry
-		}
-	}
-	return ""
 }
 
 // widths returns how many comments a Go file has, and the lines of those that are too wide.
@@ -214,4 +185,27 @@ func read(t *testing.T, name string) string {
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 	require.NoError(t, err)
 	return string(text)
+}
+
+// Each promise is cited in the code of the root package that keeps it, and in the test that shows
+// it, so that `grep -w 'promise 18'` finds both.
+func TestPromises_AreCited(t *testing.T) {
+	guarantee := regexp.MustCompile(`(?m)^//  ([0-9]+)\. `)
+	all := guarantee.FindAllStringSubmatch(read(t, "doc.go"), -1)
+	require.GreaterOrEqual(t, len(all), 27)
+	var code, tests strings.Builder
+	for _, name := range files(t, ".go") {
+		switch {
+		case path.Dir(name) != "." || name == "doc.go":
+		case strings.HasSuffix(name, "_test.go"):
+			tests.WriteString(read(t, name))
+		default:
+			code.WriteString(read(t, name))
+		}
+	}
+	for _, match := range all {
+		cited := regexp.MustCompile(`promise ` + match[1] + `\b`)
+		assert.True(t, cited.MatchString(code.String()), "no line of code says that it keeps promise %s", match[1])
+		assert.True(t, cited.MatchString(tests.String()), "no test says that it shows promise %s", match[1])
+	}
 }
