@@ -197,31 +197,16 @@ func BenchmarkP04MergeWithin(b *testing.B) {
 		process := breaker.New()
 		defer process.Close()
 		b.RunParallel(func(pb *testing.PB) {
-			request, cancel := context.WithCancel(context.Background())
-			defer cancel()
 			for pb.Next() {
+				request, end := context.WithCancel(context.Background())
 				br := breaker.Within(request, hour, process)
 				br.Done()
 				br.Close()
+				end()
 			}
 		})
 	})
-	b.Run("impl=context", func(b *testing.B) {
-		b.ReportAllocs()
-		process, stop := context.WithCancel(context.Background())
-		defer stop()
-		b.RunParallel(func(pb *testing.PB) {
-			request, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			for pb.Next() {
-				ctx, cancel := context.WithTimeout(request, hour)
-				stop := context.AfterFunc(process, cancel)
-				ctx.Done()
-				stop()
-				cancel()
-			}
-		})
-	})
+	b.Run("impl=context", benchmarkMergeByContext)
 }
 
 func BenchmarkP07HandlerWithin(b *testing.B) {
@@ -305,22 +290,7 @@ func BenchmarkP04Merge(b *testing.B) {
 			}
 		})
 	})
-	b.Run("impl=context", func(b *testing.B) {
-		b.ReportAllocs()
-		process, end := context.WithCancel(context.Background())
-		defer end()
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
-				request, end := context.WithCancel(context.Background())
-				ctx, cancel := context.WithTimeout(request, hour)
-				stop := context.AfterFunc(process, cancel)
-				ctx.Done()
-				stop()
-				cancel()
-				end()
-			}
-		})
-	})
+	b.Run("impl=context", benchmarkMergeByContext)
 	b.Run("impl=floor", func(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
@@ -337,6 +307,23 @@ func BenchmarkP04Merge(b *testing.B) {
 				end()
 			}
 		})
+	})
+}
+
+func benchmarkMergeByContext(b *testing.B) {
+	b.ReportAllocs()
+	process, end := context.WithCancel(context.Background())
+	defer end()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			request, end := context.WithCancel(context.Background())
+			ctx, cancel := context.WithTimeout(request, hour)
+			stop := context.AfterFunc(process, cancel)
+			ctx.Done()
+			stop()
+			cancel()
+			end()
+		}
 	})
 }
 

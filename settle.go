@@ -298,7 +298,8 @@ func (w *settlement) tripDependents(b *Breaker) {
 			n.cause = cause
 		}
 		s = n.publish(s)
-		if s&phase != closed && !n.settleAtOnce(s, false) {
+		// A timer takes as long to stop as all the rest; the next ones shall not wait for it.
+		if s&phase != closed && (s&flagTimed != 0 || !n.settleAtOnce(s, false)) {
 			w.publish(&n.Breaker, s)
 			push(&w.followed, n)
 		}

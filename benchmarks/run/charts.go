@@ -243,6 +243,13 @@ var shortNames = map[string]string{
 	"P12Chainbreaker":              "chain of 1,000,000",
 	"P13HeapOfTimeoutbreaker":      "heap of a timeout",
 	"P14HeapAfterBurstbreaker":     "heap after a burst",
+	"P03RequestWithinbreaker":      "request, Within",
+	"P04MergeWithinbreaker":        "merge, Within",
+	"P07HandlerWithinbreaker":      "handler, Within",
+	"P15Touchbreaker":              "touch",
+	"P16Request/http=1breaker":     "HTTP/1.1",
+	"P16Request/http=2breaker":     "HTTP/2",
+	"P17Shutdownbreaker":           "stop 10,000",
 }
 
 // shares marks every fifth of what package context takes, or every whole of it if ours takes much

@@ -101,12 +101,26 @@ func benchmarks() []benchmark {
 		{library, "P12Chain", implementations, whole, "1x", true},
 		{library, "P13HeapOfTimeout", implementations, whole, "1x", false},
 		{library, "P14HeapAfterBurst", implementations, whole, "1x", true},
+		{library, "P03RequestWithin", pair, parallel, "", false},
+		{library, "P04MergeWithin", pair, parallel, "", false},
+		{library, "P07HandlerWithin", pair, parallel, "", false},
+		{library, "P15Touch", []string{"breaker", "timer", "context", "floor"}, whole, "", false},
+		{nested, "P16Request/http=1", implementations, whole, "", false},
+		{nested, "P16Request/http=2", implementations, whole, "", false},
+		{nested, "P17Shutdown", pair, whole, "20x", false},
 
 		{nested, "MergeRelease", []string{"breaker", "context", "afterfunc", "naive"}, parallel, "", false},
 		{nested, "MergeFirst", []string{"breaker", "context", "afterfunc", "naive", "errgroup", "conc", "oklog-run"}, whole, "", false},
 	}
 	for _, sources := range mergedSources {
 		plan = append(plan, benchmark{nested, "MergeMany/sources=" + strconv.Itoa(sources), []string{"breaker", "context", "naive"}, whole, "", false})
+	}
+	for _, w := range waits {
+		var impls []string
+		for _, way := range w.ways {
+			impls = append(impls, way.name)
+		}
+		plan = append(plan, benchmark{nested, w.name, impls, whole, w.time, w.time != ""})
 	}
 	for _, live := range registrations {
 		plan = append(plan, benchmark{nested, "Registrations/live=" + strconv.Itoa(live), pair, single, "", live >= 100_000})
@@ -121,6 +135,30 @@ func benchmarks() []benchmark {
 	}
 	return plan
 }
+
+// A wait is what package breakersync does, beside what else does it.
+type wait struct {
+	name, text string
+	base       string // what the ratio is taken to
+	ways       []named
+	time       string
+}
+
+var (
+	syncs       = named{"sync", "package sync: nothing interrupts"}
+	xsync       = named{"xsync", "`x/sync/semaphore`, a context"}
+	channel     = named{"channel", "a channel and `select`"}
+	breakerSync = named{"breaker", "`breakersync`"}
+
+	waits = []wait{
+		{"SyncMutex", "Lock and unlock a Mutex, nobody else wants it.", "sync", []named{syncs, breakerSync, channel}, ""},
+		{"SyncRWMutex", "Lock and unlock a RWMutex for reading, nobody else wants it.", "sync", []named{syncs, breakerSync}, ""},
+		{"SyncSemaphore", "Acquire and release a Semaphore, there is room.", "xsync", []named{xsync, breakerSync, channel}, ""},
+		{"SyncInterrupt", "10,000 goroutines wait for a Semaphore; one trip, or one cancel, until the last has returned.", "xsync", []named{xsync, breakerSync, channel}, "5x"},
+		{"SyncSleep", "A sleep of one nanosecond that could be interrupted.", "channel", []named{channel, breakerSync}, ""},
+		{"SyncGroup", "Ten tasks in a Group, four at a time, which do nothing.", "errgroup", []named{{"errgroup", "`x/sync/errgroup`"}, breakerSync}, ""},
+	}
+)
 
 // What the names of the nested benchmarks say.
 var (

@@ -43,7 +43,7 @@ type page struct {
 	Benchtime, Took                  string
 	Jobs                             [][]string
 	Tally                            string
-	Merges                           []merge
+	Merges, Waits                    []merge
 	Registrations, Live, Latency     [][]string
 	Analysis                         string
 }
@@ -77,7 +77,7 @@ func newPage(m *measurements, analysis string) page {
 			v := j.judge(m, cpu)
 			tally[v]++
 			ours := m.get(j.name, j.impl, j.unit, cpu)
-			std := m.get(j.name, "context", j.unit, cpu)
+			std := m.get(j.name, j.baseline(), j.unit, cpu)
 			id, text, instead, goal := j.id, j.text, j.std, j.goal()
 			if i > 0 {
 				id, text, instead, goal = "", "", "", ""
@@ -113,8 +113,8 @@ func newPage(m *measurements, analysis string) page {
 		{"conc", "`sourcegraph/conc`"},
 		{"oklog-run", "`oklog/run`"},
 	}
-	table := func(text, name string, cpus []int, ways []named) {
-		t := merge{Text: text}
+	compare := func(text, name, base string, cpus []int, ways []named) (t merge) {
+		t.Text = text
 		for _, way := range ways {
 			for _, cpu := range cpus {
 				s := m.get(name, way.name, "ns/op", cpu)
@@ -123,18 +123,25 @@ func newPage(m *measurements, analysis string) page {
 				}
 				t.Rows = append(t.Rows, []string{
 					way.text, procs(len(cpus) > 1, cpu, cores), spread(s, "ns/op"),
-					ratio(s.over(m.get(name, "context", "ns/op", cpu))),
+					ratio(s.over(m.get(name, base, "ns/op", cpu))),
 					count(m.get(name, way.name, "allocs/op", cpu)),
 				})
 			}
 		}
-		p.Merges = append(p.Merges, t)
+		return t
+	}
+	table := func(text, name string, cpus []int, ways []named) {
+		p.Merges = append(p.Merges, compare(text, name, "context", cpus, ways))
 	}
 	table("A parent that all share and a timeout; Done, release. Nothing has happened meanwhile.", "MergeRelease", []int{1, 2, 4}, ways)
 	table("Make a parent, wait for the first of it and a timeout while the parent ends, release.", "MergeFirst", []int{cores}, ways)
 	for _, n := range mergedSources {
 		ways := []named{{"context", "`context.AfterFunc` for each"}, ways[1], ways[3]}
 		table(fmt.Sprintf("%d parents that live longer; Done, release.", n), "MergeMany/sources="+strconv.Itoa(n), []int{cores}, ways)
+	}
+
+	for _, w := range waits {
+		p.Waits = append(p.Waits, compare(w.text, w.name, w.base, []int{cores}, w.ways))
 	}
 
 	for _, n := range registrations {
