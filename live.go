@@ -12,7 +12,6 @@ func (b *Breaker) enlist() {
 	if b.state.Load()&phase != open {
 		return
 	}
-	b.move(0, flagAsked)
 	if !r.Made(b) {
 		return
 	}
@@ -30,10 +29,9 @@ func (b *Breaker) enlist() {
 	}
 }
 
-// enlistUsed tells of a breaker without a source that somebody begins to wait for, unless New told
-// of it: a zero value has no constructor.
+// enlistUsed tells of a zero value that somebody begins to wait for, once: it has no constructor.
 func (b *Breaker) enlistUsed() {
-	if s := b.state.Load(); s>>kindShift == kindPlain && s&flagAsked == 0 {
+	if b.source == nil && b.move(0, flagAsked)&flagAsked == 0 {
 		b.enlist()
 	}
 }
