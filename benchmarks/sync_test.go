@@ -184,14 +184,63 @@ func BenchmarkSyncHandover(b *testing.B) {
 // BenchmarkSyncInterrupt: 10,000 goroutines wait for a semaphore, and one trip wakes all of them.
 // The time is that from the trip until the last has returned, for all of them.
 func BenchmarkSyncInterrupt(b *testing.B) {
+	b.Run("impl=breaker", func(b *testing.B) {
+		s := breakersync.NewSemaphore(1)
+		s.TryAcquire(1)
+		interruptWaiters(b, byBreaker(func(br breaker.Interface) error { return s.Acquire(br, 1) }))
+	})
+	b.Run("impl=xsync", func(b *testing.B) {
+		s := semaphore.NewWeighted(1)
+		s.TryAcquire(1)
+		interruptWaiters(b, byContext(func(ctx context.Context) error { return s.Acquire(ctx, 1) }))
+	})
+	b.Run("impl=channel", func(b *testing.B) {
+		s := make(chanMutex, 1)
+		s <- struct{}{}
+		interruptWaiters(b, byContext(s.Lock))
+	})
+}
+
+// BenchmarkSyncInterruptLock: the same with a lock.
+func BenchmarkSyncInterruptLock(b *testing.B) {
+	b.Run("impl=breaker", func(b *testing.B) {
+		var mu breakersync.Mutex
+		mu.TryLock()
+		interruptWaiters(b, byBreaker(mu.Lock))
+	})
+	b.Run("impl=channel", func(b *testing.B) {
+		mu := make(chanMutex, 1)
+		mu <- struct{}{}
+		interruptWaiters(b, byContext(mu.Lock))
+	})
+}
+
+func byBreaker(acquire func(breaker.Interface) error) func() (wait func() error, trip func()) {
+	return func() (func() error, func()) {
+		br := breaker.New()
+		return func() error { return acquire(br) }, br.Close
+	}
+}
+
+func byContext(acquire func(context.Context) error) func() (wait func() error, trip func()) {
+	return func() (func() error, func()) {
+		ctx, cancel := context.WithCancel(context.Background())
+		return func() error { return acquire(ctx) }, cancel
+	}
+}
+
+// interruptWaiters has 10,000 goroutines wait for what is never there, and ends that.
+func interruptWaiters(b *testing.B, begin func() (wait func() error, trip func())) {
 	const waiting = 10_000
-	run := func(b *testing.B, acquire func() error, trip func()) {
+	b.StopTimer()
+	for range b.N {
+		wait, trip := begin()
 		var begun, ended sync.WaitGroup
 		begun.Add(waiting)
 		for range waiting {
 			ended.Go(func() {
 				begun.Done()
-				if acquire() == nil {
+				if wait() == nil {
 					b.Error("it isn't there")
 				}
 			})
@@ -204,33 +253,6 @@ func BenchmarkSyncInterrupt(b *testing.B) {
 		ended.Wait()
 		b.StopTimer()
 	}
-	b.Run("impl=breaker", func(b *testing.B) {
-		b.StopTimer()
-		s := breakersync.NewSemaphore(1)
-		s.TryAcquire(1)
-		for range b.N {
-			br := breaker.New()
-			run(b, func() error { return s.Acquire(br, 1) }, br.Close)
-		}
-	})
-	b.Run("impl=xsync", func(b *testing.B) {
-		b.StopTimer()
-		s := semaphore.NewWeighted(1)
-		s.TryAcquire(1)
-		for range b.N {
-			ctx, cancel := context.WithCancel(context.Background())
-			run(b, func() error { return s.Acquire(ctx, 1) }, cancel)
-		}
-	})
-	b.Run("impl=channel", func(b *testing.B) {
-		b.StopTimer()
-		s := make(chanMutex, 1)
-		s <- struct{}{}
-		for range b.N {
-			ctx, cancel := context.WithCancel(context.Background())
-			run(b, func() error { return s.Lock(ctx) }, cancel)
-		}
-	})
 }
 
 // awaitParked returns when so many goroutines wait for something. As package runtime/metrics counts

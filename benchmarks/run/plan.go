@@ -155,6 +155,7 @@ var (
 		{"SyncRWMutex", "Lock and unlock a RWMutex for reading, nobody else wants it.", "sync", []named{syncs, breakerSync}, ""},
 		{"SyncSemaphore", "Acquire and release a Semaphore, there is room.", "xsync", []named{xsync, breakerSync, channel}, ""},
 		{"SyncInterrupt", "10,000 goroutines wait for a Semaphore; one trip, or one cancel, until the last has returned.", "xsync", []named{xsync, breakerSync, channel}, "5x"},
+		{"SyncInterruptLock", "The same with a Mutex.", "channel", []named{channel, breakerSync}, "5x"},
 		{"SyncSleep", "A sleep of one nanosecond that could be interrupted.", "channel", []named{channel, breakerSync}, ""},
 		{"SyncGroup", "Ten tasks in a Group, four at a time, which do nothing.", "errgroup", []named{{"errgroup", "`x/sync/errgroup`"}, breakerSync}, ""},
 	}
