@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Makes a release of all modules in a clone, and tries it from outside of the clone: it gets every module, compiles them in one program, and
-# installs the commands, as users will. It changes nothing here and pushes nothing; it prints what to push.
+# Makes a release of all modules in a clone, and tries it from outside of the clone: it gets every
+# module, compiles them in one program, and installs the commands, as users will. It changes nothing
+# here and pushes nothing; it prints what to push.
 #
-#	scripts/release.sh VERSION DIR
+#	scripts/release.sh ROOT NESTED DIR
 #
-# VERSION is as v1.3.0. DIR must not exist; it gets the clone and everything else.
+# ROOT is the version of the root module, as v1.3.0, and NESTED that of the others, as v0.1.0. DIR
+# must not exist; it gets the clone and everything else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[ $# -eq 2 ] && [[ $1 == v[01].*.* ]] || { sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2; }
-version=$1
-mkdir "$2"
-dir=$(cd "$2" && pwd)
+[ $# -eq 3 ] && [[ $1 == v1.*.* && $2 == v[01].*.* ]] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
+version=$1 nested=$2
+mkdir "$3"
+dir=$(cd "$3" && pwd)
 module=github.com/kamilsk/breaker
 
 # Those that a program imports. Each requires the root module; what replaces it counts in the clone only.
@@ -31,19 +33,19 @@ for library in "${libraries[@]}"; do
 done
 git commit -qam "Release $version"
 git tag "$version"
-for tagged in lostclose "${libraries[@]}"; do git tag "$tagged/$version"; done
+for tagged in lostclose "${libraries[@]}"; do git tag "$tagged/$nested"; done
 
 (
   cd "$command"
   go mod edit -require="$module@$version" -dropreplace="$module"
   for library in "${libraries[@]}"; do
     grep -q "$module/$library " go.mod || continue
-    go mod edit -require="$module/$library@$version" -dropreplace="$module/$library"
+    go mod edit -require="$module/$library@$nested" -dropreplace="$module/$library"
   done
   go mod tidy
 )
 git commit -qam "Release $command $version"
-git tag "$command/$version"
+git tag "$command/$nested"
 git revert --no-edit HEAD > /dev/null
 
 echo "tried from outside:"
@@ -58,20 +60,22 @@ go mod init example.com/outside 2> /dev/null
   done
   echo "func main() {}"
 } > main.go
-for library in "${libraries[@]}"; do wanted+=("$module/$library@$version"); done
+for library in "${libraries[@]}"; do wanted+=("$module/$library@$nested"); done
 go get "$module@$version" "${wanted[@]}"
 go mod tidy
 go build ./...
 grep -F "$module" go.mod
 for package in cmd/breakit lostclose/cmd/lostclose; do
-  GOBIN=$dir/bin go install "$module/$package@$version"
+  installed=$version
+  [[ $package != lostclose/* ]] || installed=$nested
+  GOBIN=$dir/bin go install "$module/$package@$installed"
   echo "installed $package"
 done
-GOBIN=$dir/bin/cluster go install "$module/$command@$version"
+GOBIN=$dir/bin/cluster go install "$module/$command@$nested"
 "$dir/bin/cluster/breakit" -h | grep -q -- --key
 echo "installed $command"
 echo
 echo "To publish it, from $dir/breaker, in this order:"
 echo "  git push origin HEAD $version"
-for tagged in lostclose "${libraries[@]}"; do echo "  git push origin $tagged/$version"; done
-echo "  git push origin $command/$version"
+for tagged in lostclose "${libraries[@]}"; do echo "  git push origin $tagged/$nested"; done
+echo "  git push origin $command/$nested"
