@@ -33,7 +33,7 @@ explore: ## go through every interleaving of small programs
 	go test -tags breaker_explore -run Explore -v . ./internal/explore
 
 .PHONY: prove-quick
-prove-quick: ## run all layers of RELIABILITY.md, small: 5 minutes at most
+prove-quick: ## run all layers of RELIABILITY.md, small: 10 minutes at most
 	scripts/prove.sh quick
 
 .PHONY: prove
