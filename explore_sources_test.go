@@ -466,6 +466,18 @@ func ended() (programs []program) {
 					r.Failf("promise 19: the context has ended before Close, and Cause is %v", s.Cause())
 				}
 			})
+		}}, program{name + "cancel, Close of its owner vs poll", func(r *explore.Run) {
+			s, ctx := setup(r)
+			s.trips++ // the owner closes it
+			owner := Multiplex(s.Breaker)
+			r.Go(func() {
+				r.Label("cancel, Close of the owner")
+				ctx.over.Store(1)
+				owner.Close()
+				if owner.Cause() != context.Canceled || s.Cause() != context.Canceled {
+					r.Failf("promise 19: the context has ended before Close, and Cause is %v, and %v", owner.Cause(), s.Cause())
+				}
+			})
 		}})
 	}
 	return programs

@@ -138,7 +138,14 @@ func (b *Breaker) ask() (word uint32) {
 	if b.source.links() != nil {
 		w := walk{at: b, owned: true, flag: flagAsk}
 		for inner := w.next(); inner != nil; inner = w.next() {
-			askSource(inner.source)
+			if askSource(inner.source); !inner.isOpen() {
+				// Another goroutine may have found that out first, and not have come to b yet. Then
+				// we go its way.
+				inner.awaitDone()
+				w := settlement{lost: []*Breaker{inner}}
+				w.run()
+				break
+			}
 		}
 	}
 	return b.state.Load()

@@ -19,6 +19,7 @@ func main() {
 		defer close(done)
 		breakertest.VerifyNone(t) // in a test, t is the *testing.T
 		tidy()
+		//lostclose:ignore it is what the test is to find
 		forgetful()
 		t.end()
 	}()

@@ -1,5 +1,4 @@
-// Owners prints what the Close of a breaker does to others: to the children of a Multiplex, to a
-// context, to a signal, to a channel.
+// Owners prints what the Close of a breaker does to others: to the children of a Multiplex, to a context, to a signal, to a channel.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Views prints what is seen of breakers after the functions have returned that made them. A line
-// that ends in "fixed" gets a deferred Close, the others don't.
+// Views prints what is seen of breakers after the functions have returned that made them. A line that ends in "fixed" gets a deferred
+// Close, the others don't.
 package main
 
 import (

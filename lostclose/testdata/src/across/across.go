@@ -1,5 +1,4 @@
-// Package across doesn't import package breaker: what it knows of breakers it knows by the facts of
-// others.
+// Package across doesn't import package breaker: what it knows of breakers it knows by the facts of others.
 package across
 
 import (

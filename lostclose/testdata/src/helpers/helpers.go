@@ -1,5 +1,4 @@
-// Package helpers has functions that others call with breakers, or get them from. // want
-// package:`reaches`
+// Package helpers has functions that others call with breakers, or get them from. // want package:`reaches`
 package helpers
 
 import (
