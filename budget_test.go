@@ -264,12 +264,12 @@ func TestBudget_AllocationsOfRequests(t *testing.T) {
 		{"Within(ToContext, two), Close", 2, func() {
 			breaker.Within(breaker.ToContext(process), time.Hour, other, other).Close()
 		}},
-		{"WithinCause(Background, one), Done, Close", 2, func() {
+		{"WithinCause(Background, one), Done, Close", 3, func() {
 			br := breaker.WithinCause(context.Background(), time.Hour, errA, process)
 			br.Done()
 			br.Close()
 		}},
-		{"WithinCause(Background), over on return, Cause", 1, func() {
+		{"WithinCause(Background), over on return, Cause", 2, func() {
 			sinkBreaker = breaker.WithinCause(context.Background(), 0, errA)
 			sinkError = sinkBreaker.Cause()
 		}},
@@ -380,7 +380,7 @@ func sizesOfRequests() []size {
 		{"Any, one", 112, func() *breaker.Breaker { return breaker.Any(process) }},
 		{"Any, two", 144, func() *breaker.Breaker { return breaker.Any(process, process) }},
 		{"Any, three", 176, func() *breaker.Breaker { return breaker.Any(process, process, process) }},
-		{"BreakByTimeoutCause", 80, func() *breaker.Breaker { return breaker.BreakByTimeoutCause(time.Hour, errA) }},
+		{"BreakByTimeoutCause", 96, func() *breaker.Breaker { return breaker.BreakByTimeoutCause(time.Hour, errA) }},
 	}
 }
 

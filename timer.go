@@ -34,9 +34,19 @@ func BreakByTimeoutCause(timeout time.Duration, cause error) *Breaker {
 
 func newTimeout(timeout time.Duration, cause error) *Breaker {
 	at, bubble := after(timeout)
-	b := &timeoutBreaker{at: at}
+	var b *timeoutBreaker
+	var own *error
+	if cause == nil {
+		b = &timeoutBreaker{at: at}
+	} else {
+		more := &struct {
+			timeoutBreaker
+			cause error
+		}{timeoutBreaker{at: at}, cause}
+		b, own = &more.timeoutBreaker, &more.cause
+	}
 	b.source = b
-	b.start(kindTimeout, timeout, cause, bubble)
+	b.start(kindTimeout, timeout, own, bubble)
 	return &b.Breaker
 }
 
@@ -68,9 +78,19 @@ func newDeadline(deadline time.Time, cause error) *Breaker {
 	if now == now.Round(0) {
 		flags = flagBubble
 	}
-	b := &deadlineBreaker{at: deadline}
+	var b *deadlineBreaker
+	var own *error
+	if cause == nil {
+		b = &deadlineBreaker{at: deadline}
+	} else {
+		more := &struct {
+			deadlineBreaker
+			cause error
+		}{deadlineBreaker{at: deadline}, cause}
+		b, own = &more.deadlineBreaker, &more.cause
+	}
 	b.source = b
-	b.start(kindDeadline, deadline.Sub(now), cause, flags)
+	b.start(kindDeadline, deadline.Sub(now), own, flags)
 	return &b.Breaker
 }
 
@@ -136,12 +156,11 @@ func timeAt(at time.Duration, word uint32) time.Time {
 // as much and 112 bytes.
 type alarm struct {
 	timer *time.Timer
-	// breaker and cause are written before the timer is armed, and by nobody while it is.
+	// breaker and cause are written before the timer is armed, and by nobody while it is. If the
+	// alarm wins the trip, it sets breaker to nil, which keeps it from being used again.
 	breaker *Breaker
-	cause   error
-	// fired is the winner's: it is set if that is this alarm. The constructor may still be storing
-	// the timer then.
-	fired bool
+	// cause is nil for errExpired. A pointer keeps the struct in the size class of 24 bytes.
+	cause *error
 }
 
 // alarms holds the alarms whose timer was stopped in time: its function never runs for an arming
@@ -150,13 +169,10 @@ type alarm struct {
 var alarms sync.Pool
 
 // start ends the construction, starting the timer.
-func (t *timed) start(kind uint32, timeout time.Duration, cause error, flags uint32) {
-	if cause == nil {
-		cause = errExpired
-	}
+func (t *timed) start(kind uint32, timeout time.Duration, cause *error, flags uint32) {
 	if timeout <= 0 {
 		t.state = wordOf(kind, closed|flagTimed|flagExpired|flags)
-		t.cause = cause
+		t.cause = causeAt(cause)
 		return
 	}
 	t.state = wordOf(kind, flagHeld|flagTimed|flags)
@@ -165,8 +181,8 @@ func (t *timed) start(kind uint32, timeout time.Duration, cause error, flags uin
 
 // arm stores an alarm for b and starts its timer. The alarm may go off before its timer is stored.
 // That does no harm: what it trips needs the timer only if the constructor has returned, or has
-// said that it is attached.
-func arm(at **alarm, b *Breaker, timeout time.Duration, cause error, flags uint32) {
+// said that it is attached. The cause is nil for errExpired.
+func arm(at **alarm, b *Breaker, timeout time.Duration, cause *error, flags uint32) {
 	if flags&flagBubble == 0 {
 		if a, ok := alarms.Get().(*alarm); ok {
 			a.breaker, a.cause, *at = b, cause, a
@@ -183,9 +199,17 @@ func arm(at **alarm, b *Breaker, timeout time.Duration, cause error, flags uint3
 func (a *alarm) fire() {
 	b := a.breaker
 	if s, won := b.claim(b.state.Load(), flagExpired, false); won {
-		a.fired = true
-		b.finish(s, a.cause)
+		a.breaker = nil
+		b.finish(s, causeAt(a.cause))
 	}
+}
+
+// causeAt returns the cause that a timeout has.
+func causeAt(own *error) error {
+	if own == nil {
+		return errExpired
+	}
+	return *own
 }
 
 // disarm stops the timer of a breaker that has tripped, and has that word. Only the winner calls
@@ -197,7 +221,7 @@ func disarm(at **alarm, word uint32) {
 	}
 	*at = nil
 	// One that has gone off isn't used again.
-	if !a.fired && a.timer.Stop() && word&flagBubble == 0 {
+	if a.breaker != nil && a.timer.Stop() && word&flagBubble == 0 {
 		a.breaker, a.cause = nil, nil
 		alarms.Put(a)
 	}

@@ -30,8 +30,8 @@ func Within(ctx context.Context, timeout time.Duration, watched ...Interface) *B
 }
 
 // WithinCause is Within with a cause of your own for the timeout, which says which timeout it was.
-// If the cause is nil, it is Within. The Err of its ToContext is context.DeadlineExceeded, whatever
-// the cause.
+// The cause takes one more allocation; if it is nil, WithinCause is Within. The Err of its ToContext
+// is context.DeadlineExceeded, whatever the cause.
 func WithinCause(ctx context.Context, timeout time.Duration, cause error, watched ...Interface) *Breaker {
 	b := newRequest("WithinCause", ctx, timeout, cause, watched)
 	if live.On() {
@@ -131,13 +131,18 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 	at, bubble := after(timeout)
 	r.at = at
 	r.begin(kindWithin, flags|bubble)
-	r.construct(timeout, cause, bubble)
+	var own *error
+	if cause != nil {
+		kept := cause // so that Within doesn't allocate it
+		own = &kept
+	}
+	r.construct(timeout, own, bubble)
 	return &r.Breaker
 }
 
 // construct registers the request with all that it watches, and starts its timer last. If foreign
 // code panics meanwhile, nothing is left behind.
-func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
+func (r *request) construct(timeout time.Duration, cause *error, bubble uint32) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -145,9 +150,6 @@ func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
 			r.Close()
 		}
 	}()
-	if cause == nil {
-		cause = errExpired
-	}
 	open := true
 	if r.ctx != nil && r.state.Load()&flagPoll != 0 {
 		r.poll()
@@ -156,7 +158,7 @@ func (r *request) construct(timeout time.Duration, cause error, bubble uint32) {
 	if open && timeout <= 0 {
 		open = false
 		if s, won := r.claim(r.state.Load(), flagExpired, false); won {
-			r.finish(s, cause)
+			r.finish(s, causeAt(cause))
 		}
 	}
 	links := r.source.links()
