@@ -7,21 +7,18 @@ import (
 
 // onceClose is the channel behind Done: made at the first call, closed exactly once.
 //
-// A channel takes 112 bytes and more time than the rest of a breaker, so a breaker that is closed
-// before anyone asked for Done never has one. The field goes
+// A channel takes 112 bytes, and more time than the rest of a breaker. So a breaker that trips
+// before anything asked for Done never makes one. The field goes
 //
 //	nil → a channel → the same channel, closed          asked for before the trip
 //	nil → (a channel that nobody saw →) a closed one    asked for after the trip
 //
-// and the flagDone bit of the state word says that the channel in it is the one that was handed
-// out. All that decides anything is the state word: a channel is handed out only by setting the bit
-// while the breaker isn't settled, and whoever settles the breaker closes it only if the bit is
-// set.
+// flagDone in the state word says that the channel in the field is the one that was handed out. The
+// state word alone decides: Done hands a channel out only by setting the bit while the breaker
+// isn't settled, and the winner closes it only if the bit is set.
 //
-// Two rejected ways: a closed channel shared by the package, because a blocking receive on it takes
-// its lock, which the whole process would share; and sealing the field with a second
-// compare-and-swap at each trip, which makes New and Close three locked instructions instead of
-// one.
+// Rejected in docs/design.md, "One closed channel for all": a closed channel that the package
+// shares, and sealing the field at each trip.
 type onceClose struct {
 	c atomic.Chan
 }
@@ -37,10 +34,10 @@ func (o *onceClose) isClosed() bool { return atomic.Closed(o.c.Load()) }
 // get returns the channel, or nil if there is none yet.
 func (o *onceClose) get() chan struct{} { return o.c.Load() }
 
-// touch brings the channel into the cache. What it returns means nothing.
+// touch brings the channel into the cache. Its result means nothing.
 func (o *onceClose) touch() uintptr { return o.c.Touch() }
 
-// open returns a channel that is in the field, making it if there is none.
+// open returns the channel in the field, making it if there is none.
 func (o *onceClose) open() chan struct{} {
 	if c := o.c.Load(); c != nil {
 		return c
@@ -52,9 +49,9 @@ func (o *onceClose) open() chan struct{} {
 	return o.c.Load()
 }
 
-// openClosed returns a closed channel that is in the field for good. Only for a settled breaker
-// whose channel was never handed out: what lies in the field may then be a channel that nobody has
-// seen and nobody will close; it is replaced.
+// openClosed returns the closed channel that stays in the field. Call it only for a settled breaker
+// whose channel was never handed out. The field may then hold a channel that nobody has seen and
+// nobody will close: openClosed replaces it.
 func (o *onceClose) openClosed() chan struct{} {
 	var made chan struct{}
 	for {
@@ -71,7 +68,7 @@ func (o *onceClose) openClosed() chan struct{} {
 	}
 }
 
-// closedChannel returns a closed channel that may be used on both sides of a bubble.
+// closedChannel returns a closed channel that code inside and outside of a bubble may use.
 func closedChannel() chan struct{} {
 	if inBubble() {
 		return closedOutside
@@ -81,16 +78,15 @@ func closedChannel() chan struct{} {
 	return made
 }
 
-// closedOutside is shared only by what runs in a bubble: a channel made there may not be used
-// outside of it, where the breaker may be.
+// closedOutside is for code in bubbles only. A channel made in a bubble can't be used outside of
+// it, where the breaker may be.
 var closedOutside = func() chan struct{} {
 	made := make(chan struct{})
 	close(made)
 	return made
 }()
 
-// handOut returns the channel of Done, and sets flagDone so that whoever trips the breaker closes
-// it.
+// handOut returns the channel of Done. It sets flagDone, so that the winner closes the channel.
 func (b *Breaker) handOut() chan struct{} {
 	for {
 		s := b.state.Load()

@@ -18,37 +18,33 @@ import (
 //	│ open ├───────────┴──►│ claimed ├───────────────►│ tripped ├─────────────────────►│ closed │
 //	└──────┘               └─────────┘                └─────────┘  callbacks run       └────────┘
 //
-// What is called tripped outside is claimed or tripped here:
+// The goroutine whose claim succeeds is the winner. State returns Tripped for claimed and for
+// tripped:
 //
 //	phase    Done                Err                   who writes the breaker
-//	open     open                nil                   whoever wins the claim becomes the winner
+//	open     open                nil                   nobody yet: any goroutine may claim it
 //	claimed  open, then closed   nil until it closes   the winner: cause, close of Done
 //	tripped  closed              not nil               the winner: dependents, sources, callbacks
-//	closed   closed              not nil               nobody; nothing is held any more
+//	closed   closed              not nil               nobody; the breaker holds nothing any more
 //
 // A trip, step by step:
 //
-//  1. Claim: CAS open → claimed. From here on nobody else writes (promise 1).
+//  1. Claim: CAS open → claimed. From here on only the winner writes (promise 1).
 //  2. Store the cause, a plain field, published by step 3 (promise 4).
-//  3. Close Done if its channel was handed out. This is the instant at which the breaker is tripped
-//     for every observer (promises 2 and 3).
+//  3. Close Done if its channel was handed out. In this instant the breaker is tripped for every
+//     observer (promises 2 and 3).
 //  4. Publish: → tripped. From here on Err is one load again.
-//  5. Trip what depends on it, release the sources, run the callbacks, → closed (settle.go;
+//  5. Trip the dependents, release the sources, run the callbacks, → closed (settle.go;
 //     promises 6, 10 and 18).
 //
-// A phase that would be empty is skipped: with no channel handed out step 1 claims and trips at
-// once, and with nothing held it also closes, so that New and Close cost one locked instruction;
-// with a channel and no callbacks step 4 is left out, because releasing takes less time than the
-// locked instruction would save.
+// A trip skips each phase in which it has nothing to do. Without a channel to close, step 1 goes on
+// to tripped. If the breaker holds nothing either, step 1 goes on to closed, so New and Close cost
+// one locked instruction. With a channel and no callbacks step 4 is left out: to release takes less
+// time than the locked instruction would save.
 //
-// Between 1 and 4 Err looks at Done itself, without blocking. Three ways that look simpler are
-// wrong:
-//
-//   - claim, then close, with Err reading the claim: Err is non-nil while Done is open
-//     (golang/go#75533);
-//   - the same, with Err waiting for Done: every Err of a tripped breaker takes a channel's lock,
-//     and with a channel shared by the process all of them take the same one (golang/go#80914);
-//   - close, then store, with Err reading the store: Done is closed while Err is nil (D3).
+// Between 1 and 4 Err looks at Done itself, without blocking. Three ways look simpler, and all
+// three are wrong: Err reads the claim, Err waits for Done, or Err reads a store after the close.
+// docs/design.md says why, under "Err and Done by two words".
 const (
 	open    uint32 = 0
 	claimed uint32 = 1
@@ -56,69 +52,90 @@ const (
 	closed  uint32 = 3
 
 	phase uint32 = 3 // mask of the above
-	// The bit that tripped and closed have in common: Done is closed, the cause is set.
+	// Set in tripped and closed: Done is closed, the cause is set.
 	settled uint32 = 2
 )
 
-// The flags that share the word with the phase. Those above the line change, each in one direction
-// only; those below it are given at construction or by the claim and never change.
+// The bits of the word. A flag that only a constructor sets never changes:
+//
+//	bits   name          set by                           when it changes afterwards
+//	0-1    phase         constructor, claim, winner       only grows
+//	2      flagDone      Done                             set once, in any phase
+//	3      flagHeld      constructor, first registration  set once, while open
+//	4      flagPoll      constructor                      channel, view: cleared by the attacher
+//	5      flagLazy      constructor                      cleared to attach; set again by a panic
+//	6      flagBusy      constructor, attacher            cleared when the sources are attached
+//	7      flagLeft      winner                           set once, while flagBusy
+//	8      flagAwaited   AwaitClosed                      set once, in any phase
+//	9      flagWeighing  Trip, or the end of a context    set once, in any phase
+//	10     flagExpired   constructor, claim               never after the claim
+//	11     flagOwnErr    constructor, claim               never after the claim
+//	12     flagAsk       constructor                      never
+//	13     flagTimed     constructor                      never
+//	14     flagValues    constructor                      never
+//	15     flagPollOnly  constructor                      never
+//	16     flagWatch     constructor                      never
+//	17     flagRelay     the first derived context        set once, while open
+//	18     flagBubble    constructor                      never
+//	19     flagLive      constructor, first use           set once, while open
+//	20     flagAsked     first use                        set once
+//	24-31  the kind      constructor                      never
+//
+// The attacher is the constructor, or the first goroutine that waits. The first use is that of a
+// zero value, which has no constructor.
 const (
 	// flagDone: the channel in done has been handed out. While it is unset nobody can wait for the
-	// breaker, and a trip has nothing to close. Set by Done in any phase; in the claimed phase it
-	// makes the winner close the channel.
+	// breaker, and a trip has nothing to close. If Done sets it in the claimed phase, the winner
+	// closes the channel.
 	flagDone uint32 = 1 << (iota + 2)
-	// flagHeld: there may be registrations to sweep or sources to release. Set by the first
-	// registration, or at construction. Without it, open → closed is one step.
+	// flagHeld: there may be registrations to sweep or sources to release. Without it, open →
+	// closed is one step.
 	flagHeld
-	// flagPoll: every observation asks the source. For a context of others it stays, because
-	// package context tells of the end on a goroutine of its own, a little later (promise 19); for
-	// a channel and a view it is cleared once the source is watched.
+	// flagPoll: Err, Cause and State ask the source. Over a foreign context the flag stays: package
+	// context reports the end on a goroutine of its own, a little later (promise 19).
 	flagPoll
-	// flagLazy: the source isn't watched yet. Cleared by the first who waits.
+	// flagLazy: the source isn't attached yet. The first goroutine that waits attaches it.
 	flagLazy
-	// flagBusy: sources are being attached, by a constructor or by the first who waits.
+	// flagBusy: sources are being attached.
 	flagBusy
-	// flagLeft: the winner came to release while flagBusy was set and left the release to the
-	// attacher. Whichever of "attached" and "tripped" comes second releases; this bit and flagBusy
-	// are their handshake.
+	// flagLeft: the winner came to release while flagBusy was set, and left that to the attacher.
+	// This bit and flagBusy are their handshake: of the two, the one that comes second releases.
 	flagLeft
 	// flagAwaited: AwaitClosed waits for the phase closed.
 	flagAwaited
 	// flagWeighing: methods of a cause are being called, to know whether it is a deadline's.
 	flagWeighing
 
-	// flagExpired: the cause is a deadline's, so a context view's Err is context.DeadlineExceeded.
-	// Set by the claim.
+	// flagExpired: the cause is a deadline's, so the Err of a view is context.DeadlineExceeded.
 	flagExpired
-	// flagOwnErr: Err isn't Interrupted but what the breaker's context says. Set by the claim, or
-	// from the beginning.
+	// flagOwnErr: Err isn't Interrupted but what the breaker's context says.
 	flagOwnErr
-	// flagAsk: Close and Trip ask the contexts and channels among what the breaker owns before they
-	// claim (promise 19).
+	// flagAsk: before they claim, Close and Trip ask the contexts and channels that the breaker
+	// owns (promise 19).
 	flagAsk
-	// flagTimed: Deadline has something to look at.
+	// flagTimed: there may be a deadline among the sources.
 	flagTimed
 	// flagValues: there is a context among the sources, direct or not.
 	flagValues
-	// flagPollOnly: the source can't be watched (see signal.go), so flagPoll stays.
+	// flagPollOnly: the source can't be attached, only asked (see signal.go), so flagPoll stays.
 	flagPollOnly
-	// flagWatch: the links are to what catches signals, and nothing else.
+	// flagWatch: all links are to watches of signals (hub.go).
 	flagWatch
-	// flagRelay: contexts of package context may have been derived that are to be ended. Set
-	// together with flagHeld.
+	// flagRelay: package context may have derived contexts that the trip has to end. Set together
+	// with flagHeld.
 	flagRelay
-	// flagBubble: made inside a testing/synctest bubble: its timer is never pooled.
+	// flagBubble: made inside a testing/synctest bubble, so its timer is never pooled.
 	flagBubble
-	// flagLive: made while someone kept a list of live breakers, who is to be told when it is
-	// closed. Set by the constructor.
+	// flagLive: the recorder of live breakers is told when this one is closed (live.go).
 	flagLive
-	// flagAsked: the recorder has been asked about the breaker, so it isn't asked again.
+	// flagAsked: the recorder has been asked about this zero value, and isn't asked again.
 	flagAsked
 
 	kindShift = 24 // the kind takes the highest byte
 )
 
-// The kinds of a breaker, for people: only String looks at them. What a kind does is in its source.
+// The kinds of a breaker. Only String looks at them; what a kind does is in its source.
+// docs/design.md says why nothing is cast by them.
 const (
 	kindPlain uint32 = iota
 	kindTimeout
@@ -136,17 +153,17 @@ var kindNames = [...]string{"", " by timeout", " by deadline", " by context", " 
 // wordOf returns the state word of a breaker that is being made.
 func wordOf(kind, flags uint32) atomic.Uint32 { return atomic.Uint32Of(kind<<kindShift | flags) }
 
-// A State is where a breaker stands in its life. It only ever grows.
+// A State is how far a breaker has come. It only grows.
 type State uint8
 
 const (
 	// Open: nothing has tripped the breaker.
 	Open State = iota
-	// Tripped: the breaker has been tripped by someone who is closing Done, running the callbacks
-	// and releasing the sources.
+	// Tripped: the breaker is being tripped. The goroutine that trips it closes Done, releases the
+	// sources and runs the callbacks.
 	Tripped
-	// Closed: the breaker is tripped and holds nothing any more: no timer, registration, signal
-	// handler or goroutine.
+	// Closed: the trip is complete. The breaker holds nothing any more: no timer, registration,
+	// signal handler or goroutine.
 	Closed
 )
 
@@ -167,7 +184,7 @@ func (s State) String() string {
 // isOpen reports whether nothing has tripped the breaker.
 func (b *Breaker) isOpen() bool { return b.state.Load()&phase == open }
 
-// stateOf maps the word to what is visible outside.
+// stateOf returns the State that a word stands for.
 func stateOf(word uint32) State {
 	switch word & phase {
 	case open:
@@ -181,8 +198,8 @@ func stateOf(word uint32) State {
 	}
 }
 
-// move clears and sets bits of the word, whatever others do to it meanwhile, and returns the word
-// before.
+// move clears and sets bits of the word, whatever other goroutines change in it meanwhile. It
+// returns the word before.
 func (b *Breaker) move(clear, set uint32) (before uint32) {
 	for {
 		s := b.state.Load()
@@ -192,11 +209,13 @@ func (b *Breaker) move(clear, set uint32) (before uint32) {
 	}
 }
 
-// claim takes the breaker from open as far as one step can, and reports whether this call was the
-// one (promise 1). It takes the word just loaded, and returns the one that it leaves; the mark is
-// added to that. On success the caller is the winner and has to finish: store the cause, then
-// publish, then settle. A plain close has no cause to store; only it may claim more than the
-// claimed phase, because a phase beyond that promises that the cause is there.
+// claim takes the breaker from open as far as one step can, and reports whether this call did
+// (promise 1). The word s is the one just loaded; the one returned is what claim leaves. It adds
+// the mark.
+//
+// If it returns true, the caller is the winner and must finish: store the cause, publish, settle. A
+// phase beyond claimed says that the cause is stored. So only a plain close, which has none, may go
+// further than claimed.
 func (b *Breaker) claim(s, mark uint32, plainClose bool) (word uint32, won bool) {
 	for s&phase == open {
 		next := claimed
@@ -214,8 +233,8 @@ func (b *Breaker) claim(s, mark uint32, plainClose bool) (word uint32, won bool)
 	return s, false
 }
 
-// publish makes the trip visible, the cause being stored. On return Done is closed, or will be born
-// closed (promise 3). Only the winner calls it, with the word that its claim has left; it returns
+// publish makes the trip visible, once the cause is stored. On return Done is closed, or will be
+// born closed (promise 3). Only the winner calls it. It takes the word that claim left, and returns
 // the next one.
 func (b *Breaker) publish(s uint32) (word uint32) {
 	for s&settled == 0 { // after a plain close there may be nothing to close
@@ -235,16 +254,16 @@ func (b *Breaker) publish(s uint32) (word uint32) {
 	return s
 }
 
-// hasTripped is what every observer goes by: it reports whether Done is closed, or would be if
-// anyone asked for it (promise 2). The cause may be read if it returns true. The word is the state
-// just loaded.
+// hasTripped reports whether Done is closed, or would be if you asked for it. Every observer
+// decides by it (promise 2). If it returns true, the cause may be read. The word is the one just
+// loaded.
 func (b *Breaker) hasTripped(word uint32) bool {
 	return word&settled != 0 ||
 		word&(phase|flagDone) == claimed|flagDone && b.done.isClosed()
 }
 
-// awaitDone returns when Done is closed. Whoever calls it has seen that the breaker isn't open, so
-// the winner is between claim and publish, a few instructions away from it (promise 3).
+// awaitDone returns when Done is closed. Call it only after you have seen that the breaker isn't
+// open: then the winner is between claim and publish, a few instructions away (promise 3).
 func (b *Breaker) awaitDone() {
 	if s := b.state.Load(); !b.hasTripped(s) {
 		wait(b.handOut())
