@@ -8,62 +8,60 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// The registry: who hears about a trip.
+// The registry holds what a trip has to call or trip.
 //
-// A slot is an atomic pointer to a registration. Registering claims a free slot (CAS nil → r),
-// stopping gives it back (CAS r → nil), the sweep at the trip takes what it finds (CAS r → nil) and
-// runs it. Whoever wins the CAS on the slot decides, so that stopping and running exclude each
-// other without any other state (promises 6 and 7). A registration is made for one registering
-// only. Until that is over it may be put into a slot, taken back and put there again, which does no
-// harm: whoever takes out what he saw there takes what is registered.
+// A slot is an atomic pointer to a registration. Registering takes a free slot (CAS nil → r).
+// Stopping gives it back (CAS r → nil). The sweep at the trip takes what it finds (CAS r → nil) and
+// runs it. The CAS on the slot decides, so stopping and running exclude each other without any
+// other state (promises 6 and 7). A registration is registered once and never again. Until register
+// returns, r may be put into a slot, taken back and put into another. That does no harm: a CAS that
+// takes r out takes what is registered.
 //
-// Registering against the trip is Dekker's pattern: the one writes the slot, then reads the state;
+// Registering against the trip is Dekker's pattern. One side writes the slot, then reads the state;
 // the other writes the state, then reads the slots. Go's atomics are sequentially consistent, so at
-// least one of the two sees the other; if both do, the CAS on the slot picks one.
+// least one of them sees the other. If both do, the CAS on the slot picks one.
 //
-// Slots live in three places, in the order in which they are tried:
+// Slots live in three places, tried in this order:
 //
-//   - one in the Breaker itself, until a second registration comes that wants to live at the same
-//     time;
+//   - one in the Breaker itself, until a second registration wants to live at the same time;
 //   - the base, a block of a few cache lines, until it is full, or too many cores meet in it;
 //   - the directory: blocks made on demand, reached by number, and given up when they are empty.
 //
-// What comes after is used instead of what came before, and for good.
+// Once a later place is used, the earlier ones no longer are.
 //
-// Where to look first follows from the address of the registration. Go's allocator gives each P
-// spans of its own, so goroutines on one core meet in the same cache lines and goroutines on
-// different cores don't, for free. A random start costs 5-10 ns more, and misses the cache.
+// The search starts where the address of the registration says. Go's allocator gives each P spans
+// of its own, so goroutines on one core meet in the same cache lines, and those on different cores
+// don't, for free. See docs/design.md, "A random place in the registry".
 type registry struct {
-	// first is the slot for the first registration: whoever has only one needs nothing else. It is
-	// an array to be swept as a block's slots are.
+	// first is the slot for the first registration: with only one, a breaker needs nothing else. It
+	// is an array so that the sweep treats it as a block's slots.
 	first [1]slot
-	// base is made when first is taken, once, and then used instead of it: a breaker that
-	// many register with shall not have them meet in the cache line that holds its state.
+	// base is made once, when first is taken, and then used instead of it. Otherwise many
+	// goroutines that register would meet in the cache line that holds the state.
 	base atomic.Pointer[base]
 }
 
 type slot = atomic.Pointer[registration]
 
 // A registration is one entry in one breaker's registry: a callback, or a link by which a node
-// follows one of its sources. The two share one type, and a field or two that only one of them
-// uses, so that the sweeps tell them apart without a cast. A callback is 24 bytes, a size class of
-// Go's allocator.
+// listens to one of its sources. Both are one type, so that the sweeps tell them apart without a
+// cast; only links use some of the fields. A callback is 24 bytes, a size class of Go's allocator.
 type registration struct {
 	// where and index tell the slot. register writes them before it puts the registration there.
-	// They are numbers, not pointers, so that a stop function that is retained doesn't retain a
-	// block and what else is in it.
+	// They are numbers, not pointers: a stop function that you retain must not retain a block and
+	// what else is in it.
 	where int32 // inFirst, inBase, or the number of a block of the directory, plus 1
 	index uint8
-	// role is a link's: what the source is to its node. Written, as node and f are, before the
-	// registration is shared.
+	// role, of a link, says what the source is to its node. Like node and f it is written before
+	// the registration is shared.
 	role role
-	// The following two are a link's, and the winner's of the node's trip.
+	// The next two are a link's, written by the winner of the node's trip.
 	dropped bool // it is out of the source's registry
 	pending bool // the winner has closed the source, whose callbacks haven't run yet
-	// node is a link's: what is to be tripped. Nil in a callback.
+	// node, of a link, is what the trip trips. Nil in a callback.
 	node *node
-	// f is a callback's. Whatever takes the registration out of its slot sets it to nil, so that it
-	// can be collected.
+	// f is the callback. Taking the registration out of its slot sets it to nil, so that it can be
+	// collected.
 	f func()
 }
 
@@ -76,7 +74,7 @@ type role uint8
 
 const (
 	owned role = 1 << iota // the source is closed with the node
-	// The source has a deadline or values, which outlive the trip, or is to be asked.
+	// The source is still needed after the trip, for its deadline or its values, or must be asked.
 	keep
 	blind // values aren't looked up there
 )
@@ -99,8 +97,8 @@ func (r *registration) class() class {
 	return ofCallbacks
 }
 
-// drop returns the function of a callback and forgets it. Only for what has taken the registration
-// out, or hasn't got it in.
+// drop returns the function of a callback and forgets it. Call it only for a registration that is
+// out of its slot, or never got one.
 func (r *registration) drop() func() {
 	atomic.Writes(&r.f)
 	f := r.f
@@ -110,27 +108,27 @@ func (r *registration) drop() func() {
 
 // block is a run of slots. Base and directory have blocks of different lengths, each one
 // allocation. A block of the directory that is empty and no longer wanted is sealed, and given up.
-// What decides about that needs no count of registrations, which would cost each of them two locked
-// instructions: see directory.left.
+// Don't count the registrations for that: see docs/design.md, "A count in each block of the
+// registry".
 type block struct {
 	slots []slot
-	// crowded is 1 from when a registration had to pass crowdedAt slots to get one, until one
-	// leaves and a quarter of the block is free from its slot on. Whoever changes it counts that in
-	// the directory.
+	// crowded becomes 1 when a registration had to pass crowdedAt slots to get one. It becomes 0
+	// when one leaves, and a quarter of the block is free from its slot on. The goroutine that
+	// changes it counts that in the directory.
 	crowded atomic.Uint32
-	// sealed is 1 while someone looks whether the block can be given up, and for good once it is. A
-	// registration that was put into a sealed block is taken back.
+	// sealed is 1 while a goroutine checks whether the block can be given up, and stays 1 once it
+	// is. A registration put into a sealed block is taken back.
 	sealed atomic.Uint32
-	// number is the block's place in the directory; for the base, what makes inBase of it.
+	// number is the block's place in the directory. For the base it makes where equal inBase.
 	number int32
 }
 
 type base struct {
 	block
-	// directories holds one for the links and one for the callbacks, so that neither sweep goes
-	// through the other's.
+	// directories has one for links and one for callbacks, so that neither sweep goes through the
+	// other's.
 	directories [classes]atomic.Pointer[directory]
-	// relay hears of the trip by way of Done; it is here because whoever needs it has
+	// relay learns of the trip from Done. It is here because a breaker that needs one has
 	// registrations, or soon will.
 	relay atomic.Pointer[relay]
 	array [baseSlots]slot
@@ -145,14 +143,14 @@ type directoryBlock struct {
 // directory holds the blocks beyond the base: levels of 1, 1, 2, 4, 8 … of them, made on demand and
 // never moved.
 //
-// New registrations go to the blocks below span, a power of two. It doubles when searches for a
-// free slot have failed as often as there are blocks, which they do when some two thirds of the
-// slots are taken, and halves when few blocks are crowded, in proportion to its size. Blocks from
-// span on, no longer wanted, are given up when they are empty. So a burst gives its memory back, as
-// the registrations of it end; what stays is 8 bytes for each block of the peak.
+// New registrations go to the blocks below span, a power of two. span doubles when as many searches
+// for a free slot have failed as there are blocks; they do when some two thirds of the slots are
+// taken. It halves when few blocks are crowded, in proportion to span. Blocks from span on are no
+// longer wanted, and are given up when they are empty. So memory is freed after a burst, as its
+// registrations end. What stays is 8 bytes for each block of the peak.
 type directory struct {
 	span atomic.Uint32
-	// crowded counts the blocks that are.
+	// crowded counts the crowded blocks.
 	crowded atomic.Int32
 	// failed counts the searches that failed since span last changed.
 	failed atomic.Uint32
@@ -166,18 +164,18 @@ type level struct {
 const (
 	lineSlots = 8 // slots in a cache line
 	maxLevels = 26
-	// blockTries is how many blocks a search tries: the one that the address says, then any. One
-	// full neighbourhood says nothing, because addresses cluster, and one failed search little,
-	// because there are so many of them: with the first as the sign to grow, the directory doubles
-	// without end, with the second at 10 % occupancy.
+	// blockTries is how many blocks a search tries: the one that the address says, then others. One
+	// full neighborhood says nothing, because addresses cluster: growing at that, the directory
+	// would double without end. One failed search says little, because there are so many: growing
+	// at that, it would double at 10 % occupancy.
 	blockTries = 8
 )
 
-// register enters r, and reports whether it did. If it did, r is swept if the breaker ever trips,
-// unless unregister takes it out before. If not, the breaker isn't open any more, and Done is
+// register enters r, and reports whether it did. If it returns true, the trip sweeps r, unless
+// unregister takes it out before. If it returns false, the breaker isn't open any more, and Done is
 // closed or about to be: the caller awaits it before it acts (the claimed window).
 //
-// A source that isn't watched yet is watched from here on.
+// register attaches a source that isn't attached yet.
 func (b *Breaker) register(r *registration) bool {
 	s := b.state.Load()
 	if s&flagPoll != 0 {
@@ -200,8 +198,8 @@ func (b *Breaker) register(r *registration) bool {
 	if b.state.Load()&phase == open {
 		return true // a trip from here on sees the slot
 	}
-	// Dekker: the sweep may have seen the slot, or not. If r is still there, it is ours to take
-	// back, and so is a directory that was made for it after the breaker had forgotten its own.
+	// Dekker: the sweep may have seen the slot, or not. If r is still there, we take it back. A
+	// directory made for r after the breaker had forgotten its own goes, too.
 	back := at.CompareAndSwap(r, nil)
 	if base := b.registry.base.Load(); base != nil && b.state.Load()&phase == closed {
 		base.forget()
@@ -209,7 +207,7 @@ func (b *Breaker) register(r *registration) bool {
 	return !back
 }
 
-// unregister takes r out and reports whether it was still there (promise 7). It never waits.
+// unregister takes r out and reports whether it was still there (promise 7). It never blocks.
 func (b *Breaker) unregister(r *registration) bool {
 	g := &b.registry
 	if atomic.Reads(&r.where); r.where <= 0 {
@@ -217,7 +215,7 @@ func (b *Breaker) unregister(r *registration) bool {
 		if r.where == inBase {
 			s = &g.base.Load().slots[r.index]
 		}
-		// The load spares what is too late a locked instruction, which would fail.
+		// If we are too late, the load saves a locked instruction that would fail.
 		return s.Load() == r && s.CompareAndSwap(r, nil)
 	}
 	dir := g.base.Load().directories[r.class()].Load()
@@ -238,7 +236,7 @@ func (b *Breaker) unregister(r *registration) bool {
 	return true
 }
 
-// handle is a callback and the breaker that it is registered with.
+// handle is a callback and the breaker it is registered with.
 type handle struct {
 	b *Breaker
 	r *registration
@@ -253,15 +251,15 @@ func (h handle) stop() bool {
 	return true
 }
 
-// isEmpty reports whether nothing has been registered since the beginning, or only one and that is
-// gone. After the claim, what it says holds for all registrations made before it.
+// isEmpty reports whether nothing is registered, and nothing has ever needed the base. After the
+// claim the answer covers all registrations made before it.
 func (g *registry) isEmpty() bool {
 	return g.first[0].Load() == nil && g.base.Load() == nil
 }
 
-// forget drops the directory of a breaker that is closed: whoever keeps the breaker shall not keep,
-// with it, the room for its callbacks (promise 10). What is late finds its block by itself, and
-// takes back what it has put there.
+// forget drops the directory of a closed breaker: if you keep the breaker, you don't keep the room
+// for its callbacks (promise 10). A late registrar has its block at hand, and takes back what it
+// put there.
 func (b *base) forget() {
 	for c := range b.directories {
 		if b.directories[c].Load() != nil {
@@ -270,7 +268,7 @@ func (b *base) forget() {
 	}
 }
 
-// claim finds a slot for r.
+// claim takes a slot for r.
 func (g *registry) claim(r *registration) *slot {
 	more := g.base.Load()
 	if more == nil {
@@ -287,7 +285,8 @@ func (g *registry) claim(r *registration) *slot {
 		}
 		dir = newDirectory()
 		if !directory.CompareAndSwap(nil, dir) {
-			// None, if the breaker has closed since: then r will be taken back, wherever it is.
+			// None, if the breaker has reached closed since: then r will be taken back, wherever it
+			// is.
 			if theirs := directory.Load(); theirs != nil {
 				dir = theirs
 			}
@@ -296,10 +295,10 @@ func (g *registry) claim(r *registration) *slot {
 	return dir.claim(r)
 }
 
-// wide says that there are more cores than the base has cache lines: then some of them meet in one.
+// wide: there are more cores than the base has cache lines, so some cores meet in one.
 var wide = runtime.NumCPU()*lineSlots > baseSlots
 
-// claim tries to claim a slot for r among so many, from the given one on.
+// claim tries to take a slot for r, looking at up to probes slots from the given one on.
 func (b *block) claim(r *registration, from, probes int) *slot {
 	atomic.Writes(&r.where)
 	r.where = b.number + 1
@@ -316,14 +315,14 @@ func (b *block) claim(r *registration, from, probes int) *slot {
 			return &b.slots[i]
 		}
 		if wide && b.number < 0 {
-			// Others are in this line: on to the directory, where each has blocks of its own.
+			// Other cores are in this line. In the directory each has blocks of its own.
 			return nil
 		}
 	}
 	return nil
 }
 
-// distance returns how many slots from the given one on r had to pass.
+// distance returns how many slots r had to pass from the given one on.
 func (b *block) distance(from int, r *registration) int {
 	d := int(r.index) - from
 	if d < 0 {
@@ -332,7 +331,7 @@ func (b *block) distance(from int, r *registration) int {
 	return d
 }
 
-// freeFrom returns how many slots are free in a run that begins with the given one, and goes round.
+// freeFrom returns the length of the run of free slots that begins at index, and wraps around.
 func (b *block) freeFrom(index int) (free int) {
 	for _, slots := range [2][]slot{b.slots[index:], b.slots[:index]} {
 		for i := range slots {
@@ -367,10 +366,10 @@ func newDirectory() *directory {
 	return d
 }
 
-// minSpan is so many blocks that cores seldom meet in one.
+// minSpan has enough blocks that cores seldom meet in one.
 var minSpan = uint32(1) << bits.Len(uint(4*runtime.NumCPU()-1))
 
-// claim finds a slot for r in a block of the directory.
+// claim takes a slot for r in a block of the directory.
 func (d *directory) claim(r *registration) *slot {
 	place, from := heapPlace(r), heapSlot(r)
 	number := place
@@ -387,8 +386,8 @@ func (d *directory) claim(r *registration) *slot {
 					return s
 				}
 			}
-			// Another block, anywhere, but the same for all registrations of this place: it is in
-			// the cache.
+			// Another block, anywhere, but the same for all registrations of this place: so it is
+			// in the cache.
 			number = 5*number + 2*(place>>8) + 1
 		}
 		if d.failed.Inc() > span && span < 1<<(maxLevels-1) {
@@ -397,11 +396,11 @@ func (d *directory) claim(r *registration) *slot {
 	}
 }
 
-// takeBack takes r out of its block, which is sealed, and may be given up already, so that no sweep
-// would see it. It reports whether r was still there: if not, a sweep has found it.
+// takeBack takes r out of its block, which is sealed. If the block has been given up already, no
+// sweep would see r. It reports whether r was still there: if not, a sweep has found it.
 //
-// Dekker: we have written the slot, and read sealed; whoever seals the block writes that, and then
-// reads the slots.
+// Dekker: we have written the slot, then read sealed. The goroutine that seals the block writes
+// sealed, then reads the slots.
 func (d *directory) takeBack(r *registration, b *block) bool {
 	if !b.slots[r.index].CompareAndSwap(r, nil) {
 		return false
@@ -410,15 +409,15 @@ func (d *directory) takeBack(r *registration, b *block) bool {
 	return true
 }
 
-// left says that a registration is gone from that slot of the block. What follows from it depends
-// on how many slots are free, from there on. That is asked only if it matters, and found by
-// looking. A look ends at the first slot that is taken: the last of a block's registrations looks
-// at all of it, but a block that drains costs each of them a few slots, on the average. Counting
-// the registrations instead takes two locked instructions for each.
+// left is called when a registration has left that slot of the block. What follows depends on how
+// many slots are free from there on. left looks only if that matters, and stops at the first slot
+// that is taken. So the last registration to leave looks at the whole block, and while a block
+// drains each looks at a few slots on average. Counting would cost each registration two locked
+// instructions (docs/design.md).
 func (d *directory) left(b *block, index int) {
 	number := uint32(b.number)
-	// Dekker: the slot is nil, then we read span; whoever makes it smaller writes that, and then
-	// looks at the slots.
+	// Dekker: the slot is nil, then we read span. The goroutine that makes span smaller writes it,
+	// then looks at the slots.
 	span := d.span.Load()
 	if b.crowded.Load() == 0 && number < span {
 		return
@@ -427,7 +426,7 @@ func (d *directory) left(b *block, index int) {
 	if number >= span && free == len(b.slots) {
 		d.giveUp(number)
 	}
-	// Not only if it is empty: a few of a burst may stay for long.
+	// Don't wait for an empty block: a few registrations of a burst may stay for long.
 	if free < len(b.slots)/4 || !b.crowded.CompareAndSwap(1, 0) {
 		return
 	}
@@ -447,9 +446,9 @@ func (d *directory) resize(from, to uint32) bool {
 	return true
 }
 
-// giveUp takes the block of that number out of the directory if it is empty. If someone else is
-// about to, it is he who looks again. He goes on only as long as the block isn't wanted: or he, and
-// one who finds a slot there and takes back, keep each other going.
+// giveUp takes the block of that number out of the directory if it is empty. If another goroutine
+// has sealed it, that one looks again. The loop ends when the block is wanted: otherwise two
+// goroutines, one that seals and one that takes back, could keep each other going.
 func (d *directory) giveUp(number uint32) {
 	if d.levels[bits.Len32(number)].Load() == nil {
 		return
@@ -480,7 +479,7 @@ func (d *directory) block(number uint32) *directoryBlock {
 	}
 }
 
-// at returns the place of the block of that number: level 0 has number 0, level n > 0 has the
+// at returns the place of the block of that number. Level 0 has number 0; level n > 0 has the
 // numbers of n bits.
 func (d *directory) at(number uint32) *atomic.Pointer[directoryBlock] {
 	n := bits.Len32(number)
@@ -495,9 +494,9 @@ func (d *directory) at(number uint32) *atomic.Pointer[directoryBlock] {
 	return &l.blocks[number&(size-1)]
 }
 
-// sweep goes through the slots of a registry that may hold registrations of one class, from where
-// it stopped. It is a struct and not a loop because a callback that panics must not end it: the
-// zero value starts, and next goes on.
+// sweep goes through the slots that may hold registrations of one class. It is a struct and not a
+// loop, because a callback that panics must not end it. The zero value starts at the first slot;
+// next goes on from where the last one stopped.
 type sweep struct {
 	class   class
 	slots   []slot // the block under way
@@ -507,9 +506,9 @@ type sweep struct {
 	touched uintptr
 }
 
-// nextLink returns the next link, and nil at the end. It leaves links in their slots: the breaker
-// that a link trips takes it out itself, and not before everything that depends on that breaker has
-// been tripped. So whoever finds no link there may rely on that (promise 18).
+// nextLink returns the next link, and nil at the end. It leaves links in their slots. The breaker
+// that a link trips takes it out itself, after everything that depends on that breaker has been
+// tripped. So if you find no link there, all that is done (promise 18).
 func (w *sweep) nextLink(g *registry) *registration {
 	for {
 		for w.at < len(w.slots) {
@@ -534,7 +533,7 @@ func (w *sweep) nextCallback(g *registry) *registration {
 		for w.at < len(w.slots) {
 			s := &w.slots[w.at]
 			w.at++
-			// A link may be here that is late: its registrar is about to take it back.
+			// A link here is a late one: its registrar is about to take it back.
 			if r := s.Load(); r != nil && r.node == nil && s.CompareAndSwap(r, nil) {
 				return r
 			}
@@ -551,8 +550,8 @@ func (w *sweep) advance(g *registry) bool {
 }
 
 // touch reads what the next trips are going to write. In a large fan-out none of it is in the
-// cache, and the misses of several trips overlap here, where nothing waits for anything; in the
-// trips, each locked instruction waits for its own. That halves the cost.
+// cache. Here the misses of several trips overlap; in the trips each locked instruction would wait
+// for its own. That halves the cost.
 func (w *sweep) touch() {
 	for i := w.at; i < min(w.at+touchAhead, len(w.slots)); i++ {
 		if r := w.slots[i].Load(); r != nil && r.node != nil {

@@ -3,8 +3,7 @@
 package breaker
 
 // In an exploration nothing may follow from an address, which differs from schedule to schedule.
-// Here all registrations begin at the same slot of the same block, which is the worst that their
-// addresses can do.
+// Here all registrations begin at the same slot of the same block: addresses can't do worse.
 
 var placeOfAll uint32
 

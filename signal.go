@@ -11,18 +11,17 @@ import (
 )
 
 // BreakBySignal returns a breaker that trips when the process receives one of the signals. Its
-// cause is then a SignalError with the one that arrived. Without any signal it is tripped on
-// return.
+// cause is then a SignalError with that signal. Without any signal it is tripped on return.
 //
-// The signals are caught from its return until it trips or is closed. When the last breaker for a
+// It catches the signals from its return until it trips or is closed. When the last breaker for a
 // signal is gone, the signal has its default effect again. One arrival trips all breakers that wait
 // for the signal, and never one made afterwards. A signal that can't be caught, such as os.Kill, is
 // accepted and never arrives.
 //
-// It costs one allocation and one goroutine for each distinct signal, however many breakers wait
-// for it. The first breaker for a signal and the last one turn its delivery on and off, which takes
-// a lock and some 100 µs; the others take no lock. Inside a testing/synctest bubble a signal is
-// noticed only by asking Err, because nothing outside of a bubble can wake what waits inside.
+// It costs one allocation, and one goroutine for each distinct signal, however many breakers wait
+// for it. The first breaker for a signal and the last turn its delivery on and off, which takes a
+// lock and some 100 µs. The others take no lock. Inside a testing/synctest bubble you notice a
+// signal only by asking Err, because nothing outside of a bubble can wake what waits inside.
 // BreakBySignal panics if one of the signals is nil, or can't be compared.
 func BreakBySignal(sig ...os.Signal) *Breaker {
 	if len(sig) == 0 {
@@ -58,19 +57,20 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	return &n.Breaker
 }
 
-// TerminationSignals returns the signals by which a process is asked to end, for BreakBySignal:
-// os.Interrupt, which is Ctrl-C in a terminal, and syscall.SIGTERM, which is what service managers
-// and orchestrators send, and on Windows the closing of the console. SIGHUP and SIGQUIT aren't
-// among them: to many a daemon the one means to read its configuration again, and the other is how
-// one asks a Go program for its stacks. The slice is the caller's.
+// TerminationSignals returns the signals that ask a process to end, for BreakBySignal. These are
+// os.Interrupt, which is Ctrl-C in a terminal, and syscall.SIGTERM, which service managers and
+// orchestrators send; on Windows it stands for the closing of the console.
+//
+// SIGHUP and SIGQUIT aren't among them: many a daemon reads its configuration again on SIGHUP, and
+// SIGQUIT makes a Go program print its stacks. The slice is yours.
 func TerminationSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
-// signals has a watch for each signal that someone waits for.
+// signals has the watch for each signal that a breaker waits for.
 var signals hub
 
-// joinSignal returns the watch for the signal. If there was one already, its delivery is asked for
-// again: other code may have ended it since, by signal.Reset or signal.Ignore, and there is no way
-// to ask (promise 24). That takes the lock of package signal.
+// joinSignal returns the watch for the signal. If there was one already, joinSignal asks for
+// delivery again: other code may have ended it by signal.Reset or signal.Ignore, and there is no
+// way to find out (promise 24). That takes the lock of package signal.
 func joinSignal(s os.Signal) *watch {
 	w, found := signals.join(s, func(w *watch) { notify(w, s) })
 	if found {
@@ -79,18 +79,15 @@ func joinSignal(s os.Signal) *watch {
 	return w
 }
 
-// joinSignalOutside is joinSignal, called inside of a bubble. All of it runs outside, because the
-// hub's lock may not be held while the runtime's cleanups are awaited: one of them may want it.
+// joinSignalOutside is joinSignal for callers in a bubble. All of it runs outside: the hub's lock
+// can't be held while the runtime's cleanups are awaited, because one of them may want it.
 func joinSignalOutside(s os.Signal) (w *watch) {
 	outside(func() { w = joinSignal(s) })
 	return w
 }
 
-// notify starts the delivery of the signal, and the goroutine that waits for it.
-//
-// Each watch has a channel of its own for its one signal. One channel for a set that changes was
-// tried: to hand over from an old channel to a new one either leaves a gap, or delivers one signal
-// to both.
+// notify starts the delivery of the signal, and the goroutine that waits for it. Each watch has a
+// channel of its own: see docs/design.md, "One channel for all signals" (promise 12).
 func notify(w *watch, s os.Signal) {
 	arrivals := make(chan os.Signal, 1)
 	only := []os.Signal{s}

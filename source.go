@@ -7,28 +7,27 @@ import (
 )
 
 // source is what differs from one kind of breaker to another. Each kind is a struct that begins
-// with a Breaker and adds what its source needs; that Breaker holds the struct as its source, and
-// the user holds a pointer to the Breaker. So the way from the one to the other is a word and a
-// method call, and not a cast: a copy of the Breaker alone, which the language can't prevent, leads
-// back to the original, and is told by that (promise 20).
+// with a Breaker and adds what its source needs. That Breaker holds the struct as its source; you
+// hold a pointer to the Breaker.
 //
-// Rejected: the kind in the state word and a cast by it. It takes 16 bytes less of each breaker,
-// and a copied Breaker then makes the package write to its neighbour's memory.
+// The language lets you copy a Breaker by value. The copy's source still leads to the original, and
+// that tells them apart (promise 20). A cast by a kind in the state word would save 16 bytes, and
+// write to the copy's neighbor: see docs/design.md, "The kind in the state word, and a cast by it".
 type source interface {
-	// breaker returns the breaker that this is the source of.
+	// breaker returns the breaker whose source this is.
 	breaker() *Breaker
 	// poll trips the breaker if what it listens to has ended. It may be called at any time.
 	poll()
-	// attach has the source watched: somebody is going to wait. Called once, under flagBusy, if
-	// flagLazy was set. It returns the flags that are to be cleared then.
+	// attach registers with the source, because a goroutine is going to wait. Called once, under
+	// flagBusy, if flagLazy was set. It returns the flags to clear.
 	attach() (clear uint32)
-	// links returns those of a node, and nil for a leaf.
+	// links returns the links of a node, and nil for a leaf.
 	links() []link
-	// release lets go of all that isn't a link. It runs no code of the user's but the stop function
-	// of a foreign context. Only the winner of the trip calls it, or the attacher on its behalf,
-	// once.
+	// release lets go of all that isn't a link. Of your code it runs only the stop function of a
+	// foreign context. Called once, by the winner of the trip, or by the attacher on the winner's
+	// behalf.
 	release()
-	// canceler takes out the user's function that is called after the trip, if there is one.
+	// canceler takes out the cancel function to be called after the trip, if there is one.
 	canceler() func()
 	// deadline is Deadline without the links. Called only if flagTimed is set.
 	deadline() (time.Time, bool)
@@ -38,15 +37,14 @@ type source interface {
 	ownErr() error
 }
 
-// A Breaker is its own source if only Trip and Close trip it. The methods are what the other kinds
-// share.
+// A Breaker is its own source if only Trip and Close trip it. The other kinds share its methods.
 
-// Not reached here: only the tag breaker_pure asks it of a plain breaker.
+// Not reached here: only the build tag breaker_pure calls it on a plain breaker.
 func (b *Breaker) breaker() *Breaker        { return b }
 func (b *Breaker) inside() (*Breaker, bool) { return b, true }
 func (b *Breaker) poll()                    {}
 
-// Not reached here: only what is lazy is attached.
+// Not reached here: only lazy sources are attached.
 func (b *Breaker) attach() uint32              { return 0 }
 func (b *Breaker) links() []link               { return nil }
 func (b *Breaker) release()                    {}
@@ -54,7 +52,7 @@ func (b *Breaker) canceler() func()            { return nil }
 func (b *Breaker) deadline() (time.Time, bool) { return time.Time{}, false }
 func (b *Breaker) value(any) any               { return nil }
 
-// Not reached here: only contexts have one.
+// Not reached here: only breakers over contexts have one.
 func (b *Breaker) ownErr() error { return Interrupted }
 
 // checkCopy panics if b is a copy of a breaker that a constructor made (promise 20). A zero value
@@ -70,16 +68,16 @@ func panicCopied() {
 	panic("breaker: a Breaker made by a constructor was copied by value; keep the pointer, or embed *Breaker")
 }
 
-// newTripped returns a breaker that has nothing to wait for.
+// newTripped returns a closed breaker, for a constructor that was given nothing to wait for.
 func newTripped(cause error) *Breaker {
 	b := &Breaker{state: wordOf(kindPlain, closed), cause: cause}
 	b.source = b
 	return b
 }
 
-// watch makes sure that the source of a breaker is watched: somebody is going to wait for the trip.
-// It does something only for a breaker over a channel or a context, and attaches once. The word is
-// the one just loaded.
+// watch attaches the source of a breaker, if that hasn't been done: a goroutine is going to wait
+// for the trip. Only breakers over a channel or a context have something to attach. The word is the
+// one just loaded.
 func (b *Breaker) watch(s uint32) {
 	if s&(phase|flagLazy) != flagLazy {
 		return
@@ -97,8 +95,8 @@ func (b *Breaker) watch(s uint32) {
 	}
 }
 
-// attachSource has the source watched, under flagBusy, which it ends, also if foreign code panics
-// that this runs (promise 8). Then the source isn't watched, and whoever comes next tries again.
+// attachSource attaches the source, under flagBusy, and ends that. If foreign code panics on the
+// way, the source isn't attached, and the next goroutine that waits tries again (promise 8).
 func (b *Breaker) attachSource() {
 	clear, again := uint32(0), flagLazy
 	defer func() { b.attached(clear, again) }()
@@ -107,7 +105,7 @@ func (b *Breaker) attachSource() {
 }
 
 // attached ends what a constructor or watch began under flagBusy. If the breaker has tripped
-// meanwhile, whoever tripped it left the release to us.
+// meanwhile, the winner has left the release to us.
 func (b *Breaker) attached(clear, set uint32) {
 	if b.move(flagBusy|clear, set)&flagLeft != 0 {
 		w := settlement{stage: finishing}
@@ -116,9 +114,8 @@ func (b *Breaker) attached(clear, set uint32) {
 	}
 }
 
-// leftToAttacher is the other side of attached: it reports whether sources are still being
-// attached, in which case the attacher has been told to release them. It returns the word as it is
-// then.
+// leftToAttacher is the other side of attached. If sources are still being attached, it tells the
+// attacher to release them, and reports true. It returns the word as it is then.
 func (b *Breaker) leftToAttacher() (word uint32, left bool) {
 	s := b.state.Load()
 	for s&flagBusy != 0 {
@@ -130,9 +127,9 @@ func (b *Breaker) leftToAttacher() (word uint32, left bool) {
 	return s, false
 }
 
-// ask has the contexts and channels asked that the breaker owns, directly or not: what has ended
-// counts, watched or not (promise 19). It trips what has ended, and by that what follows from it,
-// and returns the word as it is then.
+// ask asks the contexts and channels that the breaker owns, directly or not. What has ended counts,
+// attached or not (promise 19): ask trips those breakers, and with them what follows from them. It
+// returns the word as it is then.
 func (b *Breaker) ask() (word uint32) {
 	askSource(b.source)
 	if b.source.links() != nil {
@@ -176,8 +173,8 @@ func (b *Breaker) earliest() (earliest time.Time, ok bool) {
 	}
 }
 
-// lookUp looks for the key in the contexts among the sources, in the order in which they were
-// given.
+// lookUp looks for the key in the contexts among the sources, in the order of the arguments. It
+// keeps no values itself: see docs/design.md, "Values".
 func (b *Breaker) lookUp(key any) any {
 	if b.state.Load()&flagValues == 0 {
 		return nil
@@ -196,16 +193,16 @@ func (b *Breaker) lookUp(key any) any {
 	}
 }
 
-// walk goes through the breakers that are reached from a node by links, depth first, each once, so
-// that it takes time linear in their number (promise 25). It neither recurses, nor allocates while
-// each node has one node among its sources at the most.
+// walk visits the breakers that links lead to from a node, depth first. It visits each once, so it
+// takes time linear in their number (promise 25). It doesn't recurse. It allocates only if some
+// node has several links to follow.
 type walk struct {
 	at    *Breaker // its links come next
 	index int      // the next of them
 	flag  uint32   // only breakers with this flag are visited
 	owned bool     // only links to what is owned are followed
-	// stack has the nodes that are still to be gone into, and whence. It, and seen, are made when
-	// there is more than one way.
+	// stack has the nodes to come back to, and their next link. It and seen are made only if there
+	// is more than one way.
 	stack []place
 	seen  map[*Breaker]struct{}
 }
@@ -256,7 +253,7 @@ func (w *walk) next() *Breaker {
 	return nil
 }
 
-// more reports whether there may be anything left to visit among the links.
+// more reports whether the walk may have to follow one of the links.
 func (*walk) more(links []link) bool {
 	for i := range links {
 		if links[i].is(keep) {

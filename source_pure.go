@@ -2,7 +2,7 @@
 
 package breaker
 
-// isOriginal reports whether b is what its source belongs to, or a zero value.
+// isOriginal reports whether b is the breaker of its source, or a zero value.
 func (b *Breaker) isOriginal() bool { return b.source == nil || b.source.breaker() == b }
 
 // Err returns nil as long as Done is open, and a non-nil error afterwards.

@@ -4,28 +4,28 @@ package breaker
 
 import "unsafe"
 
-// originOffset is where the second word of the source is: the pointer in the interface, which is
-// the address of the Breaker that the source begins with, and nil in a zero value. It is only
-// compared: nothing is read or written through it.
+// originOffset is where the second word of the source lies: the pointer in the interface. It is the
+// address of the Breaker that the source begins with, and nil in a zero value. It is only compared:
+// nothing is read or written through it.
 const originOffset = unsafe.Offsetof(Breaker{}.source) + unsafe.Sizeof(uintptr(0))
 
-// isOriginal reports whether b is what its source belongs to, or a zero value.
+// isOriginal reports whether b is the breaker of its source, or a zero value.
 func (b *Breaker) isOriginal() bool {
 	origin := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(b), originOffset))
 	return origin == unsafe.Pointer(b) || origin == nil
 }
 
 // Err returns nil as long as Done is open, and a non-nil error afterwards. It is one atomic load,
-// never blocks and never allocates. A breaker over a channel or a context on which nobody waits yet
-// asks its source as well. If that has ended, it trips the breaker on the calling goroutine, the
-// cancel function of BreakByContext included.
+// never blocks and never allocates. While nobody waits for a breaker over a channel or a context,
+// Err also asks the source. If that has ended, Err trips the breaker on your goroutine, and calls
+// the cancel function of BreakByContext there.
 //
-// The error is Interrupted. Only that of a breaker by BreakByContext may be another one, which
-// matches both Interrupted and the error of the context: if the context tripped it, if its trip
-// calls cancel, or if the context is one of ToContext. For the reason, see Cause.
+// The error is Interrupted, except for some breakers by BreakByContext. Theirs matches both
+// Interrupted and the error of the context: if the context tripped the breaker, if its trip calls
+// cancel, or if ToContext returned the context. For the reason, call Cause.
 func (b *Breaker) Err() error {
-	// By hand, because a call of isOriginal makes it too expensive to be inlined. A zero value
-	// takes the longer way.
+	// isOriginal by hand: with a call, Err wouldn't be inlined. A zero value takes the longer way,
+	// and so does a tripped breaker: see docs/design.md, "Err in one call for a tripped breaker".
 	if b.state.Load()&(phase|flagPoll) == open && *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(b), originOffset)) == unsafe.Pointer(b) {
 		return nil
 	}
