@@ -3,36 +3,34 @@ package breaker
 import "github.com/kamilsk/breaker/internal/atomic"
 
 // A watch is one goroutine that waits for one thing outside, a signal or a channel, on behalf of
-// all breakers that want to hear of it. It is itself a breaker, which trips when that happens;
-// those breakers are nodes that listen to it.
+// all breakers over it. It is itself a breaker, which trips when that thing happens. Those breakers
+// are nodes that listen to it.
 //
-// It is for one arrival only: who comes later gets a watch of his own, so no arrival can trip a
-// breaker made after it (promise 12). While the old one and the new one overlap, both catch
-// signals, so there is no gap, and the new one catches only what arrives after it was made.
+// A watch is for one arrival only: a breaker made after it gets a watch of its own, so no arrival
+// trips a breaker made later (promise 12). While the old watch and the new one overlap, both catch
+// the signal, so there is no gap. The new one catches only what arrives after it was made.
 type watch struct {
 	Breaker
 
-	// refs counts the breakers that have joined and not left. From 1 it may go to 0, and then never
-	// again up.
+	// refs counts the breakers that have joined and not left. Once it is 0 it stays 0.
 	refs atomic.Int32
 	hub  *hub
 	key  any
 	// stop ends the goroutine, if it hasn't fired. Written before the watch is shared.
 	stop func()
-	// renew makes sure that what it waits for is still delivered. Written before the watch is
-	// shared.
+	// renew asks for delivery again. Only for signals. Written before the watch is shared.
 	renew func()
 }
 
-// A hub finds the watch for a key, so that there is one goroutine for it (promise 11). Joining one
-// that others have joined takes no lock.
+// A hub finds the watch for a key, so that there is one goroutine for it (promise 11). Joining a
+// watch that others have joined takes no lock.
 type hub struct {
 	mu      atomic.Mutex // held while a watch is made, or taken out
 	watches atomic.Map   // of *watch
 }
 
-// join returns the watch for the key, and whether there was one; if not, it has been started. The
-// caller listens to it, and leaves it when it has tripped itself.
+// join returns the watch for the key, and whether there was one; if not, join starts one. The
+// caller listens to the watch, and leaves it once the caller has tripped.
 func (h *hub) join(key any, start func(*watch)) (w *watch, found bool) {
 	if w := h.find(key); w != nil {
 		return w, true
@@ -50,7 +48,7 @@ func (h *hub) join(key any, start func(*watch)) (w *watch, found bool) {
 	return w, false
 }
 
-// find joins the watch for the key, if there is one with someone on it.
+// find joins the watch for the key, if some breaker is on it.
 func (h *hub) find(key any) *watch {
 	found, ok := h.watches.Load(key)
 	if !ok {
@@ -68,8 +66,9 @@ func (h *hub) find(key any) *watch {
 	}
 }
 
-// leave undoes one join. The last one ends the watch. It takes no lock: the one that holds it may
-// be waiting for the runtime's cleanups (see outside), and a breaker may be closed by one.
+// leave undoes one join. The last one ends the watch. It takes no lock: the goroutine that holds
+// that may be waiting for the runtime's cleanups (see outside), and one of those may close a
+// breaker.
 func (w *watch) leave() {
 	if w.refs.Dec() == 0 {
 		w.remove()
@@ -78,9 +77,9 @@ func (w *watch) leave() {
 	}
 }
 
-// fire trips the watch, and all that listen to it. It is out of the hub before, so whoever joins
-// from now on gets another one. An arrival may be faster than join: the lock makes it wait until
-// the watch is in there.
+// fire trips the watch, and all that listen to it. It takes the watch out of the hub first, so that
+// the next breaker gets another one. An arrival may overtake join: the lock makes it wait until the
+// watch is in the hub.
 func (w *watch) fire(cause error) {
 	w.hub.mu.Lock()
 	w.remove()

@@ -2,10 +2,10 @@ package breaker
 
 import "github.com/kamilsk/breaker/internal/live"
 
-// Who keeps a list of what is alive, which is package breakerprof, hears of breakers here. When
-// nobody does, it costs a constructor one load of a word that nobody writes.
+// Package breakerprof keeps a list of live breakers, and is told about them here. While it isn't in
+// use, that costs a constructor one load of a word that nobody writes.
 
-// enlist tells of a breaker that has been made. Only a constructor calls it, by itself, so that the
+// enlist tells the recorder of a new breaker. Only a constructor calls it, directly, so that the
 // frame above is the constructor's.
 func (b *Breaker) enlist() {
 	r := live.Get()
@@ -21,20 +21,20 @@ func (b *Breaker) enlist() {
 			r.Closed(b) // whoever tripped it didn't know that somebody wants to
 			return
 		}
-		// Held, too, so that a trip goes all the way to the end of a settlement, which calls
-		// delist.
+		// flagHeld makes a trip go all the way to the end of a settlement, which calls delist.
 		if b.state.CompareAndSwap(s, s|flagLive|flagHeld) {
 			return
 		}
 	}
 }
 
-// enlistUsed tells of a zero value that somebody begins to wait for, once: it has no constructor.
+// enlistUsed tells the recorder, once, of a zero value that a goroutine begins to wait for: it has
+// no constructor.
 func (b *Breaker) enlistUsed() {
 	if b.source == nil && b.move(0, flagAsked)&flagAsked == 0 {
 		b.enlist()
 	}
 }
 
-// delist tells that a breaker with flagLive is closed.
+// delist tells the recorder that a breaker with flagLive is closed.
 func (b *Breaker) delist() { live.Get().Closed(b) }

@@ -8,16 +8,16 @@ import (
 )
 
 // Multiplex returns a breaker that trips as soon as one of the given breakers trips, with its
-// cause, or when it is closed itself. Its Deadline is the earliest of theirs.
+// cause, or when you trip or close it. Its Deadline is the earliest of theirs.
 //
-// It owns them: once it has tripped, whatever tripped it, every one of them is closed. A breaker
-// that others use, too, is to be passed as NopCloser(br): it is watched and never closed. If one
-// has tripped already, the result is tripped on return; without any, it is as well.
+// It owns them: once it has tripped, whatever tripped it, it closes every one of them. Wrap in
+// NopCloser whatever must outlive it: Multiplex watches that, and never closes it. If one of them
+// has tripped already, the result is tripped on return. With no arguments it is already tripped.
 //
-// It costs one allocation for up to four breakers and two for more, another one for each that is of
-// a type of yours, which is closed by its own Close, one registration with each, and no goroutine,
-// and is linear in their number. The slice is neither kept nor written to. Multiplex panics if one
-// of the breakers is nil.
+// It costs one allocation for up to four breakers and two for more, one registration with each, and
+// no goroutine, and takes time linear in their number. A breaker that is a type of yours costs
+// another allocation, and is closed by its own Close. The slice is neither kept nor written to.
+// Multiplex panics if one of the breakers is nil.
 func Multiplex(breakers ...Interface) *Breaker {
 	b := join("Multiplex", breakers, true)
 	if live.On() {
@@ -26,8 +26,8 @@ func Multiplex(breakers ...Interface) *Breaker {
 	return b
 }
 
-// Any is Multiplex that owns nothing: it watches the given breakers, and never closes any of them.
-// Close what it returns when the work is done: until then it is registered with each of them.
+// Any is a Multiplex that owns nothing: it watches the given breakers, and never closes any of
+// them. Close what it returns when the work is done: until then it is registered with each of them.
 //
 // It costs one allocation for up to four breakers and two for more, one registration with each, and
 // no goroutine. Any panics if one of the breakers is nil.
@@ -39,8 +39,8 @@ func Any(breakers ...Interface) *Breaker {
 	return b
 }
 
-// join is Multiplex, and Any, which owns nothing. The first that trips trips the result (promise
-// 9).
+// join is Multiplex, or Any if own is false. The first breaker that trips trips the result
+// (promise 9).
 func join(function string, breakers []Interface, own bool) *Breaker {
 	if len(breakers) == 0 {
 		return newTripped(errNothing)
@@ -60,10 +60,10 @@ func join(function string, breakers []Interface, own bool) *Breaker {
 			source, owned = unwrapEmbedding(br)
 			owned = owned && own
 			if source != nil && own {
-				// A type that embeds a breaker may have a Close that does more. It is called after
-				// all that follows has been tripped, the breaker inside included, so that a chain
-				// of them isn't closed by recursion (promise 18). begin overwrites the flagHeld of
-				// this, and sets it itself.
+				// A type that embeds a breaker may have a Close that does more. It is called when
+				// all that follows has been tripped, the breaker inside included, so a chain of
+				// such types isn't closed by recursion (promise 18). onTrip sets flagHeld; begin
+				// overwrites it, and sets it itself.
 				n.onTrip(br.Close)
 			}
 		}
@@ -91,7 +91,7 @@ func unwrap(br Interface) *Breaker {
 	}
 }
 
-// mustUnwrap is unwrap for a function with that name, which panics if there is nothing.
+// mustUnwrap is unwrap, but panics in the name of the function if there is no breaker.
 func mustUnwrap(br Interface, function string) *Breaker {
 	b := unwrap(br)
 	if b == nil {
@@ -101,8 +101,8 @@ func mustUnwrap(br Interface, function string) *Breaker {
 	return b
 }
 
-// unwrapEmbedding is unwrap for a type of the user's, and says whether that owns the breaker. The
-// Interface, or the pointer in it, or the one that it embeds, may be nil.
+// unwrapEmbedding is unwrap for a type of yours, and reports whether that owns the breaker. The
+// Interface may be nil, and so may the pointer in it, or the one that it embeds.
 func unwrapEmbedding(br Interface) (b *Breaker, closes bool) {
 	defer func() {
 		if recover() != nil {
@@ -112,12 +112,12 @@ func unwrapEmbedding(br Interface) (b *Breaker, closes bool) {
 	return br.inside()
 }
 
-// nopCloser is a Breaker seen through another method set, so that a view costs no allocation.
+// nopCloser is a Breaker with another method set, so that NopCloser doesn't allocate.
 type nopCloser Breaker
 
-// NopCloser returns a view of a breaker whose Close does nothing, for handing it to someone who
-// closes what he is given, as Multiplex does. It costs nothing, and holds nothing that would have
-// to be closed. NopCloser panics if the breaker is nil.
+// NopCloser returns the breaker with a Close that does nothing. Pass it to functions that close
+// what they receive, as Multiplex does. It costs nothing, and holds nothing that you would have to
+// close. NopCloser panics if the breaker is nil.
 func NopCloser(br Interface) Interface { return (*nopCloser)(mustUnwrap(br, "NopCloser")) }
 
 func (*nopCloser) Close()                               {}

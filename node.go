@@ -2,9 +2,9 @@ package breaker
 
 import "github.com/kamilsk/breaker/internal/atomic"
 
-// node is a breaker that listens to other breakers: a Multiplex, and what waits for signals, for a
-// channel or for another breaker's context. It is registered with each of its sources by a link
-// that lies in the node itself, so there is neither a goroutine nor an allocation for a source.
+// node is a breaker that listens to other breakers: a Multiplex, an Any, a Within, and breakers
+// over signals, a channel or a view. A link in the node registers it with each source, so a source
+// costs neither a goroutine nor an allocation.
 type node struct {
 	Breaker
 
@@ -12,16 +12,17 @@ type node struct {
 	next *node
 }
 
-// link is the registration of a node with one source. Its role is written before the node is
-// shared, the rest by the constructor or by the first who waits, under flagBusy, then by the winner
-// of the node's trip.
+// link is the registration of a node with one source. The constructor writes its role before the
+// node is shared. The attacher writes the rest, under flagBusy; after that the winner of the node's
+// trip does.
 type link struct {
 	registration
-	// source is set to nil when the link is dropped, unless keep says that it is still looked at.
+	// source becomes nil when the link is dropped, unless keep says that it is still needed.
 	source *Breaker
 }
 
-// A node with a few links is one allocation. Each size is a type, whose links are the array in it.
+// A node with up to four links is one allocation. Each size is a type that has its links in an
+// array.
 type (
 	node1 struct {
 		node
@@ -51,7 +52,7 @@ func (n *node3) links() []link { return n.array[:] }
 func (n *node4) links() []link { return n.array[:] }
 func (n *nodeN) links() []link { return n.slice }
 
-// newNode returns a node with room for so many links. Its state word is still to be given.
+// newNode returns a node with room for so many links. The caller still gives it a state word.
 func newNode(links int) (*node, []link) {
 	switch links {
 	case 1:
@@ -81,15 +82,15 @@ func (n *node) over(s source, links []link) *node {
 	return n
 }
 
-// begin gives the node its state word, before it is registered with anything. It is flagBusy until
-// attached, also if it has one link only: who trips it by that may not release it while register
-// still looks at the link.
+// begin gives the node its state word, before it is registered with anything. The node stays
+// flagBusy until attached, even with one link: a goroutine that trips it through the link may not
+// release it while register still looks at that.
 func (n *node) begin(kind, flags uint32) {
 	n.state = wordOf(kind, flags|flagHeld|flagBusy)
 }
 
-// listen registers the node with the source of a link that has been filled in, and reports whether
-// the node is still open. If the source has tripped, so has the node.
+// listen registers the node with the source of a link, and reports whether the node is still open.
+// If the source has tripped, so has the node.
 func (n *node) listen(l *link) bool {
 	atomic.Reads(&l.source)
 	source := l.source
@@ -111,8 +112,8 @@ func (n *node) follow(source *Breaker) {
 }
 
 // listenToAll registers the node with the sources of all its links, and ends the construction. A
-// callback that panics, of a source that trips on this occasion or of the node's own, doesn't keep
-// it from that (promise 8); but nobody gets the node then, so it is closed, and leaves nothing
+// callback may panic on the way, the node's own or one of a source that trips now. Then the
+// construction still ends (promise 8), and as nobody gets the node, it is closed and leaves nothing
 // behind.
 func (n *node) listenToAll(links []link) {
 	returned := false
@@ -131,8 +132,8 @@ func (n *node) listenToAll(links []link) {
 	n.attached(0, 0)
 }
 
-// listensTo fills in a link, and adds to the flags of its node what follows from the source, its
-// deadline among others (promise 14).
+// listensTo fills in a link. It returns the node's flags with those that follow from the source,
+// such as that of its deadline (promise 14).
 func (l *link) listensTo(source *Breaker, own bool, flags uint32) uint32 {
 	l.source = source
 	has := source.state.Load() & (flagTimed | flagValues | flagPollOnly | flagAsk)
@@ -150,7 +151,8 @@ func (l *link) listensTo(source *Breaker, own bool, flags uint32) uint32 {
 	return flags | has
 }
 
-// pollLinks trips a node whose sources are only asked.
+// pollLinks asks the sources of a node that can only be asked, and trips the node if one has
+// tripped.
 func (n *node) pollLinks(links []link) {
 	for i := range links {
 		if l := &links[i]; l.is(keep) {
@@ -163,7 +165,7 @@ func (n *node) pollLinks(links []link) {
 	}
 }
 
-// poll is for nodes all of whose sources are reached by links.
+// poll is for nodes that reach all their sources by links.
 func (n *node) poll() {
 	if n.state.Load()&(phase|flagPoll) == flagPoll {
 		n.pollLinks(n.source.links())

@@ -4,13 +4,13 @@ package breaker
 
 import "context"
 
-// relay doesn't exist here (promise 26). A context derived from a view with values in between costs
-// the goroutine that package context starts for it.
+// relay doesn't exist here (promise 26). A context derived from a view through context.WithValue
+// costs the goroutine that package context starts for it.
 type relay struct{}
 
-// Value looks the key up in the contexts among the sources. After the trip a context of package
-// context is asked first, which has ended with the cause and answers only its own private key: that
-// is where context.Cause finds it.
+// Value looks the key up in the contexts among the sources. After the trip it first asks a context
+// of package context that has ended with the cause, and that answers only its own private key:
+// there context.Cause finds it.
 func (v *contextView) Value(key any) any {
 	b := (*Breaker)(v)
 	b.checkCopy()

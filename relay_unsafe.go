@@ -13,23 +13,25 @@ import (
 	seam "github.com/kamilsk/breaker/internal/atomic"
 )
 
-// relay lets package context derive from a view as if it were a context of its own (promise 13).
+// relay lets package context derive from a view as if the view were a context of its own
+// (promise 13).
 //
-// The method AfterFunc is enough for a context derived from the view itself. But one derived from
-// context.WithValue(view, …), which is what middleware passes on and what net/http makes of a
-// BaseContext, doesn't see that method: package context then looks for one of its own contexts with
+// For a context derived from the view itself, the method AfterFunc is enough. A context derived
+// from context.WithValue(view, …) doesn't see that method. Middleware passes such contexts on, and
+// net/http makes one of a BaseContext. Package context then looks for one of its own contexts with
 // the same Done, and starts a goroutine if there is none. The relay is that context. It is made
-// when it is first asked for, so that a view from which nothing is derived costs nothing.
+// when package context first asks for it, so a view from which nothing is derived costs nothing.
 //
 // Its Done must be the breaker's channel, and nothing public makes a context over a given channel:
-// the field is set by its name. Where package context doesn't have the fields any more that are
-// needed here, there is no relay, and the price is the goroutine. The winner of the trip closes the
-// channel, under the lock of ctx, together with which it tells ctx the cause: that is all that
-// context.Cause looks at. It ends ctx when what depends on the breaker has been tripped (promise
-// 18): that ends what is derived from it, and starts the AfterFuncs.
+// the field is set by its name. If package context no longer has the fields needed here, there is
+// no relay, and the price is the goroutine.
+//
+// The winner of the trip closes the channel under the lock of ctx, and under it stores the cause in
+// ctx, where context.Cause looks. It ends ctx when the breaker's dependents have been tripped
+// (promise 18): that ends what is derived from ctx, and starts the AfterFuncs.
 type relay struct {
 	b *Breaker
-	// ctx is the context of package context. It believes that r is its parent.
+	// ctx is the context of package context, for which r is its parent.
 	ctx context.Context
 	// cancel ends ctx with r's Err and Cause. It is what package context gave to AfterFunc.
 	cancel func()
@@ -121,8 +123,8 @@ func (r *relay) AfterFunc(cancel func()) func() bool {
 // never is a channel that is never closed.
 var never = make(chan struct{})
 
-// Where a context of package context keeps what protects it, its channel and its cause; hasRelay
-// says whether that can be told.
+// The offsets of the lock, the channel and the cause in a context of package context. hasRelay
+// reports whether they were found.
 var doneOffset, muOffset, causeOffset, hasRelay = func() (done, mu, cause uintptr, ok bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -154,8 +156,7 @@ func (v *contextView) Value(key any) any {
 		return b.lookUp(key)
 	}
 	// Package context looks for a context of its own: to ask its cause, if the breaker has tripped,
-	// or to derive from it. Those among the sources are never meant, because their Done is another
-	// one.
+	// or to derive from it. It never means one among the sources, because that has another Done.
 	if cause := b.Cause(); cause != nil {
 		return endedWith(cause)
 	}
@@ -165,8 +166,8 @@ func (v *contextView) Value(key any) any {
 	return nil
 }
 
-// endedWith returns a context of package context that ended with the cause. That is where
-// context.Cause finds one, and only there.
+// endedWith returns a context of package context that ended with the cause. context.Cause finds the
+// cause there, and only there.
 func endedWith(cause error) any { return causeContext(context.Background(), cause).Value(causeKey) }
 
 // causeKey is the private key by which package context asks for a context of its own.
@@ -176,7 +177,7 @@ var causeKey = func() any {
 	return k.key
 }()
 
-// keyCatcher is a context that is done, and remembers what it was asked for.
+// keyCatcher is a context that is done, and remembers the key it was asked for.
 type keyCatcher struct {
 	context.Context
 	key any

@@ -8,29 +8,30 @@ import "github.com/kamilsk/breaker/internal/atomic"
 //	closing     close what the tripped nodes own, and go back to following
 //	releasing   drop the links, stop the timers, leave the hubs, unregister from contexts; then
 //	            end the contexts that package context has derived
-//	finishing   run the user's code: callbacks, cancel functions, Close of the user's types
+//	finishing   run your code: callbacks, cancel functions, Close of your types
 //
-// Up to finishing no code of the user's runs (but what a foreign context does when it is asked or
-// unregistered from), so no callback can find a dependent open, delay one, or change the cause of
-// one. A node that nothing depends on, and that holds nothing but timers, goes through all of it at
-// once, while it is in the cache.
+// Up to finishing none of your code runs, except what a foreign context does when it is asked or
+// unregistered from. So no callback can find a dependent open, delay one, or change its cause. A
+// node that holds nothing but timers, and that nothing depends on, goes through all of it at once,
+// while it is in the cache.
 //
-// It is a worklist and not a recursion, so that a chain of 1,000,000 breakers needs no stack for it
-// (promise 17), and all of its progress is in this struct, so that it goes on after a callback has
-// panicked (promise 8). Nodes wait in lists threaded through themselves. A breaker without a node,
-// a leaf, has no room for that; it needs none, because the link of the node that owns it keeps it
-// at hand.
+// It is a worklist, so a chain of 1,000,000 breakers needs no stack (promise 17). All of its
+// progress is in this struct, so it goes on after a callback has panicked (promise 8). Nodes wait
+// in lists threaded through themselves. A leaf, a breaker without a node, needs no place in a list:
+// the link of the node that owns it keeps it at hand.
+//
+// docs/design.md says why it neither calls Close ("Recursion") nor starts goroutines ("Fan-out on
+// several goroutines"), and which steps can't be saved ("Cheaper requests").
 type settlement struct {
 	stage stage
-	// root is the leaf whose trip this is. If that is a node, it is in the lists as the others are.
+	// root is the leaf that was tripped. If a node was, it is in the lists.
 	root *Breaker
-	// followed has the nodes whose dependents haven't been tripped yet; owners those that may own
-	// something open; settled those that are still to be released; released those that are still to
-	// be finished.
+	// The lists, in this order: nodes whose dependents haven't been tripped yet; nodes that may own
+	// something open; nodes to be released; nodes to be finished.
 	followed, owners, settled, released *node
 
-	// lost has the nodes that another goroutine is tripping. What depends on them may still be
-	// open, and is tripped here, too. It is rare, so that this may allocate.
+	// lost has the nodes that another goroutine is tripping. Their dependents may still be open,
+	// and are tripped here, too. This is rare, so it may allocate.
 	lost []*Breaker
 	seen map[*node]struct{}
 
@@ -51,7 +52,7 @@ const (
 )
 
 // settle does all that follows from the trip of b. Only the winner calls it, with the word that
-// publish has returned.
+// publish returned.
 func (b *Breaker) settle(s uint32) {
 	if s&phase == closed {
 		return
@@ -84,15 +85,15 @@ func (b *Breaker) node() *node {
 	return nil
 }
 
-// publish makes the phase tripped, if it is still claimed, because others are going to see it for a
-// while: then Err is one load (step 4).
+// publish makes the phase tripped if it is still claimed, because others will see it for a while:
+// then Err is one load (step 4).
 func (*settlement) publish(b *Breaker, s uint32) {
 	if s&phase == claimed {
 		b.move(phase, tripped)
 	}
 }
 
-// moveToClosed is the last transition. The word is the one last seen.
+// moveToClosed makes the last transition. The word is the one last seen.
 func (b *Breaker) moveToClosed(s uint32) {
 	for !b.state.CompareAndSwap(s, s|closed) {
 		s = b.state.Load()
@@ -110,16 +111,16 @@ func (b *Breaker) moveToClosed(s uint32) {
 // becomeClosed is moveToClosed of a breaker that may have a directory.
 func (b *Breaker) becomeClosed(s uint32) {
 	b.moveToClosed(s)
-	// After the move: who makes a directory later than this sees that the breaker is closed (see
+	// After the move: a goroutine that makes a directory later sees that the breaker is closed (see
 	// register).
 	if base := b.registry.base.Load(); base != nil {
 		base.forget()
 	}
 }
 
-// settleAtOnce settles a breaker that nothing depends on, and that holds only what can be let go of
-// without code of the user's, and reports whether it did. At the root of a trip that is also what
-// catches signals: there are no callbacks that it would have to be held for (see release).
+// settleAtOnce settles a breaker that nothing depends on, and that can let go of all it holds
+// without running your code. It reports whether it did. At the root of a trip that includes watches
+// of signals: there are no callbacks to hold them for (see release).
 func (b *Breaker) settleAtOnce(s uint32, root bool) bool {
 	if s&(flagBusy|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.isEmpty() {
 		return false
@@ -147,8 +148,8 @@ func (b *Breaker) settleAtOnce(s uint32, root bool) bool {
 	return true
 }
 
-// isPrivate reports whether the source of l holds at the most a timer, or, at the root of a trip,
-// what catches signals, and has no registration but l.
+// isPrivate reports whether the source of l holds at most a timer, or, at the root of a trip,
+// watches of signals, and has no registration but l.
 func (l *link) isPrivate(root bool) bool {
 	atomic.Reads(&l.source)
 	b := l.source
@@ -162,8 +163,9 @@ func (l *link) isPrivate(root bool) bool {
 	return b.source == nil || b.source.links() == nil || root && s&flagWatch != 0
 }
 
-// closePrivate closes the source of l, and reports whether that is all. It isn't if somebody has
-// registered with the source since it was found private: then it is closed, and pending.
+// closePrivate closes the source of l, and reports whether that is all. It isn't if another
+// goroutine has registered with the source since it was found private: then the source is closed,
+// and pending.
 func (l *link) closePrivate(root bool) bool {
 	b := l.source
 	s, won := b.claim(b.state.Load(), 0, true)
@@ -205,7 +207,7 @@ func (l *link) drop() {
 	}
 }
 
-// isToWatch reports whether the source is what waits for a signal or a channel.
+// isToWatch reports whether the source is a watch, of a signal or a channel.
 func (l *link) isToWatch() bool {
 	atomic.Reads(&l.source)
 	if l.dropped || l.source == nil {
@@ -215,8 +217,8 @@ func (l *link) isToWatch() bool {
 	return ok
 }
 
-// forget lets go of the source, unless it is still looked at: a closed breaker that somebody
-// retains must not pin what it once listened to.
+// forget lets go of the source, unless it is still needed. If you retain a closed breaker, it must
+// not retain what it once listened to.
 func (l *link) forget() {
 	if !l.is(keep) && !l.pending {
 		atomic.Writes(&l.source)
@@ -249,7 +251,7 @@ func (w *settlement) run() {
 	}
 }
 
-// tripAll is following and closing. It runs no code of the user's.
+// tripAll does following and closing. It runs none of your code.
 func (w *settlement) tripAll() {
 	if w.root != nil {
 		w.tripDependents(w.root)
@@ -298,7 +300,7 @@ func (w *settlement) tripDependents(b *Breaker) {
 			n.cause = cause
 		}
 		s = n.publish(s)
-		// A timer takes as long to stop as all the rest; the next ones shall not wait for it.
+		// To stop a timer takes as long as all the rest. The next nodes don't wait for it.
 		if s&phase != closed && (s&flagTimed != 0 || !n.settleAtOnce(s, false)) {
 			w.publish(&n.Breaker, s)
 			push(&w.followed, n)
@@ -306,9 +308,9 @@ func (w *settlement) tripDependents(b *Breaker) {
 	}
 }
 
-// lose deals with a node that was tripped before. Either another goroutine is on its way through
-// what depends on it, and then we go the same way, so that none of it is open when our callbacks
-// run (promise 18); or all of that is done, and only the link is still there.
+// lose handles a node that was tripped before. If another goroutine is still on its way through the
+// dependents of that node, we trip them, too, so that none is open when our callbacks run
+// (promise 18). Otherwise all of them are tripped, and only the link is still there.
 func (w *settlement) lose(n *node) {
 	n.awaitDone() // as a loser does: who has tripped the breaker finds closed what follows it
 	if n.state.Load()&phase == closed || n.registry.isEmpty() {
@@ -353,7 +355,7 @@ func (w *settlement) closeOwned(n *node) {
 	}
 }
 
-// close closes a breaker that a node owns, and reports whether this call did, and the word that it
+// close closes a breaker that a node owns. It reports whether this call did, and the word that it
 // left.
 func (w *settlement) close(b *Breaker) (word uint32, won bool) {
 	if c, ok := b.source.(*contextBreaker); ok { // promise 19
@@ -383,7 +385,7 @@ func (n *node) ownsSomething() bool {
 	return false
 }
 
-// releaseNode lets go of all that the node holds, and of what its own leaves hold.
+// releaseNode lets go of all that the node holds, and its pending leaves hold.
 func (w *settlement) releaseNode(n *node) {
 	s := n.state.Load()
 	if n.isSimple(s) { // while it is in the cache
@@ -405,8 +407,8 @@ func (w *settlement) releaseNode(n *node) {
 	w.release(&n.Breaker, s, false)
 }
 
-// isSimple reports whether the node, which has that word, has no callbacks, and holds nothing that
-// it takes code of the user's to let go of, or that is to be held until the callbacks have run.
+// isSimple reports whether the node has no callbacks, can let go of all it holds without running
+// your code, and holds nothing that must stay until the callbacks have run. The word is the node's.
 func (n *node) isSimple(s uint32) bool {
 	if s&(flagBusy|flagAsk|flagOwnErr|flagWatch) != 0 || n.registry.base.Load() != nil {
 		return false
@@ -423,13 +425,14 @@ func (n *node) isSimple(s uint32) bool {
 	return true
 }
 
-// release lets go of what b holds, which has that word. What catches a signal is held to the last,
-// when the callbacks have run: one of them may be about to catch the next one, and there must be no
-// moment at which that could kill the process (promise 12).
+// release lets go of what b holds. The word is b's. Watches of signals come last, after the
+// callbacks: one of those may be about to catch the next signal, and at no moment may that kill the
+// process (promise 12).
 func (w *settlement) release(b *Breaker, s uint32, last bool) {
 	w.relayed = w.relayed || s&flagRelay != 0
 	if b.source == nil || s&flagBusy != 0 {
-		// Links are still being registered; whichever of us comes last drops them (see finish)
+		// Links are still being registered. The attacher or finish drops them, the one that comes
+		// last.
 		return
 	}
 	all := b.source.links()
@@ -446,8 +449,7 @@ func (w *settlement) release(b *Breaker, s uint32, last bool) {
 }
 
 // endRelays ends the contexts that package context has derived from what has tripped. They are
-// dependents, too; but ending them starts the goroutines of their AfterFuncs, which are code of the
-// user's.
+// dependents, too, but ending them starts the goroutines of their AfterFuncs, which are your code.
 func (w *settlement) endRelays() {
 	if b := w.root; b != nil && b.state.Load()&flagRelay != 0 {
 		b.endRelay()
@@ -514,7 +516,7 @@ func (w *settlement) finish() {
 	}
 	if w.stage == finishing {
 		w.stage = ending
-		// Also what a constructor or the first who waits was attaching at the time of releasing.
+		// Also what the attacher was attaching when the rest was released.
 		w.release(b, s, true)
 	}
 	w.caller, w.stage = nil, finishing
@@ -528,9 +530,9 @@ func (w *settlement) finish() {
 	}
 }
 
-// call runs a function of the user's. If that doesn't return, by a panic or by runtime.Goexit, the
-// rest of the work is done on the way out: the panic goes on up with its own stack, which it
-// wouldn't if it were recovered and thrown again.
+// call runs a function of yours. If that doesn't return, because of a panic or runtime.Goexit, the
+// rest of the work is done on the way out. Don't recover the panic: see docs/design.md, "Recovering
+// panics of callbacks".
 func (w *settlement) call(f func()) {
 	returned := false
 	defer func() {
