@@ -3,15 +3,15 @@ package breaker
 import "github.com/kamilsk/breaker/internal/atomic"
 
 // AwaitClosed blocks until the state is Closed: the breaker has tripped, its callbacks have
-// returned, and its sources are released. It is the stop that waits: after a stop function has
-// returned false, AwaitClosed tells when the callback is over.
+// returned, and its sources are released. When stop has returned false, use it to wait until the
+// callback has returned:
 //
 //	if !stop() {
 //		br.AwaitClosed()
 //	}
 //
-// It may be called concurrently, but not from a callback of the breaker itself, or of what trips
-// it: that never returns. Once the breaker is closed it is one load; before, it costs a channel.
+// You may call it concurrently. But called from a callback of the breaker itself, or of what trips
+// it, it never returns. Once the breaker is closed it is one load; before, it costs a channel.
 func (b *Breaker) AwaitClosed() {
 	b.checkCopy()
 	if b.state.Load()&phase == closed {
@@ -29,15 +29,15 @@ func (b *Breaker) AwaitClosed() {
 	wait(c)
 }
 
-// wakeAwaiting wakes those who wait for b to be closed.
+// wakeAwaiting wakes the goroutines in AwaitClosed of b.
 func (b *Breaker) wakeAwaiting() {
 	for _, c := range awaiting.take(b) {
 		atomic.Close(c)
 	}
 }
 
-// awaiting has the channels of those who wait, which are few: a word in each breaker would cost
-// more.
+// awaiting has a channel for each goroutine in AwaitClosed. There are few of them: a word in each
+// breaker would cost more.
 var awaiting waiters
 
 type waiters struct {

@@ -7,7 +7,7 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// Interface is what every breaker is, and what Multiplex, NopCloser and ToContext take.
+// Interface is implemented by every breaker. Multiplex, NopCloser and ToContext take it.
 //
 // It is sealed: only this package implements it. A type that embeds a Breaker, a *Breaker or an
 // Interface satisfies it too.
@@ -28,35 +28,36 @@ type Interface interface {
 	// Deadline returns the earliest known moment at which the breaker will trip by itself, and
 	// whether there is one.
 	Deadline() (time.Time, bool)
-	// OnTrip registers f to be called once if the breaker trips. The function stop takes it back,
-	// and reports whether it did.
+	// OnTrip registers f to be called once if the breaker trips. stop takes it back, and reports
+	// whether it did.
 	OnTrip(f func()) (stop func() bool)
 
-	// inside returns the breaker that this is, or embeds, and whether closing this may close it.
+	// inside returns the breaker that this is or embeds, and whether Close of this may close it.
 	inside() (b *Breaker, closes bool)
 }
 
-// A Breaker carries one bit, interrupted or not, and the reason, from any source to any number of
-// waiters.
+// A Breaker is a one-shot stop signal with a cause. Any source can trip it, and any number of
+// goroutines can wait for it.
 //
 // Its zero value is an open breaker that only Trip and Close trip, ready for use and for embedding.
-// It must not be copied; go vet reports it if it is. All methods may be called concurrently, also
-// from callbacks.
+// It must not be copied; go vet reports copies. All methods may be called concurrently, also from
+// callbacks.
 //
-// A breaker is tripped once and for all: it can't be reset, because a source that fires late would
-// then interrupt work that it doesn't know.
+// A breaker can't be reset, because a late source would then interrupt unrelated work. Make a new
+// one, or use Idle for a timeout that moves.
 type Breaker struct {
 	_ noCopy
 
-	// state is the machine drawn in state.go, and the kind of the breaker. Everyone writes it, by
-	// CAS.
+	// state is the word of state.go: the machine, the flags and the kind. Any goroutine may write
+	// it, by CAS.
 	state atomic.Uint32
-	// done is written by Done, closed by the winner of the trip.
+	// done is made by Done, and closed by the winner of the trip.
 	done onceClose
-	// cause is written by the winner, before it publishes; read by those who have seen the breaker
-	// settled or Done closed. Nil stands for ErrClosed, so that a plain close has nothing to write.
+	// cause is written by the winner before it publishes. Goroutines read it after they have seen
+	// the breaker settled or Done closed. Nil stands for ErrClosed, so that a plain close has
+	// nothing to write.
 	cause error
-	// registry holds the callbacks and the links of what listens.
+	// registry holds the callbacks, and the links of the nodes that listen.
 	registry registry
 	// source is what differs from kind to kind. Written by the constructor; nil in a zero value.
 	source source
@@ -76,10 +77,10 @@ func New() *Breaker {
 // Close trips the breaker if nothing did before, with the cause ErrClosed, and releases everything
 // it holds.
 //
-// When it returns, Done is closed, whoever closed it. If this call tripped the breaker, the
-// callbacks have run, too, and nothing is left of it: no timer, registration, signal handler or
-// goroutine. (Only if another goroutine is just beginning to wait for a breaker over a channel or a
-// context, it is that one which releases the source.) It is idempotent.
+// When it returns, Done is closed. If this call tripped the breaker, the callbacks have run, too,
+// and nothing is left of it: no timer, registration, signal handler or goroutine. There is one
+// exception: if another goroutine is just beginning to wait for a breaker over a channel or a
+// context, that goroutine releases the source. Close is idempotent.
 func (b *Breaker) Close() { b.end() }
 
 func (b *Breaker) end() {
@@ -91,12 +92,10 @@ func (b *Breaker) end() {
 	b.trip(s, nil, 0)
 }
 
-// Trip trips the breaker with the given cause and reports whether it did: true iff this call is the
-// one that tripped it.
+// Trip trips the breaker with the given cause. It returns true iff this call tripped the breaker.
 //
 // Cause then returns the very error given, or Interrupted if it is nil. When Trip returns, Done is
-// closed, whoever closed it. If it returns true, the callbacks have run on the calling goroutine
-// and everything is released.
+// closed. If it returns true, the callbacks have run on your goroutine and everything is released.
 func (b *Breaker) Trip(cause error) bool {
 	b.checkCopy()
 	s := b.state.Load()
@@ -114,8 +113,9 @@ func (b *Breaker) Trip(cause error) bool {
 // Done returns the channel that is closed when the breaker trips. It is never nil, and always the
 // same.
 //
-// The first call makes the channel and, for a breaker over a channel or a context, asks the source
-// and starts watching it, which may take a lock. Every other call is one or two atomic loads.
+// The first call makes the channel. For a breaker over a channel or a context it also asks the
+// source and starts to wait for it, which may take a lock. Every other call is one or two atomic
+// loads.
 func (b *Breaker) Done() <-chan struct{} {
 	s := b.state.Load()
 	if s&(flagDone|flagLazy) == flagDone && b.isOriginal() {
@@ -126,8 +126,7 @@ func (b *Breaker) Done() <-chan struct{} {
 	return b.handOut()
 }
 
-// err is Err when the breaker isn't simply open, or is a zero value. It is apart so that Err is
-// inlined.
+// err is Err for all but a breaker that is simply open. It is apart so that Err is inlined.
 func (b *Breaker) err() error {
 	b.checkCopy()
 	s := b.state.Load()
@@ -145,8 +144,8 @@ func (b *Breaker) err() error {
 	}
 }
 
-// observe reports whether the breaker has tripped, asking a source that is to be asked. It takes
-// the word just loaded and returns the one it decided on.
+// observe reports whether the breaker has tripped. It asks the source first if flagPoll is set. It
+// takes the word just loaded and returns the one it decided on.
 func (b *Breaker) observe(s uint32) (uint32, bool) {
 	// Promise 19: also if another goroutine is about to close Done.
 	if s&flagPoll != 0 && s&settled == 0 {
@@ -167,7 +166,7 @@ func (b *Breaker) observe(s uint32) (uint32, bool) {
 //   - an error that says so, after a channel's close or value, or if there was nothing to wait for.
 //
 // A Multiplex has the cause of the breaker that tripped it. The errors made by this package match
-// Interrupted, and what ToContext(b).Err() returns, as well.
+// Interrupted, and also match what ToContext(b).Err() returns.
 func (b *Breaker) Cause() error {
 	b.checkCopy()
 	if _, ok := b.observe(b.state.Load()); !ok {
@@ -191,8 +190,8 @@ func (b *Breaker) reason() error {
 	return b.cause
 }
 
-// State returns Open, Tripped or Closed. In the state Tripped Done may be about to be closed; to
-// know whether work has to stop, ask Err.
+// State returns Open, Tripped or Closed. In the state Tripped, Done may still be about to close. To
+// know whether to stop work, ask Err.
 func (b *Breaker) State() State {
 	b.checkCopy()
 	s, _ := b.observe(b.state.Load())
@@ -214,21 +213,21 @@ func (b *Breaker) Deadline() (time.Time, bool) {
 // OnTrip registers f to be called once if the breaker trips, and returns a function that takes it
 // back.
 //
-// The call comes with Done already closed, on the goroutine that trips the breaker, so f must not
-// block. It may do anything else: register, stop, trip, close. If f panics, the other callbacks run
-// all the same, the sources are released, and the panic goes on up that goroutine. On a breaker
-// that has tripped, f runs before OnTrip returns.
+// f runs with Done already closed, on the goroutine that trips the breaker, so it must not block.
+// It may do anything else: register, stop, trip, close. If f panics, the other callbacks still run,
+// the sources are released, and the panic goes on up that goroutine. On a breaker that has tripped,
+// f runs before OnTrip returns.
 //
-// The function stop reports true iff it has prevented the call; f then never starts. It never waits
-// for f, so it may be called from anywhere, also from f, and also concurrently; from the second
-// time on it returns false.
+// If stop returns true, it has prevented the call, and f never runs. Otherwise it returns false, as
+// it does from the second call on. stop never waits for f, so you may call it from anywhere, also
+// from f, and concurrently.
 //
 // Registering and stopping are lock-free and do the same work however many others are registered:
 // one allocation, and one more if stop outlives the caller's frame. Among 1,000,000 others they
 // take about twice as long (see BENCHMARKS.md). OnTrip panics if f is nil.
 func (b *Breaker) OnTrip(f func()) (stop func() bool) {
-	// Inlined into the caller, who then needs no allocation for stop. A method value is cheap
-	// enough for that, a function literal isn't.
+	// Inlined into the caller, so that stop needs no allocation. A method value is cheap enough to
+	// be inlined, a function literal isn't.
 	return b.onTrip(f).stop
 }
 
@@ -246,7 +245,8 @@ func (b *Breaker) onTrip(f func()) handle {
 	return handle{b, r}
 }
 
-// trip is what every source and every owner ends in. It takes the word just loaded.
+// trip is the way by which every source and every owner trips the breaker. It takes the word just
+// loaded.
 func (b *Breaker) trip(s uint32, cause error, mark uint32) bool {
 	s, won := b.claim(s, mark, cause == nil)
 	if !won {
@@ -257,7 +257,7 @@ func (b *Breaker) trip(s uint32, cause error, mark uint32) bool {
 	return true
 }
 
-// finish is what the winner does after its claim, which has left that word.
+// finish is what the winner does after its claim. The word is the one that claim left.
 func (b *Breaker) finish(s uint32, cause error) {
 	if cause != nil {
 		atomic.Writes(&b.cause)

@@ -10,16 +10,16 @@ import (
 )
 
 // Inside a testing/synctest bubble time is fake, and channels, timers and goroutines belong to the
-// bubble: to use one from the other side is fatal. So nothing is shared between the two (promise
-// 16). All of this runs in tests only, and is as slow as it likes.
+// bubble: to use one from the other side is fatal. So the two sides share nothing (promise 16). In
+// a bubble the code here may be slow: only tests run there.
 
 // clock returns the time since start, and whether the caller runs in a bubble.
 //
-// That time.Now has no monotonic reading there is the one public sign of it. But time.Now reads two
-// clocks, and costs twice what time.Since does, which reads the monotonic one alone; so it is asked
-// only if the time isn't the one at which it was asked last, to about 0.1 ms. (Inside a bubble,
-// time.Since gives some other time: that from start to the bubble's own date. It would be taken for
-// real if it fell into the same 0.1 ms.)
+// In a bubble time.Now has no monotonic reading: that is the one public sign. But time.Now reads
+// two clocks, and costs twice what time.Since does, which reads only the monotonic one. So clock
+// asks time.Now only if more than about 0.1 ms have passed since the last time it did. (In a
+// bubble, time.Since gives the time from start to the bubble's own date. It would be taken for real
+// if it fell into the same 0.1 ms.)
 func clock() (now time.Duration, bubble bool) {
 	now = time.Since(start)
 	tick := uint32(now >> 17)
@@ -41,7 +41,7 @@ func inBubble() bool {
 	return bubble
 }
 
-// bubbleKey tells watches for one channel apart that are made in different bubbles, or in none.
+// bubbleKey tells apart watches for one channel that are made in different bubbles, or in none.
 type bubbleKey struct {
 	signal <-chan struct{}
 	bubble string
@@ -65,9 +65,9 @@ func bubbleName() string {
 	return string(state)
 }
 
-// outside runs f outside of the caller's bubble, and returns when it has. A goroutine belongs to
-// the bubble of the one that started it; only those that the runtime starts belong to none, and
-// they run the cleanups of what was collected.
+// outside runs f outside of the caller's bubble, and returns when f has. A goroutine belongs to the
+// bubble of the goroutine that started it. Only those that the runtime starts belong to none, and
+// they run the cleanups of collected objects.
 func outside(f func()) {
 	var done atomic.Bool
 	collected := new([64]byte)

@@ -8,10 +8,10 @@ import (
 // BreakByChannel returns a breaker that trips when the channel is closed, or a value comes out of
 // it. A nil channel never trips it.
 //
-// It costs one allocation. While nobody waits for it, Err asks the channel; the first Done, OnTrip
-// or Multiplex starts a goroutine, one for each distinct channel, however many breakers share it,
-// which ends with the last of them. A value is received once: it trips the breakers that wait at
-// the time, or the one that asks first. To reach everyone, close the channel.
+// It costs one allocation. While nobody waits for it, Err asks the channel. The first Done, OnTrip
+// or Multiplex starts a goroutine: one for each distinct channel, which ends with the last breaker
+// that shares it. A value is received once: it trips the breakers that wait at the time, or the one
+// that asks first. To trip all of them, close the channel.
 func BreakByChannel(signal <-chan struct{}) *Breaker {
 	if signal == nil {
 		return New()
@@ -30,18 +30,18 @@ func BreakByChannel(signal <-chan struct{}) *Breaker {
 type channelBreaker struct {
 	node
 	signal <-chan struct{}
-	// polling is 1 while someone asks the channel.
+	// polling is 1 while a goroutine asks the channel.
 	polling atomic.Uint32
 	array   [1]link
 }
 
 func (b *channelBreaker) links() []link { return b.array[:] }
 
-// poll trips the breaker if there is something to receive, as long as nobody waits. One at a time
-// asks, so that the breaker takes no more than one value; the others wait for that, as they would
-// for the channel's own lock, but not for the trip. Then they ask, too: the answer may be from
-// before their call (promise 19). Who attaches clears flagPoll and then awaits the poll; who polls
-// says so and then looks at flagPoll.
+// poll trips the breaker if there is something to receive, as long as nobody waits. One goroutine
+// asks at a time, so the breaker takes at most one value. The others wait for the answer, as they
+// would for the channel's own lock, but not for the trip. Then they ask, too, because that answer
+// may be from before their call (promise 19). Dekker: attach clears flagPoll, then awaits the poll;
+// poll sets polling, then reads flagPoll.
 func (b *channelBreaker) poll() {
 	for !b.polling.CompareAndSwap(0, 1) {
 		b.awaitPoll()
@@ -59,8 +59,8 @@ func (b *channelBreaker) poll() {
 	}
 }
 
-// ask is poll before a Close or Trip, also if a goroutine receives on behalf of all breakers on the
-// channel, but hasn't come to it. What is received here then trips all of them.
+// ask is poll for Close and Trip. It asks also if a watch's goroutine receives for all breakers
+// over the channel, but hasn't got to it. What ask receives then trips all of them.
 func (b *channelBreaker) ask() {
 	s := b.state.Load()
 	if s&flagPoll != 0 {
@@ -79,7 +79,7 @@ func (b *channelBreaker) ask() {
 
 func (b *channelBreaker) awaitPoll() { atomic.AwaitZero(&b.polling) }
 
-// attach joins those who wait for the channel.
+// attach joins the watch for the channel.
 func (b *channelBreaker) attach() (clear uint32) {
 	b.move(flagPoll, 0)
 	b.awaitPoll()
@@ -93,7 +93,7 @@ func (b *channelBreaker) attach() (clear uint32) {
 	return 0
 }
 
-// channels has a watch for each channel that someone waits for.
+// channels has the watch for each channel that a breaker waits for.
 var channels hub
 
 // watched starts the goroutine that waits for the channel.
@@ -102,8 +102,7 @@ func (b *channelBreaker) watched(w *watch) {
 	quit, out := make(chan struct{}), make(chan struct{})
 	w.stop = func() {
 		close(quit)
-		// Until it is out, the goroutine may take a value that comes after this, which then trips
-		// nobody.
+		// Until it is out, the goroutine may take a later value, which then trips nothing.
 		<-out
 	}
 	go func() {

@@ -9,15 +9,15 @@ import (
 )
 
 // BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its
-// cause. When it trips, for whatever reason, it calls cancel, if that isn't nil, on the goroutine
-// that trips it, which may be one that asks Err; so cancel must not block. A context that is done
-// already gives a tripped breaker.
+// cause. If ctx is done already, the breaker is tripped on return. When it trips, for whatever
+// reason, it calls cancel, if that isn't nil. The call is on the goroutine that trips the breaker,
+// which may be one that asks Err; so cancel must not block.
 //
-// It costs one allocation. While nobody waits for it, Err asks ctx and nothing is registered; the
-// first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc, which needs a goroutine
-// only if ctx isn't of package context, and not derived from one that is, nor from ToContext. Then
-// the trip follows the end of ctx, on a goroutine that package context starts for it.
-// BreakByContext panics if ctx is nil.
+// It costs one allocation. While nobody waits for it, Err asks ctx and nothing is registered. The
+// first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc. That needs a goroutine
+// only if ctx is neither of package context, nor derived from one that is, nor returned by
+// ToContext. Then the trip follows the end of ctx, on a goroutine that package context starts for
+// it. BreakByContext panics if ctx is nil.
 func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	if ctx == nil {
 		panic("breaker: BreakByContext: ctx is nil")
@@ -49,7 +49,8 @@ func newContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	return &b.Breaker
 }
 
-// contextBreaker listens to a context of others.
+// contextBreaker listens to a foreign context. Its Done follows cancel: see docs/design.md, "Done
+// in the instant of cancel".
 type contextBreaker struct {
 	Breaker
 
@@ -66,14 +67,14 @@ func (b *contextBreaker) canceler() func()            { return takeOut(&b.cancel
 func (b *contextBreaker) deadline() (time.Time, bool) { return b.ctx.Deadline() }
 func (b *contextBreaker) value(key any) any           { return b.ctx.Value(key) }
 
-// poll trips the breaker if ctx is done, or awaits whoever is tripping it.
+// poll trips the breaker if ctx is done, or awaits the goroutine that is tripping it.
 func (b *contextBreaker) poll() {
 	if b.state.Load()&settled == 0 && b.ctx.Err() != nil {
 		tripByContext(&b.Breaker, b.ctx, flagOwnErr)
 	}
 }
 
-// tripByContext trips b because its ctx, or one among what it watches, is done.
+// tripByContext trips b because the ctx that it listens to is done.
 func tripByContext(b *Breaker, ctx context.Context, mark uint32) {
 	cause := context.Cause(ctx)
 	if ctx.Err() == context.DeadlineExceeded {
@@ -83,8 +84,8 @@ func tripByContext(b *Breaker, ctx context.Context, mark uint32) {
 	b.withExpiry(cause, func(expired uint32) { b.trip(b.state.Load(), cause, mark|expired) })
 }
 
-// claimEnded claims and publishes the trip of an owned breaker if ctx is done, and reports whether
-// this call did, and the word then. What foreign code says that panics counts as no.
+// claimEnded claims and publishes the trip of an owned breaker if ctx is done. It reports whether
+// this call did, and the word then. If foreign code panics here, ctx counts as not done.
 func (b *contextBreaker) claimEnded() (word uint32, won bool) {
 	var cause error
 	mark := flagOwnErr
@@ -127,7 +128,7 @@ func attach(ctx context.Context, poll func(), stop *func() bool) (clear uint32) 
 
 func (b *contextBreaker) release() { unregister(&b.stop) }
 
-// unregister takes the registration with a context back.
+// unregister takes back the registration with a context.
 func unregister(stop *func() bool) {
 	atomic.Writes(stop)
 	if f := *stop; f != nil {
@@ -144,8 +145,7 @@ func takeOut(f *context.CancelFunc) func() {
 	return cancel
 }
 
-// viewBreaker listens to a context out of ToContext: to the breaker behind it, as a Multiplex
-// would.
+// viewBreaker listens to the breaker behind a view, as a Multiplex would.
 type viewBreaker struct {
 	node
 	// cancel is the winner's.
@@ -159,8 +159,8 @@ func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breake
 	l := &b.array[0]
 	source := (*Breaker)(view)
 	l.source, l.role = source, keep
-	// One that is only asked asks its own source in turn. In a chain of them each asks all that
-	// come before it, so the one before is watched from here on (promise 25).
+	// A view's breaker that isn't attached asks its own source. In a chain of them each would ask
+	// all that come before it, so the one before is attached from here on (promise 25).
 	source.watchView()
 	flags |= flagPoll
 	if source.state.Load()&flagPollOnly == 0 {
@@ -174,7 +174,7 @@ func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breake
 	return &b.Breaker
 }
 
-// watchView has a viewBreaker watched, and nothing else.
+// watchView attaches a viewBreaker, and no other kind.
 func (b *Breaker) watchView() {
 	if _, ok := b.source.(*viewBreaker); ok {
 		b.watch(b.state.Load())
@@ -190,14 +190,15 @@ func (b *viewBreaker) poll() {
 	}
 }
 
-// attach registers with the breaker behind the view. It goes on to be asked until that is done, so
-// that a callback of that breaker doesn't find this one open in between (promise 18).
+// attach registers with the breaker behind the view. flagPoll stays until that is done, so that a
+// callback of that breaker doesn't find this one open in between (promise 18).
 func (b *viewBreaker) attach() (clear uint32) {
 	b.listen(&b.array[0])
 	return flagPoll
 }
 
-// contextView is a Breaker seen through another method set, so that a view costs no allocation.
+// contextView is a Breaker with another method set, so that ToContext doesn't allocate. The context
+// that ToContext returns is called a view.
 type contextView Breaker
 
 // ToContext returns a context that is done at the same instant as the breaker.
@@ -225,8 +226,7 @@ func (v *contextView) Err() error {
 	return contextErrOf(s)
 }
 
-// contextErrOf returns the error that a context has, the word being that of a breaker that isn't
-// open.
+// contextErrOf returns the Err of a view. The word is that of a breaker that isn't open.
 func contextErrOf(word uint32) error {
 	if word&flagExpired != 0 {
 		return context.DeadlineExceeded
@@ -237,11 +237,11 @@ func contextErrOf(word uint32) error {
 // String names the view in the String of contexts derived from it.
 func (v *contextView) String() string { return "breaker.ToContext" }
 
-// AfterFunc is what package context looks for when it derives a context: with it, it needs no
-// goroutine.
+// AfterFunc is the method that package context looks for when it derives a context. With it, that
+// needs no goroutine.
 //
-// It calls the method holding a mutex that f locks as well. So, other than OnTrip, a late
-// registration runs f in a goroutine of its own; and f must find Err non-nil, or it panics.
+// Package context calls it while it holds a mutex that f locks as well. So, unlike in OnTrip, a
+// late registration runs f in a goroutine of its own. And f panics unless it finds Err non-nil.
 func (v *contextView) AfterFunc(f func()) func() bool {
 	b := (*Breaker)(v)
 	r := &registration{f: f}
@@ -254,15 +254,15 @@ func (v *contextView) AfterFunc(f func()) func() bool {
 }
 
 // causeContext returns a context of package context that has ended with the cause, as context.Cause
-// is to see it.
+// should see it.
 func causeContext(parent context.Context, cause error) context.Context {
 	ctx, cancel := context.WithCancelCause(parent)
 	cancel(contextCause(cause))
 	return ctx
 }
 
-// contextCause returns the cause as package context says it, where the breaker did what package
-// context does, too, because code in the field compares with == (promise 22).
+// contextCause returns the cause in the words of package context where the breaker did what package
+// context also does, because callers compare it with == (promise 22).
 func contextCause(cause error) error {
 	switch cause {
 	case errExpired:

@@ -86,8 +86,8 @@
 //  18. A trip first trips everything that depends on the breaker, at any depth. Then it releases
 //     sources. Only then does it run your code: callbacks, cancel functions, Close of your types.
 //     So a callback never finds a dependent open, and never delays one. The order among callbacks
-//     is undefined. If another goroutine is tripping a dependent at the time, what depends on that
-//     is tripped first, too; what that owns is closed by the other goroutine. A callback
+//     is undefined. If another goroutine is tripping a dependent at the time, the dependents of
+//     that one are tripped first, too; the other goroutine closes what it owns. A callback
 //     registered late runs at once.
 //  19. What has ended counts: Close and Trip first ask the contexts and channels that the breaker
 //     owns. Err of BreakByContext and Within asks the context: once cancel has returned, Err isn't
@@ -135,10 +135,8 @@
 // The build tag breaker_pure does without both, and without package unsafe. It passes the same
 // tests, except those of memory and goroutine budgets.
 //
-// The same means could close the Done of a breaker over a context in the instant in which cancel
-// returns: package context would be given the breaker's channel to close. That costs a context for
-// each such breaker, and its callbacks would run while package context holds locks. So Done follows
-// a few microseconds later, and Err asks.
+// Done of a breaker over a context follows a few microseconds after cancel; Err asks the context.
+// docs/design.md says what it would cost to close Done in the same instant.
 //
 // # When not to use it
 //
