@@ -101,7 +101,8 @@
 //  24. signal.Reset and signal.Ignore by other code don't affect breakers created later.
 //  25. Deadline, Value and construction take time linear in the number of breakers that can be
 //     reached.
-//  26. The two supported Go releases work, and so does the build tag breaker_pure.
+//  26. The two supported Go releases work, and so does the build tag breaker_pure. With it, a
+//     context derived through context.WithValue ends when Done closes, not after the dependents.
 //  27. Printing a breaker by fmt, log/slog or encoding/json prints what String returns, and may be
 //     done at any time.
 //

@@ -5,7 +5,8 @@ package breaker
 import "context"
 
 // relay doesn't exist here (promise 26). A context derived from a view through context.WithValue
-// costs the goroutine that package context starts for it.
+// costs the goroutine that package context starts for it, and hears of the trip when Done closes,
+// not after all dependents have tripped (promise 18).
 type relay struct{}
 
 // Value looks the key up in the contexts among the sources. After the trip it first asks a context

@@ -30,8 +30,8 @@ func Within(ctx context.Context, timeout time.Duration, watched ...Interface) *B
 }
 
 // WithinCause is Within with a cause of your own for the timeout, which says which timeout it was.
-// The cause takes one more allocation; if it is nil, WithinCause is Within. The Err of its ToContext
-// is context.DeadlineExceeded, whatever the cause.
+// The cause takes one more allocation; if it is nil, WithinCause is Within. The Err of its
+// ToContext is context.DeadlineExceeded, whatever the cause.
 func WithinCause(ctx context.Context, timeout time.Duration, cause error, watched ...Interface) *Breaker {
 	b := newRequest("WithinCause", ctx, timeout, cause, watched)
 	if live.On() {
