@@ -1,6 +1,6 @@
 /*
  * Who listens to what: attaching against the trip, and the hub with its watches.
- * Models begin and listen in node.go, attached and leftToAttacher in kind.go, runCallbacks, trip, dropLinks and closed in
+ * Models begin and listen in node.go, attached and leftToAttacher in source.go, tripDependents, release and finish in
  * settle.go, all of hub.go, and the watches of signal.go, or of channel.go with -DCHANNEL.
  * README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
  *
@@ -89,7 +89,7 @@ inline leave(w)
 	fi
 }
 
-/* settlement.dropLinks and closed */
+/* settlement.release, with link.drop, and becomeClosed. Only here does a link leave its slot, but for one that is late. */
 inline dropLinks(n)
 {
 	j = 0;
@@ -279,7 +279,7 @@ proctype Closer()
 end:	false
 }
 
-/* The goroutine of a watch. Its trip settles all nodes that it finds, one after the other: a settlement's worklist. */
+/* The goroutine of a watch. It trips all nodes that it finds, then releases those that it has won, one after the other. */
 proctype Watch(byte me)
 {
 	byte n, w = NONE, j, list;
@@ -299,7 +299,7 @@ end0:	if
 	do
 	:: n < N ->
 		if
-		:: d_step { (slots[me] & bitOf(n)) -> slots[me] = slots[me] & ~bitOf(n) };
+		:: (slots[me] & bitOf(n)) -> /* it stays there until the node is released */
 			trip(n, arrived[me]);
 			atomic { list = list | (won << n); won = 0 }
 		:: !(slots[me] & bitOf(n))

@@ -40,6 +40,7 @@
 #define SETTLED 2
 #define DONE 4 /* flagDone */
 #define HELD 8 /* flagHeld */
+#define RELAY 16 /* flagRelay */
 byte word;
 
 /*
@@ -63,7 +64,6 @@ byte cause; /* 0 is a plain close's nil */
 #endif
 byte slot[BASE + 1];
 bit base;  /* registry.base != nil */
-bit relay; /* base.relay != nil */
 
 /* What the properties look at. Nothing below decides anything in the algorithm. */
 bit won;       /* somebody's call returned true, or will */
@@ -72,7 +72,7 @@ byte pending;  /* subscribers whose OnTrip has returned, and whose callback neit
 byte over;     /* those whose callback ran, or was stopped */
 byte returned; /* trippers that have returned */
 bit relayed;   /* somebody got the relay of a breaker that was open */
-bit ended;     /* relay.end was called */
+bit ended;     /* the winner has seen that there is a relay: it tells it the cause, and ends it later */
 bit handed;    /* flagDone has been set */
 byte finished;
 byte begun;    /* subscribers that have begun */
@@ -248,9 +248,9 @@ inline claim(i, plain, mine)
 inline closeDone()
 {
 #if R > 0
-	if
-	:: base && relay -> ended = 1 /* two loads; the base stays for ever, so that the second decides */
-	:: else
+	if /* what the claim has left, which may be looked at later: from then on nobody sets it */
+	:: (word & RELAY) -> assert(base); ended = 1
+	:: !(word & RELAY)
 	fi;
 #endif
 	d_step {
@@ -546,12 +546,11 @@ proctype Deriver()
 
 	handOut(c);
 	base = 1;
-	relay = 1; /* made, or found */
 #ifdef BUG_RELAY_NO_RECHECK
-	d_step { relayed = 1; finished++ };
+	d_step { word = word | RELAY | HELD; relayed = 1; finished++ };
 #else
 	if
-	:: d_step { (word & PHASE) == OPEN -> relayed = 1; finished++ }
+	:: d_step { (word & PHASE) == OPEN -> word = word | RELAY | HELD; relayed = 1; finished++ }
 	:: d_step { (word & PHASE) != OPEN -> finished++ }
 	fi;
 #endif

@@ -150,6 +150,11 @@ if [ "$mode" = quick ]; then
 	job safety attach '-DN=2 -DC=2' 'promises 10 12; released once'
 	job safety attach '-DN=2 -DC=2 -DCHANNEL' '... by the first who waits'
 	job liveness attach '-DN=2 -DC=2' '' trips closes
+	job safety order '-DT=2 -DGRAPH=0' 'promises 9 10 18 in a chain'
+	job safety order '-DT=2 -DGRAPH=1' '... of what is owned'
+	job safety order '-DT=2 -DGRAPH=2' '... in a diamond'
+	job safety order '-DT=2 -DGRAPH=4 -DLATE=1' '... against a constructor'
+	job liveness order '-DT=2 -DGRAPH=4' '' returns
 else
 	job safety breaker '-DT=2 -DS=4' 'promises 1 2 3 4 6 7'
 	job safety breaker '-DT=3 -DS=3' 'promises 1 2 3 4 6 7'
@@ -169,6 +174,11 @@ else
 	job safety attach '-DN=2 -DL=2 -DC=1' '... with two links'
 	job safety attach '-DN=2 -DC=3 -DCHANNEL' '... by the first who waits'
 	job liveness attach '-DN=3 -DC=1' '' trips closes
+	job safety order '-DT=2 -DGRAPH=0 -DLATE=1' 'promises 9 10 18 in a chain, the last being made'
+	job safety order '-DT=2 -DGRAPH=1 -DLATE=1' '... of what is owned, the last being made'
+	job safety order '-DT=2 -DGRAPH=2 -DLATE=1' '... in a diamond, the last being made'
+	job safety order '-DT=3 -DGRAPH=4' '... against two other trips'
+	job liveness order '-DT=2 -DGRAPH=4 -DLATE=1' '' returns
 fi
 
 breaker='-DT=2 -DS=2'
@@ -198,6 +208,14 @@ for error in NO_HANDSHAKE LEFT_UNSEEN REMOVE_UNLOCKED FIRE_BEFORE_REMOVE SHARED_
 done
 job seeded NO_RECHECK attach '-DN=2 -DC=1 -DV=2' trips
 job seeded LEFT_UNSEEN attach "$attach" closes
+
+for error in LOST_NOT_AWAITED LOST_NOT_FOLLOWED LINKS_TAKEN LINK_DROPPED_EARLY AT_ONCE_WITHOUT_LOOK CALLBACKS_EARLY; do
+	job seeded $error order '-DT=2 -DGRAPH=0'
+done
+job seeded OWNED_LOST_NOT_FOLLOWED order '-DT=2 -DGRAPH=1'
+for error in NO_RECHECK NO_HANDSHAKE CONSTRUCTOR_LEAVES; do
+	job seeded $error order '-DT=2 -DGRAPH=4 -DLATE=1'
+done
 wait || true
 
 count() { grep -c "^$1" "$tmp/results" || true; }
