@@ -33,7 +33,7 @@ type settlement struct {
 	// lost has the nodes that another goroutine is tripping. Their dependents may still be open,
 	// and are tripped here, too. This is rare, so it may allocate.
 	lost []*Breaker
-	seen map[*node]struct{}
+	seen map[*Breaker]struct{}
 
 	relayed bool     // there are derived contexts
 	node    *node    // its pending leaves are being finished
@@ -170,8 +170,9 @@ func (l *link) closePrivate(root bool) bool {
 	b := l.source
 	s, won := b.claim(b.state.Load(), 0, true)
 	if !won {
+		// If somebody depends on it by now, what comes next goes that trip's way.
 		b.awaitDone()
-		return true
+		return b.state.Load()&phase == closed || l.isPrivate(root)
 	}
 	s = b.publish(s)
 	if !l.isPrivate(root) {
@@ -292,7 +293,7 @@ func (w *settlement) tripDependents(b *Breaker) {
 		n := r.node
 		s, won := n.claim(n.state.Load(), mark, cause == nil)
 		if !won {
-			w.lose(n)
+			w.lose(&n.Breaker)
 			continue
 		}
 		if cause != nil {
@@ -311,19 +312,19 @@ func (w *settlement) tripDependents(b *Breaker) {
 // lose handles a node that was tripped before. If another goroutine is still on its way through the
 // dependents of that node, we trip them, too, so that none is open when our callbacks run
 // (promise 18). Otherwise all of them are tripped, and only the link is still there.
-func (w *settlement) lose(n *node) {
-	n.awaitDone() // as a loser does: who has tripped the breaker finds closed what follows it
-	if n.state.Load()&phase == closed || n.registry.isEmpty() {
+func (w *settlement) lose(b *Breaker) {
+	b.awaitDone() // as a loser does: what follows a breaker is closed once its Trip has returned
+	if b.state.Load()&phase == closed || b.registry.isEmpty() {
 		return
 	}
-	if _, twice := w.seen[n]; twice {
+	if _, twice := w.seen[b]; twice {
 		return
 	}
 	if w.seen == nil {
-		w.seen = make(map[*node]struct{})
+		w.seen = make(map[*Breaker]struct{})
 	}
-	w.seen[n] = struct{}{}
-	w.lost = append(w.lost, &n.Breaker)
+	w.seen[b] = struct{}{}
+	w.lost = append(w.lost, b)
 }
 
 // closeOwned closes what the node owns.
@@ -365,10 +366,7 @@ func (w *settlement) close(b *Breaker) (word uint32, won bool) {
 	}
 	s, won := b.claim(b.state.Load(), 0, true)
 	if !won {
-		b.awaitDone()
-		if n := b.node(); n != nil {
-			w.lose(n)
-		}
+		w.lose(b)
 		return s, false
 	}
 	return b.publish(s), true

@@ -107,10 +107,14 @@ func (b *Breaker) attachSource() {
 // attached ends what a constructor or watch began under flagBusy. If the breaker has tripped
 // meanwhile, the winner has left the release to us.
 func (b *Breaker) attached(clear, set uint32) {
-	if b.move(flagBusy|clear, set)&flagLeft != 0 {
+	s := b.move(flagBusy|clear, set)
+	if s&flagLeft != 0 {
 		w := settlement{stage: finishing}
 		w.begin(b)
 		w.run()
+	}
+	if s&phase == claimed {
+		b.awaitDone() // promise 9: what has tripped already is tripped on return
 	}
 }
 
