@@ -9,10 +9,7 @@ import "github.com/kamilsk/breaker/internal/live"
 // frame above is the constructor's.
 func (b *Breaker) enlist() {
 	r := live.Get()
-	if b.state.Load()&phase != open {
-		return
-	}
-	if !r.Made(b) {
+	if b.state.Load()&phase != open || !r.Made(b) {
 		return
 	}
 	for {

@@ -101,8 +101,7 @@ func (b *Breaker) endRelay() {
 
 // Deadline, Done, Err, Value and AfterFunc are what package context asks its parent for.
 
-// Not reached here: nobody asks.
-func (*relay) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (*relay) Deadline() (at time.Time, ok bool) { return } // not reached here: nobody asks
 
 func (*relay) Done() <-chan struct{} { return never }
 

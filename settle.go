@@ -125,27 +125,33 @@ func (b *Breaker) settleAtOnce(s uint32, root bool) bool {
 	if s&(flagBusy|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.isEmpty() {
 		return false
 	}
-	if b.source == nil {
-		b.becomeClosed(s)
-		return true
-	}
-	all := b.source.links()
-	for i := range all {
-		if l := &all[i]; l.is(owned) && !l.isPrivate(root) {
-			return false
+	if b.source != nil {
+		all := b.source.links()
+		for i := range all {
+			if l := &all[i]; l.is(owned) && !l.isPrivate(root) {
+				return false
+			}
+		}
+		for i := range all {
+			if l := &all[i]; l.is(owned) && !l.closePrivate(root) {
+				return false
+			}
 		}
 	}
-	for i := range all {
-		if l := &all[i]; l.is(owned) && !l.closePrivate(root) {
-			return false
-		}
-	}
-	for i := range all {
-		all[i].drop()
-	}
-	b.source.release()
-	b.becomeClosed(s)
+	b.letGo(s)
 	return true
+}
+
+// letGo lets go of all that a breaker holds, which runs none of your code, and closes it.
+func (b *Breaker) letGo(s uint32) {
+	if b.source != nil {
+		all := b.source.links()
+		for i := range all {
+			all[i].drop()
+		}
+		b.source.release()
+	}
+	b.becomeClosed(s)
 }
 
 // isPrivate reports whether the source of l holds at most a timer, or, at the root of a trip,
@@ -179,14 +185,7 @@ func (l *link) closePrivate(root bool) bool {
 		l.pending = true
 		return false
 	}
-	if b.source != nil {
-		all := b.source.links()
-		for i := range all {
-			all[i].drop()
-		}
-		b.source.release()
-	}
-	b.becomeClosed(s)
+	b.letGo(s)
 	return true
 }
 
@@ -309,8 +308,8 @@ func (w *settlement) tripDependents(b *Breaker) {
 	}
 }
 
-// lose handles a node that was tripped before. If another goroutine is still on its way through the
-// dependents of that node, we trip them, too, so that none is open when our callbacks run
+// lose handles a breaker that was tripped before. If another goroutine is still on its way through
+// the dependents of that one, we trip them, too, so that none is open when our callbacks run
 // (promise 18). Otherwise all of them are tripped, and only the link is still there.
 func (w *settlement) lose(b *Breaker) {
 	b.awaitDone() // as a loser does: what follows a breaker is closed once its Trip has returned
@@ -387,12 +386,7 @@ func (n *node) ownsSomething() bool {
 func (w *settlement) releaseNode(n *node) {
 	s := n.state.Load()
 	if n.isSimple(s) { // while it is in the cache
-		all := n.source.links()
-		for i := range all {
-			all[i].drop()
-		}
-		n.source.release()
-		n.becomeClosed(s)
+		n.letGo(s)
 		return
 	}
 	push(&w.released, n)

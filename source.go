@@ -39,21 +39,17 @@ type source interface {
 
 // A Breaker is its own source if only Trip and Close trip it. The other kinds share its methods.
 
-// Not reached here: only the build tag breaker_pure calls it on a plain breaker.
-func (b *Breaker) breaker() *Breaker        { return b }
-func (b *Breaker) inside() (*Breaker, bool) { return b, true }
-func (b *Breaker) poll()                    {}
-
-// Not reached here: only lazy sources are attached.
-func (b *Breaker) attach() uint32              { return 0 }
+func (b *Breaker) inside() (*Breaker, bool)    { return b, true }
+func (b *Breaker) poll()                       {}
 func (b *Breaker) links() []link               { return nil }
 func (b *Breaker) release()                    {}
 func (b *Breaker) canceler() func()            { return nil }
 func (b *Breaker) deadline() (time.Time, bool) { return time.Time{}, false }
 func (b *Breaker) value(any) any               { return nil }
 
-// Not reached here: only breakers over contexts have one.
-func (b *Breaker) ownErr() error { return Interrupted }
+func (b *Breaker) breaker() *Breaker { return b }           // not reached here: for breaker_pure
+func (b *Breaker) attach() uint32    { return 0 }           // not reached here: never lazy
+func (b *Breaker) ownErr() error     { return Interrupted } // not reached here: for contexts
 
 // checkCopy panics if b is a copy of a breaker that a constructor made (promise 20). A zero value
 // has no source.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/kamilsk/breaker"
 	"github.com/kamilsk/breaker/breakercluster"
 	"github.com/kamilsk/breaker/breakercluster/clustertest"
 )
@@ -35,4 +37,26 @@ func ExampleBucket_BreakByKey() {
 	// Output:
 	// true <nil>
 	// jobs/import.7 tripped by operator: wrong file
+}
+
+// A request ends with its own limit or with the key, and leaves the key's breaker to others.
+func ExampleBucket_BreakByKey_request() {
+	ctx := context.Background()
+	jobs, err := breakercluster.Open(clustertest.NewMemory("jobs"), breakercluster.WithPrefix("import"))
+	if err != nil {
+		panic(err)
+	}
+	stop, err := jobs.BreakByKey(ctx, "7") // the key import.7
+	if err != nil {
+		panic(err)
+	}
+	defer stop.Close()
+
+	request := breaker.Within(ctx, time.Millisecond, stop)
+	defer request.Close()
+	fmt.Println(request.Wait())
+	fmt.Println("the key's breaker is", stop.State())
+	// Output:
+	// breaker: timed out
+	// the key's breaker is open
 }

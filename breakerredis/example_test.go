@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/kamilsk/breaker"
 	"github.com/kamilsk/breaker/breakercluster"
 	"github.com/kamilsk/breaker/breakercluster/clustertest"
 	"github.com/kamilsk/breaker/breakerredis"
@@ -58,24 +56,4 @@ func ExampleNew() {
 	// open: true
 	// import.7 was stopped by operator: wrong file
 	// late: operation interrupted
-}
-
-// A request ends with its own limit or with the key, and leaves the key's breaker to others.
-func ExampleNew_request() {
-	with(func(client *redis.Client) {
-		ctx := context.Background()
-		jobs, err := breakercluster.Open(breakerredis.New(client, "jobs"), breakercluster.WithPrefix("import"), breakercluster.WithSilence(time.Minute))
-		must(err)
-		stop, err := jobs.BreakByKey(ctx, "7") // the key import.7
-		must(err)
-		defer stop.Close()
-
-		request := breaker.Within(ctx, time.Millisecond, stop)
-		defer request.Close()
-		fmt.Println(request.Wait())
-		fmt.Println("the key's breaker is", stop.State())
-	})
-	// Output:
-	// breaker: timed out
-	// the key's breaker is open
 }

@@ -122,6 +122,13 @@ func (p *Proxy) Sever() {
 	}
 }
 
+// Connections returns how many connections there are now.
+func (p *Proxy) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) / 2 // both sides of each
+}
+
 // Heal lets connections through again.
 func (p *Proxy) Heal() {
 	p.mu.Lock()

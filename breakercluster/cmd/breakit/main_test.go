@@ -11,7 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -223,7 +222,7 @@ func TestInterruptedBeforeTheStart(t *testing.T) {
 	proxy := clustertest.NewProxy(t, addr)
 	proxy.Freeze()
 	p := newMachine(t).start("--key", "jobs/1", "--store", "redis://"+proxy.Addr(), "--", "echo", "begun")
-	time.Sleep(100 * time.Millisecond) // at whatever moment it comes, the same holds
+	clustertest.Await(t, func() bool { return proxy.Connections() > 0 }, "the question to the store")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, result{130, "", ""}, p.wait())
 }
