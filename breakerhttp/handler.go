@@ -169,9 +169,12 @@ func (h *handler) call(w http.ResponseWriter, r *http.Request, rec *recorder, br
 			rec.cause = cause
 		}
 		if !returned {
-			removeUploads(inner)
+			removeUploads(inner.MultipartForm)
 		}
 		giveBack(r, inner)
+		if returned && r.ProtoMajor == 2 {
+			removeUploadsLater(r)
+		}
 	}()
 
 	if h.connDeadlines {

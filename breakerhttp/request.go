@@ -2,6 +2,7 @@ package breakerhttp
 
 import (
 	"context"
+	"mime/multipart"
 	"net/http"
 	"strings"
 
@@ -57,9 +58,18 @@ func wildcards(pattern string) func(yield func(string) bool) {
 }
 
 // removeUploads does what net/http doesn't if the handler panics, not with HTTP/1.
-func removeUploads(r *http.Request) {
-	if r.MultipartForm != nil {
-		_ = r.MultipartForm.RemoveAll() // a file that is gone is what we want
+func removeUploads(form *multipart.Form) {
+	if form != nil {
+		_ = form.RemoveAll() // a file that is gone is what we want
+	}
+}
+
+// removeUploadsLater removes them when net/http has ended the request, and middleware outside has
+// seen them. With HTTP/2 the net/http of Go 1.27 looks for the form in a request of its own, which
+// isn't the handler's, and doesn't find it, with this package or without.
+func removeUploadsLater(r *http.Request) {
+	if form := r.MultipartForm; form != nil {
+		context.AfterFunc(r.Context(), func() { removeUploads(form) })
 	}
 }
 

@@ -9,7 +9,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -57,6 +60,12 @@ func TestHandlerRemovesUploads(t *testing.T) {
 				rig.client.CloseIdleConnections()
 				assert.NoError(t, rig.server.Shutdown(t.Context()))
 				receive(t, rig.served)
+				if strings.HasPrefix(protocol, "HTTP/2") && name == "returns" {
+					// Go 1.27 leaves it to us, when the request's context ends, on a goroutine.
+					for begun := time.Now(); len(filesIn(t, dir)) > 0 && time.Since(begun) < patience; {
+						runtime.Gosched()
+					}
+				}
 				assert.Empty(t, filesIn(t, dir))
 			})
 		}
