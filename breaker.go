@@ -1,6 +1,8 @@
 package breaker
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
@@ -56,7 +58,7 @@ type Breaker struct {
 	// cause is written by the winner before it publishes. Goroutines read it after they have seen
 	// the breaker settled or Done closed. Nil stands for ErrClosed, so that a plain close has
 	// nothing to write.
-	cause error
+	cause atomic.Plain[error]
 	// registry holds the callbacks, and the links of the nodes that listen.
 	registry registry
 	// source is what differs from kind to kind. Written by the constructor; nil in a zero value.
@@ -183,11 +185,10 @@ func (b *Breaker) Wait() error {
 
 // reason is Cause of a breaker that has tripped.
 func (b *Breaker) reason() error {
-	atomic.Reads(&b.cause)
-	if b.cause == nil {
-		return ErrClosed
+	if cause := b.cause.Get(); cause != nil {
+		return cause
 	}
-	return b.cause
+	return ErrClosed
 }
 
 // State returns Open, Tripped or Closed. In the state Tripped, Done may still be about to close. To
@@ -236,7 +237,7 @@ func (b *Breaker) onTrip(f func()) handle {
 		panic("breaker: OnTrip: the callback is nil")
 	}
 	b.checkCopy()
-	r := &registration{f: f}
+	r := newCallback(f)
 	if !b.register(r) {
 		r.drop()
 		b.awaitDone() // promise 6: with Done already closed
@@ -260,8 +261,7 @@ func (b *Breaker) trip(s uint32, cause error, mark uint32) bool {
 // finish is what the winner does after its claim. The word is the one that claim left.
 func (b *Breaker) finish(s uint32, cause error) {
 	if cause != nil {
-		atomic.Writes(&b.cause)
-		b.cause = cause
+		b.cause.Set(cause)
 	}
 	b.settle(b.publish(s))
 }
@@ -271,3 +271,153 @@ type noCopy struct{}
 
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
+
+// AwaitClosed blocks until the state is Closed: the breaker has tripped, its callbacks have
+// returned, and its sources are released. When stop has returned false, use it to wait until the
+// callback has returned:
+//
+//	if !stop() {
+//		br.AwaitClosed()
+//	}
+//
+// You may call it concurrently. But called from a callback of the breaker itself, or of what trips
+// it, it never returns. Once the breaker is closed it is one load; before, it costs a channel.
+func (b *Breaker) AwaitClosed() {
+	b.checkCopy()
+	if b.state.Load()&phase == closed {
+		return
+	}
+	wait(b.Done())
+	if b.state.Load()&phase == closed {
+		return
+	}
+	c := make(chan struct{})
+	awaiting.add(b, c)
+	if b.move(0, flagAwaited)&phase == closed {
+		b.wakeAwaiting() // nobody else does
+	}
+	wait(c)
+}
+
+// wakeAwaiting wakes the goroutines in AwaitClosed of b.
+func (b *Breaker) wakeAwaiting() {
+	for _, c := range awaiting.take(b) {
+		atomic.Close(c)
+	}
+}
+
+// awaiting has a channel for each goroutine in AwaitClosed. There are few of them: a word in each
+// breaker would cost more.
+var awaiting waiters
+
+type waiters struct {
+	mu atomic.Mutex
+	of map[*Breaker][]chan struct{}
+}
+
+func (w *waiters) add(b *Breaker, c chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.of == nil {
+		w.of = make(map[*Breaker][]chan struct{})
+	}
+	w.of[b] = append(w.of[b], c)
+}
+
+func (w *waiters) take(b *Breaker) []chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.of[b]
+	delete(w.of, b)
+	return all
+}
+
+// String returns what there is to know about the breaker, for people: its source, its state, and,
+// if it has them, its deadline and its cause.
+//
+//	breaker by timeout: open, deadline 2026-11-22T18:09:00Z
+//	breaker by signal: closed, cause: signal received: interrupt
+//
+// It trips nothing and asks no source: what nobody has noticed yet isn't in it. It allocates.
+func (b *Breaker) String() string {
+	b.checkCopy()
+	s := b.state.Load()
+	var text strings.Builder
+	text.WriteString("breaker")
+	text.WriteString(kindNames[s>>kindShift])
+	text.WriteString(": ")
+	text.WriteString(stateOf(s).String())
+	if at, ok := b.Deadline(); ok {
+		text.WriteString(", deadline ")
+		text.WriteString(at.Format(time.RFC3339Nano))
+	}
+	if b.hasTripped(s) {
+		text.WriteString(", cause: ")
+		text.WriteString(textOf(b.reason()))
+	}
+	return text.String()
+}
+
+// textOf returns what the error says, also if its Error panics (promise 21).
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = "an error whose Error panics"
+		}
+	}()
+	return err.Error()
+}
+
+// What follows has fmt, log/slog and encoding/json print what String says. By themselves they go
+// through the fields, which others may be writing at the time (promise 27).
+
+// Format prints String, whatever the verb.
+func (b *Breaker) Format(f fmt.State, verb rune) { format(f, verb, b.String()) }
+
+// MarshalText returns String.
+func (b *Breaker) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// MarshalText returns String.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func (v *nopCloser) String() string                  { return (*Breaker)(v).String() }
+func (v *nopCloser) Format(f fmt.State, verb rune)   { format(f, verb, v.String()) }
+func (v *nopCloser) MarshalText() ([]byte, error)    { return []byte(v.String()), nil }
+func (v *contextView) Format(f fmt.State, verb rune) { format(f, verb, v.String()) }
+func (v *contextView) MarshalText() ([]byte, error)  { return []byte(v.String()), nil }
+
+func format(f fmt.State, verb rune, text string) { fmt.Fprintf(f, fmt.FormatString(f, verb), text) }
+
+// Package breakerprof keeps a list of live breakers, and is told about them here. While it isn't in
+// use, that costs a constructor one load of a word that nobody writes.
+
+// enlist tells the recorder of a new breaker. Only a constructor calls it, directly, so that the
+// frame above is the constructor's.
+func (b *Breaker) enlist() {
+	r := live.Get()
+	if b.state.Load()&phase != open || !r.Made(b) {
+		return
+	}
+	for {
+		s := b.state.Load()
+		if s&phase != open {
+			r.Closed(b) // whoever tripped it didn't know that somebody wants to
+			return
+		}
+		// flagHeld makes a trip go all the way to the end of a settlement, which calls delist.
+		if b.state.CompareAndSwap(s, s|flagLive|flagHeld) {
+			return
+		}
+	}
+}
+
+// enlistUsed tells the recorder, once, of a zero value that a goroutine begins to wait for: it has
+// no constructor.
+func (b *Breaker) enlistUsed() {
+	if b.source == nil && b.move(0, flagAsked)&flagAsked == 0 {
+		b.enlist()
+	}
+}
+
+// delist tells the recorder that a breaker with flagLive is closed.
+func (b *Breaker) delist() { live.Get().Closed(b) }

@@ -86,9 +86,8 @@ func (b *channelBreaker) attach() (clear uint32) {
 	if b.state.Load()&phase != open {
 		return 0
 	}
-	atomic.Writes(&b.array[0].source)
 	w, _ := channels.join(keyOf(b.signal), b.watched)
-	b.array[0].source = &w.Breaker
+	b.array[0].source.Set(&w.Breaker)
 	b.listen(&b.array[0])
 	return 0
 }
@@ -100,11 +99,11 @@ var channels hub
 func (b *channelBreaker) watched(w *watch) {
 	signal := b.signal
 	quit, out := make(chan struct{}), make(chan struct{})
-	w.stop = func() {
+	w.stop.Set(func() {
 		close(quit)
 		// Until it is out, the goroutine may take a later value, which then trips nothing.
 		<-out
-	}
+	})
 	go func() {
 		select {
 		case <-signal:

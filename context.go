@@ -38,8 +38,9 @@ func newContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	if view, ok := ctx.(*contextView); ok {
 		return newView(view, cancel, flags|flagOwnErr)
 	}
-	b := &contextBreaker{ctx: ctx, cancel: cancel}
+	b := &contextBreaker{ctx: ctx}
 	b.source = b
+	b.cancel.Set(cancel)
 	if ctx.Done() == nil {
 		b.state = wordOf(kindContext, flags&^flagAsk) // it never ends
 		return &b.Breaker
@@ -57,9 +58,9 @@ type contextBreaker struct {
 	// ctx never changes: values and the deadline are looked up in it, also after the trip.
 	ctx context.Context
 	// cancel is the winner's.
-	cancel context.CancelFunc
+	cancel atomic.Plain[func()]
 	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
-	stop func() bool
+	stop atomic.Plain[func() bool]
 }
 
 func (b *contextBreaker) ownErr() error               { return contextEnd{b} }
@@ -111,37 +112,32 @@ func (b *contextBreaker) claimEnded() (word uint32, won bool) {
 	if !won {
 		return s, false
 	}
-	atomic.Writes(&b.Breaker.cause)
-	b.Breaker.cause = cause
+	b.cause.Set(cause)
 	return b.publish(s), true
 }
 
 // attach registers with ctx.
 func (b *contextBreaker) attach() (clear uint32) { return attach(b.ctx, b.poll, &b.stop) }
 
-func attach(ctx context.Context, poll func(), stop *func() bool) (clear uint32) {
-	f := context.AfterFunc(ctx, poll)
-	atomic.Writes(stop)
-	*stop = f
+func attach(ctx context.Context, poll func(), stop *atomic.Plain[func() bool]) (clear uint32) {
+	stop.Set(context.AfterFunc(ctx, poll))
 	return 0
 }
 
 func (b *contextBreaker) release() { unregister(&b.stop) }
 
 // unregister takes back the registration with a context.
-func unregister(stop *func() bool) {
-	atomic.Writes(stop)
-	if f := *stop; f != nil {
-		*stop = nil
+func unregister(stop *atomic.Plain[func() bool]) {
+	if f := stop.Get(); f != nil {
+		stop.Set(nil)
 		f()
 	}
 }
 
 // takeOut returns the function and forgets it, so that it can be collected.
-func takeOut(f *context.CancelFunc) func() {
-	atomic.Writes(f)
-	cancel := *f
-	*f = nil
+func takeOut(f *atomic.Plain[func()]) func() {
+	cancel := f.Get()
+	f.Set(nil)
 	return cancel
 }
 
@@ -149,16 +145,18 @@ func takeOut(f *context.CancelFunc) func() {
 type viewBreaker struct {
 	node
 	// cancel is the winner's.
-	cancel context.CancelFunc
+	cancel atomic.Plain[func()]
 	array  [1]link
 }
 
 func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breaker {
-	b := &viewBreaker{cancel: cancel}
+	b := new(viewBreaker)
 	b.over(b, b.array[:])
+	b.cancel.Set(cancel)
 	l := &b.array[0]
 	source := (*Breaker)(view)
-	l.source, l.role = source, keep
+	l.source.Set(source)
+	l.role = keep
 	// A view's breaker that isn't attached asks its own source. In a chain of them each would ask
 	// all that come before it, so the one before is attached from here on (promise 25).
 	source.watchView()
@@ -244,7 +242,7 @@ func (v *contextView) String() string { return "breaker.ToContext" }
 // late registration runs f in a goroutine of its own. And f panics unless it finds Err non-nil.
 func (v *contextView) AfterFunc(f func()) func() bool {
 	b := (*Breaker)(v)
-	r := &registration{f: f}
+	r := newCallback(f)
 	if !b.register(r) {
 		r.drop()
 		b.awaitDone()

@@ -83,7 +83,7 @@ type viewEnd struct{ b *viewBreaker }
 
 func (e viewEnd) Error() string      { return string(Interrupted) + ": " + e.Unwrap().Error() }
 func (viewEnd) Is(target error) bool { return target == Interrupted }
-func (e viewEnd) Unwrap() error      { return endOf((*contextView)(e.b.array[0].source)) }
+func (e viewEnd) Unwrap() error      { return endOf((*contextView)(e.b.array[0].source.Get())) }
 
 // withExpiry calls then with flagExpired if the cause is a deadline's, else with 0. The cause's own
 // methods are the user's: if one of them panics, or ends the goroutine, then is called all the

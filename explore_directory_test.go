@@ -21,7 +21,7 @@ func shrinking(r *explore.Run) (b *Breaker, shrink func()) {
 	b.state.Store(flagHeld)
 	var there [blockSlots - 1]*registration
 	for i := range there {
-		there[i] = &registration{f: func() {}}
+		there[i] = newCallback(func() {})
 		dir.claim(there[i])
 	}
 	r.AtEnd(func() {

@@ -32,7 +32,7 @@ func (h *arrivals) start(w *watch) {
 	i := len(h.watches)
 	h.watches, h.stopped = append(h.watches, w), append(h.stopped, 0)
 	h.r.Name("watch", w)
-	w.stop = func() { h.stopped[i]++ }
+	w.stop.Set(func() { h.stopped[i]++ })
 	if h.sudden {
 		h.r.Go(func() { h.fire(w) })
 	}
@@ -43,7 +43,7 @@ func (h *arrivals) listen() *subject {
 	n, links := newNode(1)
 	n.begin(kindSignal, 0)
 	w, _ := h.join("key", h.start)
-	links[0].source = &w.Breaker
+	links[0].source.Set(&w.Breaker)
 	n.listen(&links[0])
 	n.attached(0, 0)
 	return explored(h.r, "b", &n.Breaker)

@@ -17,7 +17,7 @@ type watch struct {
 	hub  *hub
 	key  any
 	// stop ends the goroutine, if it hasn't fired. Written before the watch is shared.
-	stop func()
+	stop atomic.Plain[func()]
 	// renew asks for delivery again. Only for signals. Written before the watch is shared.
 	renew func()
 }
@@ -72,8 +72,7 @@ func (h *hub) find(key any) *watch {
 func (w *watch) leave() {
 	if w.refs.Dec() == 0 {
 		w.remove()
-		atomic.Reads(&w.stop)
-		w.stop()
+		w.stop.Get()()
 	}
 }
 

@@ -49,7 +49,7 @@ func BreakByIdle(timeout time.Duration) *Idle {
 	if timeout <= 0 {
 		i.due.Store(expired)
 		i.state = wordOf(kindIdle, closed|flagExpired|flags)
-		i.cause = errExpired
+		i.cause.Set(errExpired)
 		return i
 	}
 	i.due.Store(dueAfter(timeout))

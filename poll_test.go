@@ -24,7 +24,7 @@ func TestAsk_TellsTheOthers(t *testing.T) {
 	signal := make(chan struct{}, 1)
 	stopped := 0
 	// As if its goroutine hadn't come to it.
-	w, _ := channels.join(keyOf(signal), func(w *watch) { w.stop = func() { stopped++ } })
+	w, _ := channels.join(keyOf(signal), func(w *watch) { w.stop.Set(func() { stopped++ }) })
 	one, other := BreakByChannel(signal), BreakByChannel(signal)
 	one.Done()
 	other.Done()

@@ -50,19 +50,19 @@ type registration struct {
 	// where and index tell the slot. register writes them before it puts the registration there.
 	// They are numbers, not pointers: a stop function that you retain must not retain a block and
 	// what else is in it.
-	where int32 // inFirst, inBase, or the number of a block of the directory, plus 1
-	index uint8
+	where atomic.Plain[int32] // inFirst, inBase, or the number of a block of the directory, plus 1
+	index atomic.Plain[uint8]
 	// role, of a link, says what the source is to its node. Like node and f it is written before
 	// the registration is shared.
 	role role
 	// The next two are a link's, written by the winner of the node's trip.
-	dropped bool // it is out of the source's registry
-	pending bool // the winner has closed the source, whose callbacks haven't run yet
+	dropped atomic.Plain[bool] // it is out of the source's registry
+	pending atomic.Plain[bool] // the winner has closed the source, whose callbacks haven't run yet
 	// node, of a link, is what the trip trips. Nil in a callback.
 	node *node
 	// f is the callback. Taking the registration out of its slot sets it to nil, so that it can be
 	// collected.
-	f func()
+	f atomic.Plain[func()]
 }
 
 const (
@@ -97,12 +97,17 @@ func (r *registration) class() class {
 	return ofCallbacks
 }
 
+func newCallback(f func()) *registration {
+	r := new(registration)
+	r.f.Set(f)
+	return r
+}
+
 // drop returns the function of a callback and forgets it. Call it only for a registration that is
 // out of its slot, or never got one.
 func (r *registration) drop() func() {
-	atomic.Writes(&r.f)
-	f := r.f
-	r.f = nil
+	f := r.f.Get()
+	r.f.Set(nil)
 	return f
 }
 
@@ -210,10 +215,11 @@ func (b *Breaker) register(r *registration) bool {
 // unregister takes r out and reports whether it was still there (promise 7). It never blocks.
 func (b *Breaker) unregister(r *registration) bool {
 	g := &b.registry
-	if atomic.Reads(&r.where); r.where <= 0 {
+	where := r.where.Get()
+	if where <= 0 {
 		s := &g.first[0]
-		if r.where == inBase {
-			s = &g.base.Load().slots[r.index]
+		if where == inBase {
+			s = &g.base.Load().slots[r.index.Get()]
 		}
 		// If we are too late, the load saves a locked instruction that would fail.
 		return s.Load() == r && s.CompareAndSwap(r, nil)
@@ -222,16 +228,17 @@ func (b *Breaker) unregister(r *registration) bool {
 	if dir == nil {
 		return false // the breaker is closed, and has forgotten it
 	}
-	block := dir.at(uint32(r.where - 1)).Load()
+	block := dir.at(uint32(where - 1)).Load()
 	if block == nil {
 		return false // it has been empty since
 	}
-	s := &block.slots[r.index]
+	index := r.index.Get()
+	s := &block.slots[index]
 	if s.Load() != r || !s.CompareAndSwap(r, nil) {
 		return false
 	}
 	if b.isOpen() { // otherwise nobody looks for room any more
-		dir.left(&block.block, int(r.index))
+		dir.left(&block.block, int(index))
 	}
 	return true
 }
@@ -247,7 +254,7 @@ func (h handle) stop() bool {
 	if !h.b.unregister(h.r) {
 		return false
 	}
-	h.r.f = nil // not by drop, which says more to the explorer: this would not be inlined any more
+	h.r.f.Set(nil)
 	return true
 }
 
@@ -300,8 +307,7 @@ var wide = runtime.NumCPU()*lineSlots > baseSlots
 
 // claim tries to take a slot for r, looking at up to probes slots from the given one on.
 func (b *block) claim(r *registration, from, probes int) *slot {
-	atomic.Writes(&r.where)
-	r.where = b.number + 1
+	r.where.Set(b.number + 1)
 	for i, left := from, probes; left > 0; i, left = i+1, left-1 {
 		if i >= len(b.slots) {
 			i = 0
@@ -309,8 +315,7 @@ func (b *block) claim(r *registration, from, probes int) *slot {
 		if b.slots[i].Load() != nil {
 			continue
 		}
-		atomic.Writes(&r.index)
-		r.index = uint8(i)
+		r.index.Set(uint8(i))
 		if b.slots[i].CompareAndSwap(nil, r) {
 			return &b.slots[i]
 		}
@@ -324,7 +329,7 @@ func (b *block) claim(r *registration, from, probes int) *slot {
 
 // distance returns how many slots r had to pass from the given one on.
 func (b *block) distance(from int, r *registration) int {
-	d := int(r.index) - from
+	d := int(r.index.Get()) - from
 	if d < 0 {
 		d += len(b.slots)
 	}
@@ -402,10 +407,11 @@ func (d *directory) claim(r *registration) *slot {
 // Dekker: we have written the slot, then read sealed. The goroutine that seals the block writes
 // sealed, then reads the slots.
 func (d *directory) takeBack(r *registration, b *block) bool {
-	if !b.slots[r.index].CompareAndSwap(r, nil) {
+	index := r.index.Get()
+	if !b.slots[index].CompareAndSwap(r, nil) {
 		return false
 	}
-	d.left(b, int(r.index))
+	d.left(b, int(index))
 	return true
 }
 

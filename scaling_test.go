@@ -46,7 +46,7 @@ func meet(cores int) (meetings, all int) {
 			begin.Wait()
 			for range rounds {
 				h := b.onTrip(func() {})
-				places[core] = append(places[core], h.r.where)
+				places[core] = append(places[core], h.r.where.Get())
 				h.stop()
 			}
 		})

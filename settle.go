@@ -1,7 +1,5 @@
 package breaker
 
-import "github.com/kamilsk/breaker/internal/atomic"
-
 // settlement is what the winner of a trip does once Done is closed, in this order (promise 18):
 //
 //	following   trip everything that follows: each node that listens to what has tripped
@@ -157,8 +155,7 @@ func (b *Breaker) letGo(s uint32) {
 // isPrivate reports whether the source of l holds at most a timer, or, at the root of a trip,
 // watches of signals, and has no registration but l.
 func (l *link) isPrivate(root bool) bool {
-	atomic.Reads(&l.source)
-	b := l.source
+	b := l.source.Get()
 	s := b.state.Load()
 	if s&(flagAsk|flagBusy|flagOwnErr) != 0 || b.registry.base.Load() != nil {
 		return false
@@ -173,7 +170,7 @@ func (l *link) isPrivate(root bool) bool {
 // goroutine has registered with the source since it was found private: then the source is closed,
 // and pending.
 func (l *link) closePrivate(root bool) bool {
-	b := l.source
+	b := l.source.Get()
 	s, won := b.claim(b.state.Load(), 0, true)
 	if !won {
 		// If somebody depends on it by now, what comes next goes that trip's way.
@@ -182,7 +179,7 @@ func (l *link) closePrivate(root bool) bool {
 	}
 	s = b.publish(s)
 	if !l.isPrivate(root) {
-		l.pending = true
+		l.pending.Set(true)
 		return false
 	}
 	b.letGo(s)
@@ -191,12 +188,12 @@ func (l *link) closePrivate(root bool) bool {
 
 // drop takes the link out of its source's registry, once.
 func (l *link) drop() {
-	if l.dropped {
+	if l.dropped.Get() {
 		return
 	}
 	toWatch := l.isToWatch()
-	l.dropped = true
-	source := l.source
+	l.dropped.Set(true)
+	source := l.source.Get()
 	if source == nil { // the construction ended before this link
 		return
 	}
@@ -209,20 +206,18 @@ func (l *link) drop() {
 
 // isToWatch reports whether the source is a watch, of a signal or a channel.
 func (l *link) isToWatch() bool {
-	atomic.Reads(&l.source)
-	if l.dropped || l.source == nil {
+	if l.dropped.Get() || l.source.Get() == nil {
 		return false
 	}
-	_, ok := l.source.source.(*watch)
+	_, ok := l.source.Get().source.(*watch)
 	return ok
 }
 
 // forget lets go of the source, unless it is still needed. If you retain a closed breaker, it must
 // not retain what it once listened to.
 func (l *link) forget() {
-	if !l.is(keep) && !l.pending {
-		atomic.Writes(&l.source)
-		l.source = nil
+	if !l.is(keep) && !l.pending.Get() {
+		l.source.Set(nil)
 	}
 }
 
@@ -285,8 +280,7 @@ func (w *settlement) tripDependents(b *Breaker) {
 	if b.registry.isEmpty() {
 		return
 	}
-	atomic.Reads(&b.cause)
-	cause, mark := b.cause, b.state.Load()&flagExpired
+	cause, mark := b.cause.Get(), b.state.Load()&flagExpired
 	all := sweep{class: ofLinks}
 	for r := all.nextLink(&b.registry); r != nil; r = all.nextLink(&b.registry) {
 		n := r.node
@@ -296,8 +290,7 @@ func (w *settlement) tripDependents(b *Breaker) {
 			continue
 		}
 		if cause != nil {
-			atomic.Writes(&n.cause)
-			n.cause = cause
+			n.cause.Set(cause)
 		}
 		s = n.publish(s)
 		// To stop a timer takes as long as all the rest. The next nodes don't wait for it.
@@ -334,9 +327,8 @@ func (w *settlement) closeOwned(n *node) {
 		if !l.is(owned) {
 			continue
 		}
-		atomic.Reads(&l.source)
-		b := l.source
-		if l.pending { // see closePrivate
+		b := l.source.Get()
+		if l.pending.Get() { // see closePrivate
 			w.publish(b, b.state.Load())
 			w.tripDependents(b)
 			continue
@@ -350,7 +342,7 @@ func (w *settlement) closeOwned(n *node) {
 			push(&w.followed, inner)
 			continue
 		}
-		l.pending = true
+		l.pending.Set(true)
 		w.tripDependents(b)
 	}
 }
@@ -392,8 +384,9 @@ func (w *settlement) releaseNode(n *node) {
 	push(&w.released, n)
 	all := n.source.links()
 	for i := range all {
-		if l := &all[i]; l.pending {
-			w.release(l.source, l.source.state.Load(), false)
+		if l := &all[i]; l.pending.Get() {
+			source := l.source.Get()
+			w.release(source, source.state.Load(), false)
 		}
 	}
 	w.release(&n.Breaker, s, false)
@@ -410,7 +403,7 @@ func (n *node) isSimple(s uint32) bool {
 	}
 	all := n.source.links()
 	for i := range all {
-		if all[i].pending {
+		if all[i].pending.Get() {
 			return false
 		}
 	}
@@ -446,11 +439,13 @@ func (w *settlement) endRelays() {
 	if b := w.root; b != nil && b.state.Load()&flagRelay != 0 {
 		b.endRelay()
 	}
-	for n := w.released; n != nil; n = n.next {
+	for n := w.released; n != nil; n = n.next.Get() {
 		all := n.source.links()
 		for i := range all {
-			if l := &all[i]; l.pending && l.source.state.Load()&flagRelay != 0 {
-				l.source.endRelay()
+			if l := &all[i]; l.pending.Get() {
+				if source := l.source.Get(); source.state.Load()&flagRelay != 0 {
+					source.endRelay()
+				}
 			}
 		}
 		if n.state.Load()&flagRelay != 0 {
@@ -473,12 +468,12 @@ func (w *settlement) nextCaller() bool {
 		for w.index < len(all) {
 			l := &all[w.index]
 			w.index++
-			if !l.pending {
+			if !l.pending.Get() {
 				continue
 			}
-			l.pending = false
-			w.begin(l.source)
-			if l.dropped {
+			l.pending.Set(false)
+			w.begin(l.source.Get())
+			if l.dropped.Get() {
 				l.forget()
 			}
 			return true
@@ -537,13 +532,13 @@ func (w *settlement) call(f func()) {
 }
 
 func push(list **node, n *node) {
-	atomic.Writes(&n.next)
-	n.next, *list = *list, n
+	n.next.Set(*list)
+	*list = n
 }
 
 func pop(list **node) *node {
 	n := *list
-	atomic.Writes(&n.next)
-	*list, n.next = n.next, nil
+	*list = n.next.Get()
+	n.next.Set(nil)
 	return n
 }

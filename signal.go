@@ -43,7 +43,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	n.begin(kindSignal, flags|flagWatch)
 	for i, s := range sig {
 		l := &links[i]
-		l.source = &join(s).Breaker
+		l.source.Set(&join(s).Breaker)
 		if bubble {
 			l.role = keep // to be polled
 		} else if !n.listen(l) {
@@ -92,10 +92,10 @@ func notify(w *watch, s os.Signal) {
 	arrivals := make(chan os.Signal, 1)
 	only := []os.Signal{s}
 	w.renew = func() { signal.Notify(arrivals, only...) }
-	w.stop = func() {
+	w.stop.Set(func() {
 		signal.Stop(arrivals) // nothing is sent after this
 		close(arrivals)
-	}
+	})
 	w.renew()
 	go func() {
 		if s, ok := <-arrivals; ok {

@@ -1,10 +1,6 @@
 package breaker
 
-import (
-	"time"
-
-	"github.com/kamilsk/breaker/internal/atomic"
-)
+import "time"
 
 // source is what differs from one kind of breaker to another. Each kind is a struct that begins
 // with a Breaker and adds what its source needs. That Breaker holds the struct as its source; you
@@ -66,8 +62,9 @@ func panicCopied() {
 
 // newTripped returns a closed breaker, for a constructor that was given nothing to wait for.
 func newTripped(cause error) *Breaker {
-	b := &Breaker{state: wordOf(kindPlain, closed), cause: cause}
+	b := &Breaker{state: wordOf(kindPlain, closed)}
 	b.source = b
+	b.cause.Set(cause)
 	return b
 }
 
@@ -221,8 +218,7 @@ func (w *walk) next() *Breaker {
 			if !l.is(keep) || w.owned && !l.is(owned) || l.is(blind) && w.flag == flagValues {
 				continue
 			}
-			atomic.Reads(&l.source)
-			inner := l.source
+			inner := l.source.Get()
 			if inner.state.Load()&w.flag == 0 {
 				continue
 			}

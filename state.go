@@ -126,7 +126,7 @@ const (
 	flagRelay
 	// flagBubble: made inside a testing/synctest bubble, so its timer is never pooled.
 	flagBubble
-	// flagLive: the recorder of live breakers is told when this one is closed (live.go).
+	// flagLive: the recorder of live breakers is told when this one is closed.
 	flagLive
 	// flagAsked: the recorder has been asked about this zero value, and isn't asked again.
 	flagAsked

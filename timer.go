@@ -172,7 +172,7 @@ var alarms sync.Pool
 func (t *timed) start(kind uint32, timeout time.Duration, cause *error, flags uint32) {
 	if timeout <= 0 {
 		t.state = wordOf(kind, closed|flagTimed|flagExpired|flags)
-		t.cause = causeAt(cause)
+		t.cause.Set(causeAt(cause))
 		return
 	}
 	t.state = wordOf(kind, flagHeld|flagTimed|flags)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/live"
 )
 
@@ -47,7 +48,7 @@ type request struct {
 	// context of ToContext is behind the first link instead.
 	ctx context.Context
 	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
-	stop func() bool
+	stop atomic.Plain[func() bool]
 	// alarm is written by the constructor, under flagBusy, then the winner's.
 	alarm *alarm
 	// at is the deadline by the timeout, as in a timeoutBreaker.

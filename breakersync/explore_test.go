@@ -81,12 +81,11 @@ type exploredProgram struct {
 // section is what a lock guards: two threads in it at the same time are a violation.
 type section struct {
 	r      *explore.Run
-	inside bool
+	inside atomic.Plain[bool]
 }
 
 func (s *section) visit() {
-	atomic.Writes(&s.inside)
-	s.inside = !s.inside
+	s.inside.Set(!s.inside.Get())
 }
 
 // mustBeFree fails if the mutex isn't free at the end, or its word still says that a waiter is
@@ -228,7 +227,7 @@ var explored = []exploredProgram{
 		})
 		r.Go(func() {
 			mu.RLocker().Lock()
-			atomic.Reads(&s.inside)
+			s.inside.Get()
 			mu.RUnlock()
 		})
 		r.Go(mu.RUnlock)
@@ -371,7 +370,7 @@ var explored = []exploredProgram{
 				if err := g.Wait(br); err != nil {
 					r.Failf("the error is %v", err)
 				}
-				atomic.Reads(&s.inside)
+				s.inside.Get()
 			})
 		}
 		r.Go(func() {

@@ -22,7 +22,7 @@ type waiter struct {
 
 	// verdict is written by the goroutine that took it out, before the gate opens, and read by the
 	// waiter afterwards.
-	verdict verdict
+	verdict atomic.Plain[verdict]
 	// onTrip is giveUp, kept because each method value is an allocation.
 	onTrip func()
 }
@@ -58,7 +58,8 @@ func newWaiter(q queue) *waiter {
 // drop makes the waiter available for reuse. There must be no other reference to it.
 func (w *waiter) drop() {
 	w.gate.Shut()
-	w.queue, w.want, w.verdict = nil, 0, 0
+	w.queue, w.want = nil, 0
+	w.verdict.Set(0)
 	waiters.Put(w)
 }
 
@@ -91,8 +92,7 @@ func (w *waiter) wait(br breaker.Interface) verdict {
 
 func (w *waiter) await() verdict {
 	w.gate.Wait()
-	atomic.Reads(&w.verdict)
-	return w.verdict
+	return w.verdict.Get()
 }
 
 // list is a queue's list of waiters, in the order in which they came. It is guarded by the mutex of
@@ -122,8 +122,8 @@ func (l *list) take(w *waiter, v verdict) {
 	} else {
 		w.next.prev = w.prev
 	}
-	atomic.Writes(&w.verdict)
-	w.queued, w.prev, w.next, w.verdict = false, nil, nil, v
+	w.queued, w.prev, w.next = false, nil, nil
+	w.verdict.Set(v)
 }
 
 // woken is a chain of waiters that have been taken out, and whose gates are to be opened.

@@ -3,7 +3,7 @@
  * listen to each other and own each other (promises 9, 10 and 18).
  * Models settle.go: tripAll, tripDependents, lose, closeOwned, settleAtOnce, releaseNode, isSimple,
  * finish; nextLink, register and unregister of registry.go as far as links go; listen and follow of
- * node.go; attached and leftToAttacher of source.go. README.md says which lines stand for which;
+ * multiplex.go; attached and leftToAttacher of source.go. README.md says which lines stand for which;
  * the rules for what is one step are those of breaker.pml.
  *
  * A claim and the publication are as breaker.pml has shown them to be: here they are two steps,

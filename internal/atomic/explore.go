@@ -3,7 +3,6 @@
 package atomic
 
 import (
-	"reflect"
 	"sync"
 	sync64 "sync/atomic"
 	"unsafe"
@@ -149,12 +148,21 @@ func swapped(ok bool) bool {
 	return ok
 }
 
-// Reads says that what p points to is about to be read by a plain access, which others have to
-// order.
-func Reads(p any) { explore.Plain(reflect.ValueOf(p).UnsafePointer(), explore.Read) }
+// Plain is the twin of a field that is read and written by plain accesses, which something else has
+// to order.
+type Plain[T any] struct{ v T }
 
-// Writes says that it is about to be written.
-func Writes(p any) { explore.Plain(reflect.ValueOf(p).UnsafePointer(), explore.Write) }
+// Get returns the value.
+func (x *Plain[T]) Get() T {
+	explore.Plain(unsafe.Pointer(x), explore.Read)
+	return x.v
+}
+
+// Set sets the value.
+func (x *Plain[T]) Set(v T) {
+	explore.Plain(unsafe.Pointer(x), explore.Write)
+	x.v = v
+}
 
 // Uint32Of returns an atomic that holds v, not shared yet.
 func Uint32Of(v uint32) (x Uint32) {

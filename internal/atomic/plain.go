@@ -22,12 +22,15 @@ type (
 	unsafePointer  = atomic.UnsafePointer
 )
 
-// Reads says that what p points to is about to be read by a plain access, which others have to
-// order. It does nothing.
-func Reads(p any) {}
+// Plain is a field that is read and written by plain accesses. Something else has to order them:
+// the explorer checks that on each schedule.
+type Plain[T any] struct{ v T }
 
-// Writes says that it is about to be written. It does nothing.
-func Writes(p any) {}
+// Get returns the value.
+func (x *Plain[T]) Get() T { return x.v }
+
+// Set sets the value.
+func (x *Plain[T]) Set(v T) { x.v = v }
 
 // Uint32Of returns an atomic that holds v. It is a plain store: only for memory that isn't shared
 // yet.
