@@ -205,7 +205,7 @@ func (b *Breaker) State() State {
 // clock's reading if that was set meanwhile.
 func (b *Breaker) Deadline() (time.Time, bool) {
 	b.checkCopy()
-	if b.state.Load()&flagTimed == 0 {
+	if b.state.Load()&flagLookUp == 0 {
 		return time.Time{}, false
 	}
 	return b.earliest()
@@ -411,10 +411,11 @@ func (b *Breaker) enlist() {
 	}
 }
 
-// enlistUsed tells the recorder, once, of a zero value that a goroutine begins to wait for: it has
-// no constructor.
-func (b *Breaker) enlistUsed() {
-	if b.source == nil && b.move(0, flagAsked)&flagAsked == 0 {
+// enlistUsed tells the recorder of a zero value that a goroutine begins to wait for: it has no
+// constructor. The word is from before the first registration set flagHeld, or Done flagDone. Only
+// one of the two finds the other unset, so the recorder is asked once.
+func (b *Breaker) enlistUsed(before uint32) {
+	if b.source == nil && before&(flagHeld|flagDone) == 0 {
 		b.enlist()
 	}
 }

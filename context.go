@@ -31,7 +31,7 @@ func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 
 // newContext returns the breaker of BreakByContext.
 func newContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
-	flags := flagHeld | flagTimed | flagValues | flagAsk
+	flags := flagHeld | flagLookUp | flagAsk
 	if cancel != nil {
 		flags |= flagOwnErr // a plain close cancels ctx, and Err has to match that
 	}

@@ -53,7 +53,7 @@ func BreakByIdle(timeout time.Duration) *Idle {
 		return i
 	}
 	i.due.Store(dueAfter(timeout))
-	i.state = wordOf(kindIdle, flagHeld|flagTimed|flags)
+	i.state = wordOf(kindIdle, flagHeld|flagLookUp|flags)
 	// It is stored before it can go off.
 	i.timer = time.AfterFunc(math.MaxInt64, i.expire)
 	i.timer.Reset(timeout)

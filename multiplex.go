@@ -211,7 +211,7 @@ func (n *node) listenToAll(links []link) {
 // such as that of its deadline (promise 14).
 func (l *link) listensTo(source *Breaker, own bool, flags uint32) uint32 {
 	l.source.Set(source)
-	has := source.state.Load() & (flagTimed | flagValues | flagPollOnly | flagAsk)
+	has := source.state.Load() & (flagLookUp | flagPollOnly | flagAsk)
 	if own {
 		l.role = owned
 	} else {

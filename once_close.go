@@ -101,7 +101,7 @@ func (b *Breaker) handOut() chan struct{} {
 			c := b.done.open()
 			if b.state.CompareAndSwap(s, s|flagDone) {
 				if live.On() {
-					b.enlistUsed()
+					b.enlistUsed(s)
 				}
 				return c
 			}

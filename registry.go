@@ -190,7 +190,7 @@ func (b *Breaker) register(r *registration) bool {
 	for s&(phase|flagHeld) == open { // the first registration of a breaker that has no source
 		if b.state.CompareAndSwap(s, s|flagHeld) {
 			if live.On() {
-				b.enlistUsed()
+				b.enlistUsed(s)
 			}
 			break
 		}

@@ -294,7 +294,7 @@ func (w *settlement) tripDependents(b *Breaker) {
 		}
 		s = n.publish(s)
 		// To stop a timer takes as long as all the rest. The next nodes don't wait for it.
-		if s&phase != closed && (s&flagTimed != 0 || !n.settleAtOnce(s, false)) {
+		if s&phase != closed && (s&flagLookUp != 0 || !n.settleAtOnce(s, false)) {
 			w.publish(&n.Breaker, s)
 			push(&w.followed, n)
 		}

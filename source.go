@@ -25,9 +25,9 @@ type source interface {
 	release()
 	// canceler takes out the cancel function to be called after the trip, if there is one.
 	canceler() func()
-	// deadline is Deadline without the links. Called only if flagTimed is set.
+	// deadline is Deadline without the links. Called only if flagLookUp is set.
 	deadline() (time.Time, bool)
-	// value looks the key up in the breaker's own context. Called only if flagValues is set.
+	// value looks the key up in the breaker's own context. Called only if flagLookUp is set.
 	value(key any) any
 	// ownErr is Err if flagOwnErr is set.
 	ownErr() error
@@ -130,7 +130,7 @@ func (b *Breaker) leftToAttacher() (word uint32, left bool) {
 func (b *Breaker) ask() (word uint32) {
 	askSource(b.source)
 	if b.source.links() != nil {
-		w := walk{at: b, owned: true, flag: flagAsk}
+		w := walk{at: b, seek: theEnd}
 		for inner := w.next(); inner != nil; inner = w.next() {
 			if askSource(inner.source); !inner.isOpen() {
 				// Another goroutine may have found that out first, and not have come to b yet. Then
@@ -159,7 +159,7 @@ func (b *Breaker) earliest() (earliest time.Time, ok bool) {
 	if b.source.links() == nil {
 		return earliest, ok
 	}
-	for w := (walk{at: b, flag: flagTimed}); ; {
+	for w := (walk{at: b, seek: aDeadline}); ; {
 		inner := w.next()
 		if inner == nil {
 			return earliest, ok
@@ -173,13 +173,13 @@ func (b *Breaker) earliest() (earliest time.Time, ok bool) {
 // lookUp looks for the key in the contexts among the sources, in the order of the arguments. It
 // keeps no values itself: see docs/design.md, "Values".
 func (b *Breaker) lookUp(key any) any {
-	if b.state.Load()&flagValues == 0 {
+	if b.state.Load()&flagLookUp == 0 {
 		return nil
 	}
 	if v := b.source.value(key); v != nil || b.source.links() == nil {
 		return v
 	}
-	for w := (walk{at: b, flag: flagValues}); ; {
+	for w := (walk{at: b, seek: aValue}); ; {
 		inner := w.next()
 		if inner == nil {
 			return nil
@@ -196,12 +196,27 @@ func (b *Breaker) lookUp(key any) any {
 type walk struct {
 	at    *Breaker // its links come next
 	index int      // the next of them
-	flag  uint32   // only breakers with this flag are visited
-	owned bool     // only links to what is owned are followed
+	seek  sought
 	// stack has the nodes to come back to, and their next link. It and seen are made only if there
 	// is more than one way.
 	stack []place
 	seen  map[*Breaker]struct{}
+}
+
+// sought is what a walk looks for. It visits only breakers in which that may be.
+type sought uint8
+
+const (
+	aDeadline sought = iota
+	aValue           // through links that aren't blind
+	theEnd           // of contexts and channels, through links to what is owned
+)
+
+func (s sought) flag() uint32 {
+	if s == theEnd {
+		return flagAsk
+	}
+	return flagLookUp
 }
 
 type place struct {
@@ -215,11 +230,11 @@ func (w *walk) next() *Breaker {
 		for w.index < len(all) {
 			l := &all[w.index]
 			w.index++
-			if !l.is(keep) || w.owned && !l.is(owned) || l.is(blind) && w.flag == flagValues {
+			if !l.is(keep) || l.is(blind) && w.seek == aValue || !l.is(owned) && w.seek == theEnd {
 				continue
 			}
 			inner := l.source.Get()
-			if inner.state.Load()&w.flag == 0 {
+			if inner.state.Load()&w.seek.flag() == 0 {
 				continue
 			}
 			if inner.source.links() == nil {

@@ -71,14 +71,12 @@ const (
 //	10     flagExpired   constructor, claim               never after the claim
 //	11     flagOwnErr    constructor, claim               never after the claim
 //	12     flagAsk       constructor                      never
-//	13     flagTimed     constructor                      never
-//	14     flagValues    constructor                      never
-//	15     flagPollOnly  constructor                      never
-//	16     flagWatch     constructor                      never
-//	17     flagRelay     the first derived context        set once, while open
-//	18     flagBubble    constructor                      never
-//	19     flagLive      constructor, first use           set once, while open
-//	20     flagAsked     first use                        set once
+//	13     flagLookUp    constructor                      never
+//	14     flagPollOnly  constructor                      never
+//	15     flagWatch     constructor                      never
+//	16     flagRelay     the first derived context        set once, while open
+//	17     flagBubble    constructor                      never
+//	18     flagLive      constructor, first use           set once, while open
 //	24-31  the kind      constructor                      never
 //
 // The attacher is the constructor, or the first goroutine that waits. The first use is that of a
@@ -113,10 +111,9 @@ const (
 	// flagAsk: before they claim, Close and Trip ask the contexts and channels that the breaker
 	// owns (promise 19).
 	flagAsk
-	// flagTimed: there may be a deadline among the sources.
-	flagTimed
-	// flagValues: there is a context among the sources, direct or not.
-	flagValues
+	// flagLookUp: there is a timer or a context among the sources, direct or not: something that has
+	// a deadline, or values.
+	flagLookUp
 	// flagPollOnly: the source can't be attached, only asked (see signal.go), so flagPoll stays.
 	flagPollOnly
 	// flagWatch: all links are to watches of signals (hub.go).
@@ -128,8 +125,6 @@ const (
 	flagBubble
 	// flagLive: the recorder of live breakers is told when this one is closed.
 	flagLive
-	// flagAsked: the recorder has been asked about this zero value, and isn't asked again.
-	flagAsked
 
 	kindShift = 24 // the kind takes the highest byte
 )

@@ -171,11 +171,11 @@ var alarms sync.Pool
 // start ends the construction, starting the timer.
 func (t *timed) start(kind uint32, timeout time.Duration, cause *error, flags uint32) {
 	if timeout <= 0 {
-		t.state = wordOf(kind, closed|flagTimed|flagExpired|flags)
+		t.state = wordOf(kind, closed|flagLookUp|flagExpired|flags)
 		t.cause.Set(causeAt(cause))
 		return
 	}
-	t.state = wordOf(kind, flagHeld|flagTimed|flags)
+	t.state = wordOf(kind, flagHeld|flagLookUp|flags)
 	arm(&t.alarm, &t.Breaker, timeout, cause, flags)
 }
 

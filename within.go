@@ -105,7 +105,7 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 		n++
 	}
 	r, links := allocateRequest(n)
-	flags := flagTimed
+	flags := flagLookUp
 	if isView {
 		source := (*Breaker)(view)
 		source.watchView()
@@ -113,7 +113,6 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 		links = links[1:]
 	} else {
 		r.ctx = ctx
-		flags |= flagValues
 		if ctx.Done() != nil {
 			flags |= flagPoll | flagLazy | flagAsk
 		}
@@ -125,8 +124,7 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 			panic("breaker: " + function + ": breaker " + strconv.Itoa(i) + " is nil")
 		}
 		source.checkCopy()
-		values := flags & flagValues
-		flags = links[i].listensTo(source, false, flags)&^flagValues | values
+		flags = links[i].listensTo(source, false, flags)
 		links[i].role |= blind // the request's values are its context's
 	}
 	at, bubble := after(timeout)
