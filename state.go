@@ -111,8 +111,8 @@ const (
 	// flagAsk: before they claim, Close and Trip ask the contexts and channels that the breaker
 	// owns (promise 19).
 	flagAsk
-	// flagLookUp: there is a timer or a context among the sources, direct or not: something that has
-	// a deadline, or values.
+	// flagLookUp: there is a timer or a context among the sources, direct or not, so there may be a
+	// deadline or values to look up.
 	flagLookUp
 	// flagPollOnly: the source can't be attached, only asked (see signal.go), so flagPoll stays.
 	flagPollOnly
