@@ -57,11 +57,11 @@ headers() {
 }
 verify() { (cd internal/verify && "$@"); }
 
-# What keeps one processor busy runs in two lanes, beside each other; then, alone, what runs on
-# both. What -short leaves out are random programs that the explorer's reduction is tried with, one
-# thread at a time, which the race detector has little to say of.
-# The quick run has the packages whose concurrency is their own on one processor and on 32 bits, and
-# all of them with the race detector on two; the full run has all of them everywhere.
+# What needs no second processor runs in lanes, beside each other; then, alone, the races, whose
+# players have to meet, and what runs on both. What -short leaves out are random programs that the
+# explorer's reduction is tried with, one thread at a time, which the race detector has little to
+# say of. The quick run has the packages whose concurrency is their own on one processor and on 32
+# bits, and all of them with the race detector on two; the full run has all of them everywhere.
 core=(. ./breakersync ./semaphore ./retry ./breakerio)
 if [ "$mode" = quick ]; then
   (
@@ -86,35 +86,49 @@ if [ "$mode" = quick ]; then
   layer 'barriered races, 2 and 4 CPUs' passed env BREAKER_TRIALS=10000 go test -count=1 -v -cpu 2,4 -run 'Pairs' .
   layer 'race detector, 2 CPUs' packages go test -short -count=1 -race -cpu 2 -shuffle=on ./...
 else
+  # The first two lanes keep a processor busy each. The third has what goes by the clock, and last
+  # the mutants, which take what the others leave.
   (
     lane=1
     export GOFLAGS=-p=1
     layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$logs/explorer" \
-      -run Explore -v -timeout 30m .
+      -run Explore -v -timeout 60m .
     layer 'explorer of breakersync' explored go test -count=1 -tags breaker_explore -run Explore -v ./breakersync
     layer 'statements reached' last scripts/cover.sh "$logs/explorer"
-    layer 'bugs seeded for the explorer' last scripts/seeded.sh
     layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
     layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
-    layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
-    layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
-  ) &
-  (
-    lane=2
-    export GOFLAGS=-p=1
-    layer 'models' last env SPIN_JOBS=1 spec/check.sh full
-    layer 'fuzzing: headers, requests' fuzzed headers
     layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
     layer 'one CPU' packages go test -count=1 -cpu 1 ./...
     layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on ./...
     layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
     layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
   ) &
+  (
+    lane=2
+    export GOFLAGS=-p=1
+    layer 'models' last env SPIN_JOBS=1 spec/check.sh full
+    layer 'bugs seeded for the explorer' last scripts/seeded.sh
+  ) &
+  (
+    lane=3
+    layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
+    layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
+    layer 'mutants' last scripts/mutants.sh
+  ) &
   wait
-  lane=3
+  # Some of the standard library's tests mind a busy machine: they have one neighbour, on one
+  # processor.
+  (
+    lane=4
+    layer "the standard library's tests" last scripts/std.sh full
+  ) &
+  (
+    lane=5
+    layer 'fuzzing: headers, requests' fuzzed headers
+  ) &
+  wait
+  lane=6
   layer 'contract, examples, fake time' passed go test -count=1 -v ./...
-  layer "the standard library's tests" last scripts/std.sh full
-  layer 'mutants' last scripts/mutants.sh
   layer 'std demands, real programs' passed verify go test -count=1 -v ./...
   layer 'soak' logged env BREAKER_SOAK=100 go test -count=1 -v -run 'Soak|Ledger|FallThrough' -timeout 30m .
   layer 'barriered races' passed env BREAKER_TRIALS=1000000 go test -count=1 -v -run 'Pairs' -timeout 30m .
