@@ -2,12 +2,12 @@ package breaker
 
 import "context"
 
-// MultiplexTwo is Multiplex of two breakers.
+// MultiplexTwo returns Multiplex of two breakers.
 //
 // Deprecated: use Multiplex.
 func MultiplexTwo(one, two Interface) *Breaker { return Multiplex(one, two) }
 
-// MultiplexThree is Multiplex of three breakers.
+// MultiplexThree returns Multiplex of three breakers.
 //
 // Deprecated: use Multiplex.
 func MultiplexThree(one, two, three Interface) *Breaker { return Multiplex(one, two, three) }

@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// Interrupted is what Err returns once a breaker has tripped, or what its error matches; see
-// Breaker.Err.
+// Interrupted is what Err of a tripped breaker returns. Over a context, Err returns an error that
+// matches Interrupted; see Breaker.Err.
 const Interrupted Error = "operation interrupted"
 
 // Error is the type of Interrupted.
@@ -25,8 +25,8 @@ var (
 	errNothing error = &endError{text: "breaker: nothing to wait for", as: context.Canceled}
 )
 
-// endError is a cause made by this package. It matches Interrupted and the error that a context
-// which ended that way has, because callers look for either (promise 4).
+// endError is a cause made by this package. Callers look for Interrupted, or for the error of a
+// context that ended the same way. It matches both (promise 4).
 type endError struct {
 	text string
 	as   error
@@ -36,10 +36,10 @@ func (e *endError) Error() string { return e.text }
 
 func (e *endError) Is(target error) bool { return target == Interrupted || target == e.as }
 
-// Timeout makes the cause of a timeout a timeout for net.Error and os.IsTimeout, too.
+// Timeout lets net.Error and os.IsTimeout recognize the cause of a timeout.
 func (e *endError) Timeout() bool { return e.as == context.DeadlineExceeded }
 
-// Temporary goes with Timeout to make a net.Error, as context.DeadlineExceeded is one.
+// Temporary completes net.Error, which context.DeadlineExceeded implements, too.
 func (e *endError) Temporary() bool { return e.Timeout() }
 
 // SignalError is the cause of a breaker that a signal tripped. It matches Interrupted and
@@ -60,9 +60,9 @@ func (e SignalError) Error() string {
 // Is reports whether the target is Interrupted or context.Canceled.
 func (SignalError) Is(target error) bool { return target == Interrupted || target == context.Canceled }
 
-// endOf is the Err of a breaker whose own context has ended, or is about to be cancelled by the
-// breaker: it matches Interrupted and what that context's Err says at the time (promise 5). A
-// context can still end by itself before its breaker comes to cancel it.
+// endOf returns what the context's Err says, or context.Canceled if the context is still open. In
+// that case its breaker is about to cancel it. The context may still end by itself before that, so
+// Err of the breaker asks each time (promise 5).
 func endOf(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -70,7 +70,7 @@ func endOf(ctx context.Context) error {
 	return context.Canceled
 }
 
-// contextEnd is the Err of a breaker over that context. It holds one pointer, so that Err doesn't
+// contextEnd is the Err of a breaker over a context. It holds one pointer, so that Err doesn't
 // allocate.
 type contextEnd struct{ b *contextBreaker }
 
@@ -78,17 +78,17 @@ func (e contextEnd) Error() string      { return string(Interrupted) + ": " + e.
 func (contextEnd) Is(target error) bool { return target == Interrupted }
 func (e contextEnd) Unwrap() error      { return endOf(e.b.ctx) }
 
-// viewEnd is contextEnd for a context of ToContext.
+// viewEnd is contextEnd for a context returned by ToContext.
 type viewEnd struct{ b *viewBreaker }
 
 func (e viewEnd) Error() string      { return string(Interrupted) + ": " + e.Unwrap().Error() }
 func (viewEnd) Is(target error) bool { return target == Interrupted }
 func (e viewEnd) Unwrap() error      { return endOf((*contextView)(e.b.array[0].source.Get())) }
 
-// withExpiry calls then with flagExpired if the cause is a deadline's, else with 0. The cause's own
-// methods are the user's: if one of them panics, or ends the goroutine, then is called all the
-// same, once, and the cause counts as any other (promise 21). So it does if one of them comes back
-// to trip the same breaker, or another goroutine with such a cause is about to.
+// withExpiry calls then exactly once: with flagExpired if the cause is a deadline's, else with 0.
+// The cause's methods are the user's. One of them may panic, end the goroutine, or trip this
+// breaker. Another goroutine may be calling such methods for this breaker. In each of these cases
+// the cause counts as any other (promise 21).
 func (b *Breaker) withExpiry(cause error, then func(mark uint32)) {
 	mark := uint32(0)
 	switch {
@@ -117,11 +117,11 @@ func isTransparent(cause error) bool {
 	return true
 }
 
-// manyCauses bounds how many errors a cause may wrap before it counts as one that never ends.
+// manyCauses is how many wrapped errors are looked at. A cause that wraps itself has no end.
 const manyCauses = 1_000
 
-// opaqueExpiry is errors.Is(cause, context.DeadlineExceeded), but for a cause that wraps itself, on
-// which that never returns.
+// opaqueExpiry is errors.Is(cause, context.DeadlineExceeded) as a flag. Unlike errors.Is it also
+// returns for a cause that wraps itself.
 func opaqueExpiry(cause error) uint32 {
 	todo := []error{cause}
 	for n := 0; len(todo) > 0 && n < manyCauses; n++ {

@@ -8,34 +8,33 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// Idle is a breaker with a timeout that moves: it trips when it hasn't been touched for that long.
-// It is for idle connections, for streams that must make progress, and for watchdogs. Its cause
-// then matches context.DeadlineExceeded.
+// Idle is a breaker that times out when it hasn't been touched for a while. Use it for idle
+// connections, for streams that must make progress, and for watchdogs. The cause of such a timeout
+// matches context.DeadlineExceeded.
 //
-// Make it with BreakByIdle; a zero value never times out by itself. All methods may be called
-// concurrently.
+// Make it with BreakByIdle: a zero value never times out. All methods may be called concurrently.
 type Idle struct {
 	Breaker
 
-	// timer is written by the constructor. It goes off at the time at which the breaker was due
-	// when it was armed, or earlier; then it is armed again for what is left.
+	// timer is written by the constructor. It goes off when the breaker is due, or earlier. If it
+	// is earlier, the timer is armed again for the time that is left.
 	timer *time.Timer
 	// timeout is written by Reset.
 	timeout atomic.Int64
 	// due is when the breaker trips, counted from start, or expired. Touch, Reset and the timer
-	// move it, by compare-and-swap: so either a touch comes in time, or the timer does, and both
-	// know.
+	// move it by compare-and-swap. So if a touch races with the timer, one of them wins, and both
+	// know which.
 	due atomic.Int64
-	// last is what due was before it expired, because Deadline outlives the trip. Only what has
-	// found due expired reads it.
+	// last is what due was before it expired: Deadline returns it after the trip. It is read only
+	// after due was found expired.
 	last atomic.Int64
 }
 
-// expired is what due becomes when the time has passed.
+// expired is the value of due once the timeout has passed.
 const expired = math.MinInt64
 
-// BreakByIdle returns a breaker that trips when it hasn't been touched for so long. With a timeout
-// of zero or less it is tripped on return.
+// BreakByIdle returns a breaker that trips when it hasn't been touched for the timeout. With a
+// timeout of zero or less it is tripped on return.
 //
 // It costs two allocations and a timer, and no goroutine. Close it when the work is done.
 func BreakByIdle(timeout time.Duration) *Idle {
@@ -54,7 +53,7 @@ func BreakByIdle(timeout time.Duration) *Idle {
 	}
 	i.due.Store(dueAfter(timeout))
 	i.state = wordOf(kindIdle, flagHeld|flagLookUp|flags)
-	// It is stored before it can go off.
+	// The timer can't go off before the field has it.
 	i.timer = time.AfterFunc(math.MaxInt64, i.expire)
 	i.timer.Reset(timeout)
 	if live.On() {
@@ -63,8 +62,8 @@ func BreakByIdle(timeout time.Duration) *Idle {
 	return i
 }
 
-// dueAfter returns when the timeout will have passed. Inside of a bubble it counts from another
-// start than outside, but always from the same.
+// dueAfter returns when the timeout will have passed, counted from start. Fake time in a bubble is
+// far from start, but the distance is the same at each call.
 func dueAfter(timeout time.Duration) int64 {
 	now := time.Since(start)
 	if at := now + timeout; at >= now && at <= farthest {
@@ -73,16 +72,19 @@ func dueAfter(timeout time.Duration) int64 {
 	return int64(farthest) // promise 15
 }
 
-// Touch begins the time anew, and reports whether it did: false iff the breaker has tripped, and
-// then Done is closed. If it returns true, the timeout doesn't trip the breaker before it has
-// passed once more. No timer is touched: it costs reading the clock, and a compare-and-swap.
+// Touch restarts the timeout. It returns true if the breaker is open: then the timeout has to pass
+// once more before it trips the breaker. It returns false iff the breaker has tripped, and then
+// Done is closed.
+//
+// It reads the clock and does one compare-and-swap. It never resets a timer, unless the timeout has
+// been shortened.
 func (i *Idle) Touch() bool {
 	timeout := i.timeout.Load()
 	return i.touch(timeout)
 }
 
-// Reset begins the time anew, with another timeout, and reports whether it did, as Touch does. A
-// timeout of zero or less trips the breaker.
+// Reset restarts with another timeout, which later calls of Touch use as well. It returns what
+// Touch returns. A timeout of zero or less trips the breaker.
 func (i *Idle) Reset(timeout time.Duration) bool {
 	i.checkCopy()
 	if i.source == nil {
@@ -96,7 +98,7 @@ func (i *Idle) Reset(timeout time.Duration) bool {
 	return i.touch(int64(timeout))
 }
 
-// touch makes the breaker due when the timeout will have passed from now on.
+// touch makes the breaker due one timeout from now.
 func (i *Idle) touch(timeout int64) bool {
 	if !i.isOriginal() || i.source == nil {
 		i.checkCopy()
@@ -126,8 +128,8 @@ func (i *Idle) touch(timeout int64) bool {
 	}
 }
 
-// arm has the timer go off when the breaker is due. Others may be doing the same, or moving due:
-// the last to arm the timer looks at due after that.
+// arm sets the timer to when the breaker is due. Other goroutines may arm it too, or move due, so
+// arm looks at due once more afterwards.
 func (i *Idle) arm() {
 	for {
 		due := i.due.Load()
@@ -166,7 +168,7 @@ func (i *Idle) expire() {
 
 func (i *Idle) release() { i.timer.Stop() }
 
-// deadline is the current one, or the last.
+// deadline returns the current deadline, or the last one after a timeout.
 func (i *Idle) deadline() (time.Time, bool) {
 	due := i.due.Load()
 	if due == expired {

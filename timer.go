@@ -11,8 +11,9 @@ import (
 // BreakByTimeout returns a breaker that trips when the timeout has passed. Its cause then matches
 // context.DeadlineExceeded. With a timeout of zero or less it is tripped on return.
 //
-// It costs one allocation, besides the timer if no stopped one can be used again, and no goroutine.
-// Close it when the work is done: the timer is kept until then, or until it fires.
+// It costs one allocation and no goroutine. If no stopped timer can be used again, a new one adds
+// its allocations. Close the breaker when the work is done: until then, or until it fires, the
+// timer is retained.
 func BreakByTimeout(timeout time.Duration) *Breaker {
 	b := newTimeout(timeout, nil)
 	if live.On() {
@@ -21,9 +22,9 @@ func BreakByTimeout(timeout time.Duration) *Breaker {
 	return b
 }
 
-// BreakByTimeoutCause is BreakByTimeout with a cause of your own, which says which timeout it was.
-// If the cause is nil, it is BreakByTimeout. The Err of its ToContext is context.DeadlineExceeded,
-// whatever the cause.
+// BreakByTimeoutCause is BreakByTimeout with a cause of your own, to say which timeout it was. With
+// a nil cause it is BreakByTimeout. After the timeout, Err of its ToContext is
+// context.DeadlineExceeded, whatever the cause.
 func BreakByTimeoutCause(timeout time.Duration, cause error) *Breaker {
 	b := newTimeout(timeout, cause)
 	if live.On() {
@@ -62,8 +63,8 @@ func BreakByDeadline(deadline time.Time) *Breaker {
 	return b
 }
 
-// BreakByDeadlineCause is BreakByDeadline with a cause of your own. If the cause is nil, it is
-// BreakByDeadline.
+// BreakByDeadlineCause is BreakByDeadline with a cause of your own, as in BreakByTimeoutCause. With
+// a nil cause it is BreakByDeadline.
 func BreakByDeadlineCause(deadline time.Time, cause error) *Breaker {
 	b := newDeadline(deadline, cause)
 	if live.On() {
@@ -120,8 +121,8 @@ func (b *deadlineBreaker) deadline() (time.Time, bool) { return b.at, true }
 // start is the zero of the monotonic times that breakers keep.
 var start = time.Now()
 
-// farthest bounds such a time: some 292 years, and far enough from the end of what a Duration
-// holds.
+// farthest is the latest such time: some 292 years after start. It is an hour short of the longest
+// Duration, so that adding to it doesn't overflow.
 const farthest = math.MaxInt64 - time.Hour
 
 // century is about where a time.Time loses its monotonic reading.
@@ -142,9 +143,8 @@ func after(timeout time.Duration) (at time.Duration, flags uint32) {
 	return at, flags
 }
 
-// timeAt returns the time that a breaker with that word keeps, always the same (promise 23). Its
-// wall clock's reading is the one that follows from start: it isn't corrected if the wall clock has
-// been set since.
+// timeAt returns the same time.Time for the same at (promise 23). Its wall clock reading is counted
+// from start. If the wall clock has been set since, that reading isn't corrected.
 func timeAt(at time.Duration, word uint32) time.Time {
 	if t := start.Add(at); word&flagBubble == 0 && at <= century && at >= -century {
 		return t
@@ -152,23 +152,23 @@ func timeAt(at time.Duration, word uint32) time.Time {
 	return start.Add(at).Round(0)
 }
 
-// alarm is a timer that can be used again for another breaker. To arm a fresh one costs three times
-// as much and 112 bytes.
+// alarm is a timer that can be used again for another breaker. A fresh one costs three times as
+// much to arm, and 112 bytes.
 type alarm struct {
 	timer *time.Timer
-	// breaker and cause are written before the timer is armed, and by nobody while it is. If the
-	// alarm wins the trip, it sets breaker to nil, which keeps it from being used again.
+	// breaker and cause are written before the timer is armed, never while it is. If the alarm wins
+	// the trip, it sets breaker to nil, which keeps it from being used again.
 	breaker *Breaker
 	// cause is nil for errExpired. A pointer keeps the struct in the size class of 24 bytes.
 	cause *error
 }
 
-// alarms holds the alarms whose timer was stopped in time: its function never runs for an arming
-// that Stop has ended, so nothing late can reach the next breaker (aspnetcore#62385 is what happens
-// otherwise). Alarms of bubbles are never among them (promise 16).
+// alarms holds alarms whose timer was stopped in time. If Stop returns true, the function never
+// runs for that arming, so nothing late can reach the next breaker (aspnetcore#62385 is what
+// happens otherwise). Alarms of bubbles are never among them (promise 16).
 var alarms sync.Pool
 
-// start ends the construction, starting the timer.
+// start completes the construction: it arms the timer, or trips the breaker at once.
 func (t *timed) start(kind uint32, timeout time.Duration, cause *error, flags uint32) {
 	if timeout <= 0 {
 		t.state = wordOf(kind, closed|flagLookUp|flagExpired|flags)
@@ -180,8 +180,8 @@ func (t *timed) start(kind uint32, timeout time.Duration, cause *error, flags ui
 }
 
 // arm stores an alarm for b and starts its timer. The alarm may go off before its timer is stored.
-// That does no harm: what it trips needs the timer only if the constructor has returned, or has
-// said that it is attached. The cause is nil for errExpired.
+// That does no harm: the trip looks at the timer only once the constructor has returned, or has
+// called attached. The cause is nil for errExpired.
 func arm(at **alarm, b *Breaker, timeout time.Duration, cause *error, flags uint32) {
 	if flags&flagBubble == 0 {
 		if a, ok := alarms.Get().(*alarm); ok {
@@ -204,7 +204,7 @@ func (a *alarm) fire() {
 	}
 }
 
-// causeAt returns the cause that a timeout has.
+// causeAt returns the cause of a timeout.
 func causeAt(own *error) error {
 	if own == nil {
 		return errExpired
@@ -212,15 +212,15 @@ func causeAt(own *error) error {
 	return *own
 }
 
-// disarm stops the timer of a breaker that has tripped, and has that word. Only the winner calls
-// it, or the attacher on its behalf.
+// disarm stops the timer of a tripped breaker with that word. Only the winner calls it, or the
+// attacher on its behalf.
 func disarm(at **alarm, word uint32) {
 	a := *at
 	if a == nil {
 		return
 	}
 	*at = nil
-	// One that has gone off isn't used again.
+	// An alarm that has gone off isn't used again.
 	if a.breaker != nil && a.timer.Stop() && word&flagBubble == 0 {
 		a.breaker, a.cause = nil, nil
 		alarms.Put(a)

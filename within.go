@@ -9,19 +9,19 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// Within returns the breaker of a request: it trips when ctx is done, after the timeout, or with
-// one of the watched breakers, whichever comes first, with that one's cause. It owns none of them:
-// closing it, or its trip, leaves them alone. With a timeout of zero or less, or when ctx or a
-// watched breaker has ended already, it is tripped on return. Close it when the work is done.
+// Within returns the breaker of a request. It trips when ctx is done, after the timeout, or with
+// one of the watched breakers, whichever comes first. Its cause is that of what tripped it. It owns
+// none of them: its trip or Close leaves them alone. With a timeout of zero or less, or if ctx or a
+// watched breaker has already ended, it is tripped on return. Close it when the work is done.
 //
-// Its context, ToContext, has the values of ctx, and the earliest deadline of all. Err asks ctx, so
-// that it is not nil once the cancel function of ctx has returned.
+// ToContext of it returns a context with the values of ctx and the earliest deadline of all. Err
+// asks ctx: once the cancel function of ctx has returned, Err isn't nil.
 //
-// It is one object, whatever it watches: one allocation for up to two watched breakers and two for
-// more, besides the timer if no stopped one can be used again, one registration with each, and no
-// goroutine. It registers with ctx at the first Done, OnTrip or Multiplex, by context.AfterFunc;
-// not at all if ctx never ends; and with the breaker behind ctx if that is a context of ToContext.
-// Within panics if ctx or a watched breaker is nil.
+// It costs one allocation for up to two watched breakers and two for more, one registration with
+// each of them, and no goroutine. If no stopped timer can be used again, a new one adds its
+// allocations. Within registers with ctx at the first Done, OnTrip or Multiplex, by
+// context.AfterFunc. If ctx never ends, it doesn't register. If ctx was returned by ToContext, it
+// registers with the breaker behind it instead. Within panics if ctx or a watched breaker is nil.
 func Within(ctx context.Context, timeout time.Duration, watched ...Interface) *Breaker {
 	b := newRequest("Within", ctx, timeout, nil, watched)
 	if live.On() {
@@ -30,8 +30,8 @@ func Within(ctx context.Context, timeout time.Duration, watched ...Interface) *B
 	return b
 }
 
-// WithinCause is Within with a cause of your own for the timeout, which says which timeout it was.
-// The cause takes one more allocation; if it is nil, WithinCause is Within. The Err of its
+// WithinCause is Within with a cause of your own for the timeout, to say which timeout it was. The
+// cause takes one more allocation. With a nil cause it is Within. After the timeout, Err of its
 // ToContext is context.DeadlineExceeded, whatever the cause.
 func WithinCause(ctx context.Context, timeout time.Duration, cause error, watched ...Interface) *Breaker {
 	b := newRequest("WithinCause", ctx, timeout, cause, watched)
@@ -44,10 +44,10 @@ func WithinCause(ctx context.Context, timeout time.Duration, cause error, watche
 // request is a Within: a node with a context and a timer of its own.
 type request struct {
 	node
-	// ctx never changes: values and the deadline are looked up in it, also after the trip. A
-	// context of ToContext is behind the first link instead.
+	// ctx never changes: values and the deadline are looked up in it, also after the trip. It is
+	// nil for a context returned by ToContext: then the first link leads to the breaker behind it.
 	ctx context.Context
-	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
+	// stop unregisters from ctx. Written under flagBusy, then the winner's.
 	stop atomic.Plain[func() bool]
 	// alarm is written by the constructor, under flagBusy, then the winner's.
 	alarm *alarm
@@ -139,7 +139,7 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 	return &r.Breaker
 }
 
-// construct registers the request with all that it watches, and starts its timer last. If foreign
+// construct registers the request with everything it watches, and starts its timer last. If foreign
 // code panics meanwhile, nothing is left behind.
 func (r *request) construct(timeout time.Duration, cause *error, bubble uint32) {
 	returned := false

@@ -2,8 +2,8 @@ package breakersync
 
 import "github.com/kamilsk/breaker"
 
-// The fast paths ask a *breaker.Breaker by hand: for that type, and no other, Err is inlined. In a
-// function of its own it wouldn't be.
+// The fast paths call Err of a *breaker.Breaker themselves. The compiler inlines it for that type
+// only, and not inside another function.
 
 // ask returns the cause of a breaker that has tripped, or nil. It panics if the breaker is nil.
 func ask(br breaker.Interface, function string) error {

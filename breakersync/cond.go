@@ -7,20 +7,19 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// A Cond is a condition that goroutines wait for, whose Wait can be interrupted. It is used as
-// sync.Cond, with a lock that guards the condition: a sync.Mutex, or the Locker of a Mutex or an
-// RWMutex. The zero value is ready for use once it has an L.
+// A Cond is a sync.Cond whose Wait can be interrupted. Its lock guards the condition: a sync.Mutex,
+// or the Locker of a Mutex or an RWMutex. The zero value is ready for use once it has an L. All
+// methods may be called concurrently.
 //
-// Signal wakes the goroutine that has waited longest. A goroutine whose breaker has interrupted it
-// isn't there any more: Signal is never lost to it.
+// Signal wakes the goroutine that has waited longest. It never picks a goroutine that its breaker
+// has interrupted, so no signal is lost.
 type Cond struct {
-	// L is held while the condition is looked at or changed. It must not be changed once Wait has
-	// been called.
+	// L is held while you read or change the condition. Don't replace L once Wait has been called.
 	L sync.Locker
 
 	mu      atomic.Mutex
 	queued  list          // guarded by mu
-	waiting atomic.Uint32 // how many are in it; written under mu
+	waiting atomic.Uint32 // the length of queued; written under mu
 }
 
 // NewCond returns a condition with that lock. It panics if the lock is nil.
@@ -31,16 +30,15 @@ func NewCond(l sync.Locker) *Cond {
 	return &Cond{L: l}
 }
 
-// Wait unlocks c.L and waits for Signal, Broadcast or the trip of the breaker. It locks c.L again
-// before it returns, whatever it returns, and that can't be interrupted.
+// Wait unlocks c.L and waits for Signal, Broadcast or the trip of the breaker. It always locks c.L
+// again before it returns. That lock can't be interrupted.
 //
-// It returns nil iff Signal or Broadcast has woken it. Otherwise it returns the cause of the
-// breaker. If the breaker had tripped before the call, it returns at once, and hasn't unlocked c.L.
-// If Signal came first, Wait returns nil though the breaker has tripped since: otherwise that
-// signal would be lost.
+// It returns nil iff Signal or Broadcast has woken it, even if the breaker has tripped since.
+// Otherwise it returns the cause of the breaker. If the breaker had tripped before the call, Wait
+// returns at once, without unlocking c.L.
 //
-// As with sync.Cond, the caller holds c.L, and calls Wait in a loop that looks at the condition. It
-// panics if the breaker or c.L is nil.
+// As with sync.Cond, hold c.L when you call Wait, and call it in a loop that checks the condition.
+// Wait panics if the breaker or c.L is nil.
 func (c *Cond) Wait(br breaker.Interface) error {
 	if c.L == nil {
 		panic("breakersync: Wait: L is nil")
@@ -63,8 +61,8 @@ func (c *Cond) Wait(br breaker.Interface) error {
 	return nil
 }
 
-// Signal wakes the goroutine that has waited longest, if there is any. The caller may hold c.L, and
-// needn't. It never waits.
+// Signal wakes the goroutine that has waited longest, if there is one. You may hold c.L, but
+// needn't. Signal never waits.
 func (c *Cond) Signal() {
 	if c.waiting.Load() == 0 {
 		return
@@ -81,7 +79,7 @@ func (c *Cond) Signal() {
 	}
 }
 
-// Broadcast wakes all goroutines that wait. The caller may hold c.L, and needn't.
+// Broadcast wakes all waiting goroutines. You may hold c.L, but needn't. Broadcast never waits.
 func (c *Cond) Broadcast() {
 	if c.waiting.Load() == 0 {
 		return
@@ -97,8 +95,8 @@ func (c *Cond) Broadcast() {
 	out.open()
 }
 
-// giveUp is what the callback of a waiter's breaker does. It takes mu alone, so a goroutine that
-// holds L may trip a breaker.
+// giveUp is the callback of a waiter's breaker. It takes mu but not L, so a goroutine that holds L
+// may trip a breaker.
 func (c *Cond) giveUp(w *waiter) {
 	c.mu.Lock()
 	queued := w.queued

@@ -9,12 +9,12 @@ import (
 // for them would never end.
 var ErrCapacity = errors.New("breakersync: more permits than the semaphore has")
 
-// ErrGoexit is the cause of a group in which a task called runtime.Goexit, as the FailNow of a test
-// does.
+// ErrGoexit is the cause of a group in which a task called runtime.Goexit. t.FailNow does that, for
+// example.
 var ErrGoexit = errors.New("breakersync: a task called runtime.Goexit")
 
-// A PanicError is what a group panics with, in Wait, if a task has panicked. It is the cause of the
-// group's breaker too.
+// A PanicError is what Wait of a group panics with if a task has panicked. It is also the cause of
+// the group's breaker.
 type PanicError struct {
 	// Value is what the task panicked with.
 	Value any

@@ -7,11 +7,11 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// A Group is a set of tasks that stop together: the first that fails trips the breaker of the
-// group, which all of them are given. Wait waits for all.
+// A Group is a set of tasks that stop together. Each task gets the breaker of the group, and the
+// first task that fails trips it. Wait waits for all tasks.
 //
-// The zero value is an empty group that nothing but its tasks stops. Go, TryGo and Breaker may be
-// called concurrently, also by tasks. Wait is called once, and its group isn't used again.
+// The zero value is an empty group that only its tasks can stop. Go, TryGo and Breaker may be
+// called concurrently, also by tasks. Call Wait once, and don't use the group afterwards.
 type Group struct {
 	own    breaker.Breaker  // that of a zero value
 	watch  *breaker.Breaker // that of NewGroup, or nil
@@ -25,14 +25,14 @@ type Group struct {
 	panicked *PanicError
 }
 
-// NewGroup returns an empty group that the trip of br stops too. It never closes br. Until Wait has
-// returned, it is registered with br. It panics if br is nil.
+// NewGroup returns an empty group that also stops when br trips. It never closes br. It stays
+// registered with br until Wait has returned. It panics if br is nil.
 func NewGroup(br breaker.Interface) *Group {
 	ask(br, "NewGroup")
 	return &Group{watch: breaker.Any(br)}
 }
 
-// Breaker returns the breaker of the group. To trip it stops the group.
+// Breaker returns the breaker of the group. Trip it to stop the group.
 func (g *Group) Breaker() *breaker.Breaker {
 	if g.watch != nil {
 		return g.watch
@@ -40,8 +40,8 @@ func (g *Group) Breaker() *breaker.Breaker {
 	return &g.own
 }
 
-// SetLimit lets at most n tasks run at the same time. It is called before the first task is
-// started, and not concurrently: it panics if a task has been started, or if n isn't positive.
+// SetLimit lets at most n tasks run at the same time. By default there is no limit. Call it before
+// the first Go, and not concurrently. It panics if a task has been started, or if n isn't positive.
 func (g *Group) SetLimit(n int) {
 	if n <= 0 {
 		panic("breakersync: SetLimit: n isn't positive")
@@ -54,12 +54,12 @@ func (g *Group) SetLimit(n int) {
 	g.places = NewSemaphore(n)
 }
 
-// Go runs the task in a goroutine of its own, with the breaker of the group. If so many run as the
-// limit allows, Go waits until one of them has ended.
+// Go runs the task in a goroutine of its own, with the breaker of the group. At the limit, Go waits
+// until a running task has ended.
 //
-// It returns true iff it has started the task. Once the breaker of the group has tripped, it starts
-// none, and doesn't wait any longer. A task that calls Go of its own group with a limit may wait
-// for itself; TryGo doesn't. Go panics if the task is nil.
+// It returns true iff it has started the task. Once the breaker of the group has tripped, Go
+// returns false without waiting. In a group with a limit, a task that calls Go may wait for itself;
+// use TryGo there. Go panics if the task is nil.
 func (g *Group) Go(task func(br breaker.Interface) error) bool {
 	if task == nil {
 		panic("breakersync: Go: the task is nil")
@@ -75,9 +75,9 @@ func (g *Group) Go(task func(br breaker.Interface) error) bool {
 	return true
 }
 
-// TryGo is Go that doesn't wait: if so many run as the limit allows, or the breaker of the group
-// has tripped, it returns false and the task isn't started. That alone doesn't make Wait return an
-// error.
+// TryGo is Go without the wait. At the limit, or once the breaker of the group has tripped, it
+// returns false and doesn't start the task. That alone doesn't make Wait return an error. TryGo
+// panics if the task is nil.
 func (g *Group) TryGo(task func(br breaker.Interface) error) bool {
 	if task == nil {
 		panic("breakersync: TryGo: the task is nil")
@@ -134,13 +134,13 @@ func (g *Group) fail(err error) {
 	g.Breaker().Trip(err)
 }
 
-// Wait waits until all tasks have ended, and closes the breaker of the group. It can't be
-// interrupted by itself: to stop the tasks is what the breaker is there for.
+// Wait waits until all tasks have ended, then closes the breaker of the group. Wait itself can't be
+// interrupted: trip the breaker to stop the tasks.
 //
-// It returns nil iff Go has started every task that it was given, and all of them have returned
-// nil. Otherwise it returns the cause of the group's breaker: the error of the task that failed
-// first, or what tripped the breaker before any failed. If a task has panicked, Wait panics with a
-// *PanicError. If one called runtime.Goexit, its error is ErrGoexit.
+// It returns nil iff every call of Go has started its task, and all tasks have returned nil.
+// Otherwise it returns the cause of the group's breaker. That is the error of the task that failed
+// first, or what tripped the breaker before. If a task has panicked, Wait panics with a
+// *PanicError. If a task called runtime.Goexit, its error is ErrGoexit.
 func (g *Group) Wait() error {
 	g.tasks.Wait()
 	br := g.Breaker()

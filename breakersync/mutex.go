@@ -9,17 +9,16 @@ import (
 // A Mutex is a lock whose Lock can be interrupted. The zero value is an unlocked Mutex.
 //
 // It is granted first come, first served: Unlock hands it to the goroutine that has waited longest.
-// All methods may be called concurrently. A goroutine may unlock a mutex that another one has
-// locked.
+// All methods may be called concurrently. One goroutine may unlock what another has locked.
 //
 // Unlock synchronizes before the Lock that gets the mutex next, as with sync.Mutex.
 type Mutex struct{ w weighted }
 
 // Lock locks the mutex. If it is locked already, Lock waits until it is free or the breaker trips.
 //
-// It returns nil iff the caller has the mutex. Otherwise it returns the cause of the breaker; also
-// if the mutex is free, but the breaker had tripped before the call. Without contention it costs a
-// load and a compare-and-swap. It panics if the breaker is nil.
+// It returns nil iff the caller has the mutex. Otherwise it returns the cause of the breaker. If
+// the breaker had tripped before the call, it does so even if the mutex is free. Without contention
+// it costs a load and a compare-and-swap. It panics if the breaker is nil.
 func (m *Mutex) Lock(br breaker.Interface) error {
 	if b, ok := br.(*breaker.Breaker); ok && b != nil && b.Err() == nil && m.w.state.CompareAndSwap(0, one) {
 		return nil
@@ -50,12 +49,12 @@ func (m *Mutex) Unlock() {
 
 func (m *Mutex) unlockSlow() {
 	if !m.w.give(1) {
-		panic("breakersync: Unlock of unlocked Mutex")
+		panic("breakersync: Unlock: the Mutex isn't locked")
 	}
 }
 
-// Locker returns a view of the mutex for code that takes a sync.Locker, such as Cond. Its Lock
-// can't be interrupted. It queues with all others.
+// Locker returns the mutex as a sync.Locker, for code such as Cond. Its Lock waits in the same
+// queue, but can't be interrupted.
 func (m *Mutex) Locker() sync.Locker { return (*mutexLocker)(m) }
 
 type mutexLocker Mutex

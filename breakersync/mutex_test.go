@@ -23,7 +23,7 @@ func TestMutex(t *testing.T) {
 			mu.Unlock()
 			assert.True(t, mu.TryLock())
 			mu.Unlock()
-			assert.PanicsWithValue(t, "breakersync: Unlock of unlocked Mutex", mu.Unlock)
+			assert.PanicsWithValue(t, "breakersync: Unlock: the Mutex isn't locked", mu.Unlock)
 			require.NoError(t, mu.Lock(br), "as good as before the misuse")
 			mu.Unlock()
 		})

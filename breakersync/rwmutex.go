@@ -10,8 +10,8 @@ import (
 // interrupted. The zero value is unlocked.
 //
 // It is granted first come, first served: a reader that comes after a waiting writer waits too, so
-// neither side starves. For that reason a goroutine that holds a read lock must not ask for another
-// one, as with sync.RWMutex. A writer that gives up lets the readers behind it go on at once. All
+// neither side starves. So don't ask for a second read lock while you hold one, as with
+// sync.RWMutex. If a waiting writer is interrupted, the readers behind it go on at once. All
 // methods may be called concurrently.
 type RWMutex struct{ w weighted }
 
@@ -44,7 +44,7 @@ func (m *RWMutex) Unlock() {
 
 func (m *RWMutex) unlockSlow() {
 	if !m.w.give(all) {
-		panic("breakersync: Unlock of unlocked RWMutex")
+		panic("breakersync: Unlock: the RWMutex isn't locked for writing")
 	}
 }
 
@@ -76,17 +76,15 @@ func (m *RWMutex) RUnlock() {
 func (m *RWMutex) runlockSlow(now uint64) {
 	if now>>takenShift >= all-1 { // it was 0, or a writer's
 		m.w.state.Add(one)
-		panic("breakersync: RUnlock of unlocked RWMutex")
+		panic("breakersync: RUnlock: the RWMutex isn't locked for reading")
 	}
 	m.w.gave(1)
 }
 
-// Locker returns a view of the mutex for code that takes a sync.Locker. It locks for writing. Its
-// Lock can't be interrupted.
+// Locker returns the mutex as a sync.Locker that locks for writing. Its Lock can't be interrupted.
 func (m *RWMutex) Locker() sync.Locker { return (*writeLocker)(m) }
 
-// RLocker returns a view of the mutex for code that takes a sync.Locker. It locks for reading. Its
-// Lock can't be interrupted.
+// RLocker returns the mutex as a sync.Locker that locks for reading. Its Lock can't be interrupted.
 func (m *RWMutex) RLocker() sync.Locker { return (*readLocker)(m) }
 
 type (

@@ -7,8 +7,8 @@ import "github.com/kamilsk/breaker"
 //
 // Permits are granted first come, first served: a call for many isn't overtaken by calls for few.
 // An interrupted waiter makes room for the waiters behind it. The zero value has the capacity 0,
-// until Resize. All methods may be called concurrently. A goroutine may release permits that
-// another one has acquired.
+// until Resize. All methods may be called concurrently. One goroutine may release what another has
+// acquired.
 type Semaphore struct{ w weighted }
 
 // NewSemaphore returns a semaphore with that many permits. More than 1<<46 count as 1<<46. It
@@ -19,11 +19,12 @@ func NewSemaphore(capacity int) *Semaphore {
 	return s
 }
 
-// Acquire takes n permits. If they aren't there, Acquire waits until they are or the breaker trips.
+// Acquire takes n permits. If too few are available, it waits until there are enough or the breaker
+// trips.
 //
-// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker;
-// also if the permits are there, but the breaker had tripped before the call. If n is more than the
-// capacity, or becomes so by Resize, it returns ErrCapacity at once and doesn't wait. Without
+// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker. If
+// the breaker had tripped before the call, it does so even if the permits are available. If n is
+// more than the capacity, or Resize makes it so, it returns ErrCapacity without waiting. Without
 // contention it costs two loads and a compare-and-swap. It panics if the breaker is nil or n is
 // negative.
 func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
@@ -44,8 +45,8 @@ func (s *Semaphore) acquireSlow(br breaker.Interface, n int) error {
 	return s.w.take(br, want, 0)
 }
 
-// TryAcquire takes n permits if they are there and no other call waits, and reports whether it did.
-// It never waits. It panics if n is negative.
+// TryAcquire takes n permits if they are available and no other call is waiting. It reports whether
+// it did, and never waits. It panics if n is negative.
 func (s *Semaphore) TryAcquire(n int) bool { return s.tryAcquire(permits(n, "TryAcquire: n")) }
 
 // Release gives n permits back. It never waits. It panics if n is negative, or more than are taken.
@@ -57,7 +58,7 @@ func (s *Semaphore) Release(n int) {
 
 func (s *Semaphore) releaseSlow(n int) {
 	if want := permits(n, "Release: n"); want > maxCapacity || !s.w.gave(want) {
-		panic("breakersync: Release: more than was acquired")
+		panic("breakersync: Release: n is more than the permits that are taken")
 	}
 }
 

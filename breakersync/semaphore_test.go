@@ -27,7 +27,7 @@ func TestSemaphore(t *testing.T) {
 			assert.Equal(t, 5, s.Acquired())
 			assert.Equal(t, 5, s.Capacity())
 			for _, n := range []int{6, most, min(4*most, math.MaxInt), math.MaxInt} {
-				assert.PanicsWithValue(t, "breakersync: Release: more than was acquired", func() { s.Release(n) })
+				assert.PanicsWithValue(t, "breakersync: Release: n is more than the permits that are taken", func() { s.Release(n) })
 				assert.Equal(t, breakersync.ErrCapacity, s.Acquire(br, n), "golang/sync#7: it doesn't wait")
 				assert.False(t, s.TryAcquire(n))
 			}

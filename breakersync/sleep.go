@@ -9,9 +9,9 @@ import (
 )
 
 // Sleep waits for the duration d, or until the breaker trips. It returns nil iff it has slept for
-// the whole time and the breaker is open; otherwise the cause of the breaker. A duration of zero or
-// less doesn't wait. It takes a timer, which is gone when Sleep returns. It panics if the breaker
-// is nil.
+// the whole time and the breaker is open. Otherwise it returns the cause of the breaker. With a
+// duration of zero or less it doesn't wait. It takes a timer, and releases it before it returns. It
+// may be called concurrently. It panics if the breaker is nil.
 func Sleep(br breaker.Interface, d time.Duration) error {
 	if err := ask(br, "Sleep"); err != nil || d <= 0 {
 		return err
@@ -26,19 +26,20 @@ func Sleep(br breaker.Interface, d time.Duration) error {
 	}
 }
 
-// Every returns a loop that runs its body once each period, the first time after one period, until
-// the breaker trips or the body leaves the loop. Afterwards br.Cause() tells which of them it was.
+// Every returns a sequence for a range loop. The body runs once each period, the first time after
+// one period, until the breaker trips or the body leaves the loop. Afterwards br.Cause() tells
+// which of the two it was.
 //
 //	for now := range breakersync.Every(br, time.Minute, 0.1) {
 //		report(now)
 //	}
 //
-// The jitter, from 0 to 1, is the part of each period by which it may be shorter, at random: 0.1
-// stands for 54 to 60 seconds here. Replicas that start together then don't go on together.
+// The jitter, from 0 to 1, shortens each period at random by up to that part of it. Here 0.1 stands
+// for 54 to 60 seconds. So replicas that start together drift apart.
 //
-// The body runs on the goroutine of the loop. How long it takes doesn't move the times that follow;
-// those that it misses are left out. There is no goroutine, and one timer. Each range over the
-// result begins anew, so they may also run concurrently. Every panics if the breaker is nil, the
+// The body runs on the goroutine of the loop. A slow body doesn't shift the times that follow; the
+// times that it misses are skipped. A loop takes one timer and no goroutine. Each range over the
+// result starts over, and several may run concurrently. Every panics if the breaker is nil, the
 // period isn't positive, or the jitter isn't from 0 to 1.
 func Every(br breaker.Interface, period time.Duration, jitter float64) iter.Seq[time.Time] {
 	ask(br, "Every")

@@ -5,10 +5,10 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// A waiter is a goroutine in a queue. It leaves the queue exactly once, under the mutex of the
-// queue: the goroutine that takes it out writes the verdict and opens the gate. That is either the
-// goroutine that grants what it waits for, or the one that trips its breaker. So a trip and a grant
-// at the same moment can't both count.
+// A waiter is a goroutine in a queue. It is taken out exactly once, under the mutex of the queue,
+// either by the goroutine that grants it what it waits for, or by the one that trips its breaker.
+// That goroutine writes the verdict and opens the gate. So a trip and a grant at the same moment
+// can't both count.
 type waiter struct {
 	gate atomic.Gate
 	// queue is where it waits, written before it enters.
@@ -63,9 +63,9 @@ func (w *waiter) drop() {
 	waiters.Put(w)
 }
 
-// wait returns when the waiter, which has entered its queue, has been taken out, and says how. A
-// nil breaker never interrupts it. The caller holds no mutex that giveUp locks: on a breaker that
-// has tripped, OnTrip runs the callback at once.
+// wait returns the verdict once the waiter has been taken out of its queue. A nil breaker never
+// interrupts it. The caller must not hold a mutex that giveUp locks: on a tripped breaker OnTrip
+// runs the callback at once.
 func (w *waiter) wait(br breaker.Interface) verdict {
 	var v verdict
 	unused := true // there is no other reference to the waiter
@@ -126,7 +126,7 @@ func (l *list) take(w *waiter, v verdict) {
 	w.verdict.Set(v)
 }
 
-// woken is a chain of waiters that have been taken out, and whose gates are to be opened.
+// woken is a list of waiters that have been taken out, but whose gates are still closed.
 type woken struct{ list }
 
 func (c *woken) add(w *waiter) {

@@ -5,12 +5,11 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// A WaitGroup counts tasks, and Wait waits until there is none, or until a breaker trips. It is
-// used as sync.WaitGroup. The zero value counts none.
+// A WaitGroup is a sync.WaitGroup whose Wait can be interrupted. It counts tasks, and Wait waits
+// until the count is zero or a breaker trips. The zero value counts none.
 //
-// Interrupting a Wait doesn't interrupt the tasks: they go on. To stop them, give them the breaker,
-// or use a Group. All methods may be called concurrently, but an Add from zero has to happen before
-// Wait.
+// Interrupting Wait doesn't interrupt the tasks. To stop them, give them the breaker, or use a
+// Group. All methods may be called concurrently, but an Add from zero has to happen before Wait.
 type WaitGroup struct {
 	state  atomic.Uint64 // bit 0: a waiter has come since the count was zero; changed under mu only
 	mu     atomic.Mutex
@@ -19,8 +18,8 @@ type WaitGroup struct {
 
 const task = 2
 
-// Go runs f in a goroutine of its own, and counts it until it returns. f must not panic. Go panics
-// if f is nil.
+// Go runs f in a goroutine of its own, and counts it as a task until it returns. f must not panic.
+// Go panics if f is nil.
 func (g *WaitGroup) Go(f func()) {
 	if f == nil {
 		panic("breakersync: Go: f is nil")
@@ -32,7 +31,7 @@ func (g *WaitGroup) Go(f func()) {
 	})
 }
 
-// Add adds delta, which may be negative, to the number of tasks. It panics if that becomes
+// Add adds delta, which may be negative, to the number of tasks. It panics if the number becomes
 // negative.
 func (g *WaitGroup) Add(delta int) {
 	for {
@@ -50,12 +49,12 @@ func (g *WaitGroup) Add(delta int) {
 	}
 }
 
-// Done says that a task has ended. It panics if there is none.
+// Done subtracts one task, which has ended. It panics if there is none.
 func (g *WaitGroup) Done() { g.Add(-1) }
 
-// Wait waits until there are no tasks, or the breaker trips. It returns nil if there are none, also
-// if the breaker has tripped as well; otherwise the cause of the breaker. It panics if the breaker
-// is nil.
+// Wait waits until there are no tasks, or the breaker trips. If there are none it returns nil, even
+// if the breaker has tripped. Otherwise it returns the cause of the breaker. It panics if the
+// breaker is nil.
 func (g *WaitGroup) Wait(br breaker.Interface) error {
 	err := ask(br, "Wait")
 	if g.state.Load() < task {
@@ -75,8 +74,7 @@ func (g *WaitGroup) Wait(br breaker.Interface) error {
 	return nil
 }
 
-// enter puts the waiter into the queue, and reports whether it did: not if there is nothing to wait
-// for.
+// enter puts the waiter into the queue, and returns true, unless there is nothing to wait for.
 func (g *WaitGroup) enter(w *waiter) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -107,7 +105,7 @@ func (g *WaitGroup) wake() {
 	out.open()
 }
 
-// giveUp is what the callback of a waiter's breaker does.
+// giveUp is the callback of a waiter's breaker.
 func (g *WaitGroup) giveUp(w *waiter) {
 	g.mu.Lock()
 	queued := w.queued

@@ -5,8 +5,8 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 )
 
-// weighted is a number of permits and a queue of waiters. Mutex, RWMutex and Semaphore consist of
-// one. A Mutex has a single permit. In an RWMutex a reader takes one permit and a writer takes all.
+// weighted is a number of permits and a queue of waiters. Mutex, RWMutex and Semaphore are built on
+// it. A Mutex has one permit. In an RWMutex a reader takes one permit and a writer takes all.
 //
 // The word is
 //
@@ -14,13 +14,12 @@ import (
 //	bits 1-15   a number that each change of the capacity increments
 //	bits 16-63  how many permits are taken
 //
-// To take permits is one compare-and-swap, and to give them back is one addition. While bit 0 is
-// set, permits are taken under mu only, and a goroutine that gives some back then locks mu and
-// hands them to the queue. So bit 0 is set before the first waiter enters, and cleared with the
-// last.
+// Taking permits is one compare-and-swap, and giving them back is one addition. While bit 0 is set,
+// permits are taken under mu only, and a goroutine that gives some back locks mu and hands them to
+// the queue. So bit 0 is set before the first waiter enters, and cleared with the last.
 //
-// The number is there because a compare-and-swap can't see the capacity, which lies elsewhere: it
-// fails if the capacity has changed since it was read.
+// The capacity is outside of the word. The number makes a compare-and-swap fail if the capacity has
+// changed since it was read.
 type weighted struct {
 	state    atomic.Uint64
 	mu       atomic.Mutex
@@ -30,7 +29,7 @@ type weighted struct {
 
 const (
 	slow         = 1
-	loud         = slow | 1<<63 // the latter: more has been given back than was taken
+	loud         = slow | 1<<63 // bit 63: more has been given back than was taken
 	takenShift   = 16
 	one          = 1 << takenShift
 	revision     = 2
@@ -38,7 +37,7 @@ const (
 	maxCapacity  = 1 << 46 // so that the sum of two leaves the sign of the word alone
 )
 
-// tryTake takes n permits if they are there and the queue is empty.
+// tryTake takes n permits if they are available and the queue is empty.
 func (s *weighted) tryTake(n, capacity uint64) bool {
 	for {
 		old := s.state.Load()
@@ -52,8 +51,8 @@ func (s *weighted) tryTake(n, capacity uint64) bool {
 }
 
 // take takes n permits, and waits for them in the queue. It doesn't ask the breaker first. With a
-// nil breaker it can't be interrupted. The capacity is that of a Mutex or an RWMutex, which doesn't
-// change, or zero.
+// nil breaker it can't be interrupted. The capacity is the fixed one of a Mutex or an RWMutex, or
+// zero for a Semaphore.
 func (s *weighted) take(br breaker.Interface, n, capacity uint64) error {
 	w := newWaiter(s)
 	w.want = n
@@ -70,8 +69,8 @@ func (s *weighted) take(br breaker.Interface, n, capacity uint64) error {
 		if br == nil {
 			return nil
 		}
-		// Tripped first, granted afterwards: between the two, the callback is late. The caller is
-		// told what it could see by itself.
+		// The breaker may have tripped before the grant, with its callback still to come. The
+		// caller can see the trip, so it gets the cause.
 		if err := causeOf(br); err != nil {
 			s.give(n)
 			return err
@@ -86,7 +85,7 @@ func (s *weighted) take(br breaker.Interface, n, capacity uint64) error {
 	}
 }
 
-// enter puts the waiter into the queue, unless what it wants is there, or never will be.
+// enter puts the waiter into the queue, unless its permits are available, or never will be.
 func (s *weighted) enter(w *waiter, capacity uint64) verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +152,7 @@ func (s *weighted) grant() (out woken) {
 	return out
 }
 
-// giveUp is what the callback of a waiter's breaker does.
+// giveUp is the callback of a waiter's breaker.
 func (s *weighted) giveUp(w *waiter) {
 	s.mu.Lock()
 	if !w.queued {
@@ -167,7 +166,7 @@ func (s *weighted) giveUp(w *waiter) {
 	case s.queued.first == nil:
 		s.state.Add(^uint64(0)) // slow
 	case front:
-		out = s.grant() // those behind it may want less
+		out = s.grant() // the waiters behind it may want less
 	}
 	s.mu.Unlock()
 	out.open()

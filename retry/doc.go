@@ -2,18 +2,18 @@
 //
 //	err := retry.Retry(breaker.BreakByTimeout(time.Minute), action)
 //
-// What else ends it, and how long it waits between two attempts:
+// Options say what else ends it, and how long it waits between two attempts:
 //
 //	err := retry.Retry(br, action,
 //		// At most five attempts.
 //		retry.Limit(5),
 //		// Waits of 100ms, 200ms, 400ms … 10s, each shorter by up to a half.
 //		retry.Backoff(100*time.Millisecond, 2, 10*time.Second, 0.5),
-//		// Only after errors of which that is true.
+//		// Only after errors for which isTemporary returns true.
 //		retry.On(isTemporary),
 //	)
 //
-// An action that knows that it won't succeed says so:
+// An action that can't succeed any more returns a permanent error:
 //
 //	func action(ctx context.Context) error {
 //		if missing {
@@ -22,14 +22,17 @@
 //		return call(ctx) // stops when the breaker trips
 //	}
 //
-// # What comes back
+// # What it returns
 //
-// If the breaker has ended it, the error matches, by errors.Is and errors.As, both the last error
-// of the action and the cause of the breaker. If something else has, it is the last error of the
-// action.
+// If the breaker ends it, the error matches both the last error of the action and the cause of the
+// breaker, by errors.Is and errors.As. Otherwise the error is the last error of the action.
 //
 // # Ownership of the breaker
 //
-// Retry owns the breaker that it is given, as breaker.Multiplex does: it closes it before it
-// returns, so the line above leaks nothing. What has to live on, you pass as breaker.NopCloser(br).
+// Retry owns its breaker, as breaker.Multiplex does: it closes it before it returns. So the first
+// line leaks nothing. Wrap a breaker that must outlive the call: breaker.NopCloser(br).
+//
+// # Concurrency
+//
+// Retry may be called concurrently, also with the same options.
 package retry

@@ -10,14 +10,14 @@ import (
 // A How configures Retry.
 type How func(*policy)
 
-// policy is what all of how say together.
+// policy is what the options add up to.
 type policy struct {
 	limit   int // 0: none
 	backoff backoff
 	on      []func(error) bool
 }
 
-// worth reports whether all of On want the error to be retried.
+// worth reports whether every On wants the error to be retried.
 func (p *policy) worth(err error) bool {
 	for _, on := range p.on {
 		if !on(err) {
@@ -27,8 +27,8 @@ func (p *policy) worth(err error) bool {
 	return true
 }
 
-// Limit ends Retry after n attempts, the first included. Of several, the smallest counts. It panics
-// if n isn't positive.
+// Limit ends Retry after n attempts, including the first. Of several limits the smallest counts. It
+// panics if n isn't positive.
 func Limit(n int) How {
 	if n <= 0 {
 		panic("retry: Limit: n isn't positive")
@@ -40,8 +40,8 @@ func Limit(n int) How {
 	}
 }
 
-// On ends Retry at an error of which f is false. Of several, all have to be true. It panics if f is
-// nil.
+// On ends Retry at the first error for which f returns false. With several, each of them can end
+// it. It panics if f is nil.
 func On(f func(err error) bool) How {
 	if f == nil {
 		panic("retry: On: f is nil")
@@ -49,10 +49,10 @@ func On(f func(err error) bool) How {
 	return func(p *policy) { p.on = append(p.on, f) }
 }
 
-// Backoff says how long Retry waits: base after the first attempt, and each time factor times
-// longer, up to most. The jitter, from 0 to 1, is the part of each wait by which it may be shorter,
-// at random: at 1 it is anything up to the whole. So no wait is longer than most. Backoff(0, 1, 0,
-// 0) doesn't wait at all. Of several, the last counts.
+// Backoff sets how long Retry waits: base after the first attempt, then factor times longer each
+// time, up to most. The jitter, from 0 to 1, shortens each wait at random by up to that part of it.
+// No wait is longer than most. Backoff(0, 1, 0, 0) doesn't wait at all. Of several, the last one
+// counts.
 //
 // It panics if base is negative, factor is less than 1 or infinite, most is less than base, or the
 // jitter isn't from 0 to 1.
@@ -77,11 +77,10 @@ type backoff struct {
 	jitter float64
 }
 
-// defaultBackoff is there because the line without how would otherwise call the action as fast as
-// it can, for as long as the breaker lets it.
+// defaultBackoff keeps a Retry without options from calling the action as fast as it can.
 var defaultBackoff = backoff{50 * time.Millisecond, 2, 5 * time.Second, 0.5}
 
-// wait returns how long to wait after that attempt, counted from 1.
+// wait returns how long to wait after the given attempt, counted from 1.
 func (b backoff) wait(attempt int) time.Duration {
 	wait := b.most
 	// Compared as a float: the product may be infinite, and as a duration it would be negative.
@@ -94,9 +93,9 @@ func (b backoff) wait(attempt int) time.Duration {
 	return wait - time.Duration(rand.Float64()*b.jitter*float64(wait))
 }
 
-// Permanent returns an error that ends Retry, which returns err itself. It may be wrapped by
-// others: then Retry returns them as they are. Without Retry it is as err to errors.Is and
-// errors.As. Permanent(nil) is nil.
+// Permanent returns an error that ends Retry. Retry then returns err itself. If the action wraps
+// the permanent error, Retry returns the wrapping error as it is. The permanent error unwraps to
+// err, for errors.Is and errors.As. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -110,7 +109,7 @@ func (e *permanentError) Error() string { return e.err.Error() }
 
 func (e *permanentError) Unwrap() error { return e.err }
 
-// ending reports whether the error is of Permanent, and returns what is left without that.
+// ending reports whether the error is, or wraps, a permanent one, and returns what Retry returns.
 func ending(err error) (error, bool) {
 	if p, ok := err.(*permanentError); ok {
 		return p.err, true

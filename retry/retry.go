@@ -7,24 +7,23 @@ import (
 	"github.com/kamilsk/breaker/breakersync"
 )
 
-// An Action is what is tried. Its context is that of the breaker: done when the breaker trips, with
-// the same deadline and cause.
+// An Action is what Retry calls. Its context is done when the breaker trips, with the same deadline
+// and cause.
 type Action = func(ctx context.Context) error
 
-// Retry calls the action until it returns nil, the breaker trips, or what how says ends it. Before
-// it returns, it closes the breaker. An attempt is never abandoned: when the breaker trips, Retry
+// Retry calls the action until it returns nil, the breaker trips, or an option ends it. It closes
+// the breaker before it returns. It never abandons an attempt: when the breaker trips, Retry
 // returns as soon as the action does.
 //
-// It returns nil iff the last attempt has succeeded, also if the breaker has tripped meanwhile. If
-// the breaker has ended it, Retry returns an error that matches both the last error of the action
-// and the cause of the breaker; without an attempt, because the breaker had tripped before, the
-// cause itself. Otherwise it returns the last error of the action, as it is; that of Permanent
-// unwrapped.
+// It returns nil iff the last attempt has succeeded, even if the breaker has tripped meanwhile. If
+// the breaker ends it, the error matches both the last error of the action and the cause of the
+// breaker. If the breaker had tripped before the first attempt, the error is the cause itself.
+// Otherwise Retry returns the last error of the action as it is, or what Permanent was given.
 //
-// Without Limit there is no limit, and without Backoff it waits as Backoff(50*time.Millisecond, 2,
-// 5*time.Second, 0.5) says. There is no wait after the last attempt. All of it runs on the calling
-// goroutine; there is no other. A panic of the action passes through, and the breaker is closed.
-// Retry panics if the breaker, the action or one of how is nil; then the breaker isn't closed.
+// Without Limit there is no limit. Without Backoff it waits as with Backoff(50*time.Millisecond, 2,
+// 5*time.Second, 0.5). It doesn't wait after the last attempt. It starts no goroutine. If the
+// action panics, the panic passes through and the breaker is closed. Retry panics if the breaker,
+// the action or an option is nil. Only then does it leave the breaker open.
 func Retry(br breaker.Interface, action Action, how ...How) error {
 	if b, ok := br.(*breaker.Breaker); br == nil || ok && b == nil {
 		panic("retry: Retry: the breaker is nil")
@@ -64,8 +63,8 @@ func Retry(br breaker.Interface, action Action, how ...How) error {
 	}
 }
 
-// interruption is the error of a Retry that the breaker has ended. It compares neither error with
-// anything: either may be of any kind.
+// interruption is the error of a Retry that the breaker has ended. It never compares the two
+// errors: they may be of types that can't be compared.
 type interruption struct{ last, cause error }
 
 func (e *interruption) Error() string {

@@ -1,13 +1,13 @@
-// Package semaphore limits how much goes on at the same time, and how long you wait for your turn,
-// in one line:
+// Package semaphore limits how much work is done at the same time, and how long you wait for your
+// turn, in one line:
 //
 //	if err := semaphore.Acquire(breaker.BreakByTimeout(time.Minute), 5); err != nil {
 //		return err // not acquired within a minute
 //	}
 //	defer semaphore.Release(5)
 //
-// The functions work on one semaphore that the process shares. It has as many permits as GOMAXPROCS
-// said when the program started, until SetCapacity says otherwise. For one of your own:
+// The functions use one semaphore that the whole process shares. Its capacity is the value of
+// GOMAXPROCS at the start of the program, until SetCapacity changes it. To have your own:
 //
 //	var uploads = semaphore.New(10)
 //
@@ -15,8 +15,8 @@
 //
 // # Ownership of the breaker
 //
-// Acquire owns the breaker that it is given, as breaker.Multiplex does: it closes it before it
-// returns, whatever it returns, so the lines above leak nothing. Wrap a breaker that has to live
-// on: breaker.NopCloser(br). If that isn't what you want, use breakersync.Semaphore, on which this
-// package is built: it never closes a breaker.
+// Acquire owns its breaker, as breaker.Multiplex does: it always closes it before it returns. So
+// the lines above leak nothing. Wrap a breaker that must outlive the call: breaker.NopCloser(br).
+// Package breakersync has the Semaphore that this package is built on. That one never closes a
+// breaker.
 package semaphore

@@ -7,7 +7,8 @@ import (
 	"github.com/kamilsk/breaker/breakersync"
 )
 
-// ErrCapacity is what Acquire returns when it is asked for more permits than there are.
+// ErrCapacity is what Acquire returns when you ask for more permits than the semaphore has. It is
+// breakersync.ErrCapacity.
 var ErrCapacity = breakersync.ErrCapacity
 
 var shared = New(runtime.GOMAXPROCS(0))
@@ -15,7 +16,8 @@ var shared = New(runtime.GOMAXPROCS(0))
 // Acquire takes n permits of the shared semaphore. See Semaphore.Acquire.
 func Acquire(br breaker.Interface, n int) error { return shared.Acquire(br, n) }
 
-// TryAcquire takes n permits of the shared semaphore if they are there. See Semaphore.TryAcquire.
+// TryAcquire takes n permits of the shared semaphore if they are available. See
+// Semaphore.TryAcquire.
 func TryAcquire(n int) bool { return shared.TryAcquire(n) }
 
 // Release gives n permits back to the shared semaphore. See Semaphore.Release.
@@ -25,7 +27,7 @@ func Release(n int) { shared.Release(n) }
 func SetCapacity(capacity int) { shared.SetCapacity(capacity) }
 
 // A Semaphore is a number of permits, granted first come, first served. All methods may be called
-// concurrently. The zero value has none, until SetCapacity.
+// concurrently. The zero value has no permits, until SetCapacity.
 type Semaphore struct{ s breakersync.Semaphore }
 
 // New returns a semaphore with that many permits. It panics if the capacity is negative.
@@ -38,14 +40,14 @@ func New(capacity int) *Semaphore {
 	return s
 }
 
-// Acquire takes n permits. If they aren't there, it waits until they are or the breaker trips.
-// Before it returns, it closes the breaker.
+// Acquire takes n permits. If too few are available, it waits until there are enough or the breaker
+// trips. It closes the breaker before it returns.
 //
-// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker;
-// also if the permits are there, but the breaker had tripped before the call. If n is more than the
-// capacity, it returns ErrCapacity at once and doesn't wait. It costs a compare-and-swap without
-// contention, and the Close. It panics if the breaker is nil or n is negative; only then the
-// breaker isn't closed.
+// It returns nil iff the caller has the permits. Otherwise it returns the cause of the breaker. If
+// the breaker had tripped before the call, it does so even if the permits are available. If n is
+// more than the capacity, it returns ErrCapacity without waiting. Without contention it costs a
+// compare-and-swap and the Close. It panics if the breaker is nil or n is negative. Only then does
+// it leave the breaker open.
 func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
 	if b, ok := br.(*breaker.Breaker); br == nil || ok && b == nil {
 		panic("semaphore: Acquire: the breaker is nil")
@@ -55,8 +57,8 @@ func (s *Semaphore) Acquire(br breaker.Interface, n int) error {
 	return s.s.Acquire(br, n)
 }
 
-// TryAcquire takes n permits if they are there and no other call waits, and reports whether it did.
-// It never waits. It panics if n is negative.
+// TryAcquire takes n permits if they are available and no other call is waiting. It reports whether
+// it did, and never waits. It panics if n is negative.
 func (s *Semaphore) TryAcquire(n int) bool { return s.s.TryAcquire(checked(n, "TryAcquire")) }
 
 // Release gives n permits back. It never waits. It panics if n is negative, or more than are taken.
