@@ -9,35 +9,34 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Conn returns the connection with its reads and writes bound to the breaker: one that is blocked
-// when br trips ends at once, and later ones don't begin.
+// Conn returns inner with its reads and writes bound to the breaker. When br trips, blocked ones
+// return at once, and later ones fail without beginning.
 //
-// Their error is the cause of br, inside a *net.OpError: errors.Is(err, br.Cause()) and
-// errors.Is(err, breaker.Interrupted) hold, and Timeout reports whether br timed out. A Write that
-// was blocked also returns how much of it was written. Other errors stay as they are: io.EOF, for
-// example, and the timeouts of your own deadlines.
+// They return the cause of br inside a *net.OpError: errors.Is(err, br.Cause()) and errors.Is(err,
+// breaker.Interrupted) hold, and Timeout reports whether br timed out. A blocked Write also returns
+// how much it has written. Other errors stay as they are, such as io.EOF and the timeouts of your
+// own deadlines.
 //
-// Deadlines keep working: those that were set before, and those that you set later through the
+// Deadlines that you have set before keep working, and so do those that you set later through the
 // result. None of them undoes the trip. Don't set deadlines on inner itself meanwhile.
 //
 // Close unregisters from br and closes inner. Conn doesn't own br, and never closes it. To put
 // inner back into a pool instead of closing it, call Release.
 //
-// It costs one registration and no goroutine; a Read or a Write costs one more call of br.Err. If
-// SetDeadline of inner fails at the trip (that of an SSH channel does), inner is closed instead, on
-// a goroutine of its own.
+// Conn costs one registration and no goroutine. Each Read or Write costs one more call of br.Err.
+// If SetDeadline of inner fails at the trip, inner is closed instead, on a goroutine of its own.
+// That of an SSH channel fails, for example.
 //
-// The result has the methods ReadFrom and WriteTo, so that io.Copy lets the kernel copy where it
-// would with inner; CloseWrite, CloseRead and SyscallConn if inner has them; and NetConn, which
-// returns inner, for options such as SetNoDelay. Over a socket for packets it is a net.PacketConn
-// instead, and has only NetConn besides. Put it under a *tls.Conn rather than over it:
-// net/http, for one, needs to see the *tls.Conn.
+// The result has ReadFrom and WriteTo, so that io.Copy lets the kernel copy where it would with
+// inner. It has CloseWrite, CloseRead and SyscallConn if inner has them. NetConn returns inner, for
+// options such as SetNoDelay. Over a packet socket the result is a net.PacketConn instead, with
+// NetConn and no other method. Put it under a *tls.Conn, not over it: net/http, for example, needs
+// to see the *tls.Conn.
 //
-// Don't call Fd on a file that the method File of inner has returned. That puts inner into blocking
-// mode, too, where no deadline works.
+// Don't call Fd on a file returned by File of inner. That puts inner into blocking mode, too, where
+// no deadline works.
 //
-// Conn panics if br or inner is nil. All methods may be called concurrently, as far as those of
-// inner may.
+// Conn panics if br or inner is nil. The methods may be called concurrently if those of inner may.
 func Conn(br breaker.Interface, inner net.Conn) net.Conn {
 	mustBreaker("Conn", br)
 	if inner == nil {
@@ -61,17 +60,17 @@ func newConn(br breaker.Interface, inner net.Conn) net.Conn {
 	return c
 }
 
-// Release takes the breaker off a connection that Conn or a Listener has returned, and returns the
-// connection beneath.
+// Release unbinds a connection that Conn or a Listener has returned from its breaker. It returns
+// the connection beneath.
 //
-// When it returns, the breaker doesn't touch that connection any more: it may go back into a pool,
+// When Release returns, the breaker no longer touches that connection. It may go back into a pool,
 // even if br trips at this very moment. The error is nil if the connection is as it was. Otherwise
-// br had interrupted it, and the error is the cause: the deadlines of the connection lie in the
-// past. Close it, or set new ones if you know what was read and written.
+// the error is the cause of br, and the deadlines of the connection lie in the past. Close it, or
+// set new deadlines if you know what was read and written.
 //
-// No Read or Write may be in progress. The wrapper must not be used afterwards. Release waits for a
-// callback that is just setting the deadline, and for nothing else. It panics if conn isn't from
-// this package.
+// Call it when no Read or Write is in progress, and don't use the wrapper afterwards. Release waits
+// for a callback that is setting the deadline at this moment, and for nothing else. It panics if
+// conn isn't from this package.
 func Release(conn net.Conn) (inner net.Conn, err error) {
 	w, ok := conn.(wrapper)
 	if !ok {
@@ -122,8 +121,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, c.explain(err)
 }
 
-// ReadFrom copies as io.Copy does. Package net looks for its own types to have the kernel copy, so
-// neither side may be wrapped.
+// ReadFrom copies as io.Copy does. It unwraps both sides, because package net lets the kernel copy
+// only between its own types.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	if c.tripped() {
 		return 0, c.refuse("write")
@@ -184,14 +183,14 @@ func (c *conn) SetDeadline(t time.Time) error      { return c.setDeadline(c.Conn
 func (c *conn) SetReadDeadline(t time.Time) error  { return c.setDeadline(c.Conn.SetReadDeadline, t) }
 func (c *conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(c.Conn.SetWriteDeadline, t) }
 
-// Close unregisters before it closes: what inner's Close puts into a pool gets no late deadline.
+// Close unregisters before it closes. If Close of inner puts it into a pool, no late deadline
+// follows it there.
 func (c *conn) Close() error {
 	c.release()
 	return c.Conn.Close()
 }
 
-// refuse returns the error of an operation that comes after the trip, in the form that net gives
-// it.
+// refuse returns the error of an operation after the trip, in the form that package net gives it.
 func (c *conn) refuse(op string) error {
 	err := &net.OpError{Op: op, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: causeOf(c.br)}
 	if err.Source != nil {
@@ -200,7 +199,7 @@ func (c *conn) refuse(op string) error {
 	return err
 }
 
-// halfConn is a conn over one with CloseWrite. Proxies close the connection if it hasn't got that,
+// halfConn is a conn over one with CloseWrite. Without that method proxies close the connection,
 // and net/http doesn't wait until the client has read the response.
 type halfConn struct{ *conn }
 
@@ -211,7 +210,7 @@ type duplexConn struct{ halfConn }
 
 func (c duplexConn) CloseRead() error { return c.Conn.(duplex).CloseRead() }
 
-// SyscallConn returns the raw connection. The trip ends its waiting, too.
+// SyscallConn returns the raw connection, whose waits the trip ends, too.
 func (c duplexConn) SyscallConn() (syscall.RawConn, error) {
 	raw, err := c.Conn.(duplex).SyscallConn()
 	if err != nil {
@@ -220,8 +219,8 @@ func (c duplexConn) SyscallConn() (syscall.RawConn, error) {
 	return rawConn{raw, c.conn}, nil
 }
 
-// packetConn is a conn over a socket for packets. The resolver of package net, for one, asks for a
-// net.PacketConn to decide how messages are framed.
+// packetConn is a conn over a packet socket. Some code decides by net.PacketConn how messages are
+// framed, such as the resolver of package net.
 type packetConn struct {
 	*conn
 	packets net.PacketConn
@@ -243,14 +242,15 @@ func (c packetConn) WriteTo(p []byte, to net.Addr) (int, error) {
 	return n, c.explain(err)
 }
 
-// isStream reports whether a net.PacketConn is one only because *net.UnixConn is all in one.
+// isStream reports whether the connection is a stream although it has the methods of a
+// net.PacketConn, as a *net.UnixConn always has.
 func isStream(inner net.Conn) bool {
 	u, ok := inner.(*net.UnixConn)
 	return ok && u.LocalAddr().Network() == "unix"
 }
 
-// rawConn also hides what package os looks for in a raw connection: it would copy past the wrapper,
-// and return a timeout where there is a cause.
+// rawConn also hides the methods by which package os would copy past the wrapper, and return a
+// timeout instead of the cause.
 type rawConn struct {
 	syscall.RawConn
 	c *conn

@@ -8,20 +8,21 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Copy copies from src to dst until src ends or br trips. It returns how many bytes were written,
-// and the cause of br if that tripped; see Conn for what the error is. The result is nil only if
-// src ended first, as with io.Copy.
+// Copy copies from src to dst until src ends or br trips. It returns how many bytes were written.
+// After a trip the error is the cause of br, in the form that Conn describes. It is nil only if src
+// ended first, as with io.Copy.
 //
-// A Read or Write that is blocked when br trips ends at once if Reader or Writer would take src or
-// dst, without WithGoroutine. If not, the copying stops before the next one: at most 32 KB later,
-// or 1 MB where the kernel copies, as it does in the same cases as with io.Copy. What a Read has
-// returned is written first, unless the Write is interrupted.
+// A blocked Read or Write ends at once at the trip if Reader takes src, or Writer takes dst,
+// without WithGoroutine. Otherwise the copying stops before the next one. That is at most 32 KB
+// later, or 1 MB where the kernel copies, which it does in the same cases as with io.Copy. What a
+// Read has returned is written first, unless the Write is interrupted.
 //
-// Copy unregisters from br before it returns, and closes neither br nor dst nor src. After the
-// trip, the read deadline of src and the write deadline of dst lie in the past: set new ones before
-// you go on with them. Without a trip they are as they were.
+// Copy unregisters from br before it returns. It closes neither br nor dst nor src. After the trip,
+// the read deadline of src and the write deadline of dst lie in the past: set new ones before you
+// use them again. Without a trip they are as they were.
 //
-// It costs two registrations and no goroutine. It panics if br, dst or src is nil.
+// Copy costs two registrations and no goroutine. It may be called concurrently. It panics if br,
+// dst or src is nil.
 func Copy(br breaker.Interface, dst io.Writer, src io.Reader) (written int64, err error) {
 	mustBreaker("Copy", br)
 	if dst == nil {
@@ -34,8 +35,8 @@ func Copy(br breaker.Interface, dst io.Writer, src io.Reader) (written int64, er
 		return 0, causeOf(br)
 	}
 
-	// An error says that this end can't be woken, or that the file is closed: then the first
-	// operation says so.
+	// On an error this end can't be woken, or the file is closed. In that case the first operation
+	// reports it.
 	source, err := sourceOf(src)
 	if err != nil {
 		source = end{reader: src}
@@ -57,7 +58,7 @@ func Copy(br breaker.Interface, dst io.Writer, src io.Reader) (written int64, er
 			}
 		}
 		if fired && (err == nil || isTimeout(err)) {
-			// Also if src has ended: the deadlines are in the past now, and the caller has to know.
+			// Also if src has ended: the caller has to know that the deadlines are in the past.
 			err = explain(br, err)
 		}
 	}()
@@ -77,7 +78,7 @@ func isKernels(r io.Reader) bool {
 	return false
 }
 
-// copyByKernel lets the writer copy, in pieces: between two disks nothing else would end it.
+// copyByKernel lets the writer copy, in pieces: a copy between two disks can't be ended otherwise.
 func copyByKernel(br breaker.Interface, to io.ReaderFrom, src io.Reader) (written int64, err error) {
 	const piece = 1 << 20
 	for {
@@ -93,7 +94,7 @@ func copyByKernel(br breaker.Interface, to io.ReaderFrom, src io.Reader) (writte
 	}
 }
 
-// copyByHand is the loop of io.Copy with a look at the breaker.
+// copyByHand is the loop of io.Copy, which asks the breaker each time.
 func copyByHand(br breaker.Interface, dst io.Writer, src io.Reader) (written int64, err error) {
 	buf := make([]byte, 32<<10)
 	for {

@@ -1,5 +1,5 @@
-// Package breakerio makes blocked I/O interruptible: a Read, a Write or an Accept that is waiting
-// when a breaker trips ends at once, with the breaker's cause as its error.
+// Package breakerio makes blocked I/O interruptible. When a breaker trips, a Read, a Write or an
+// Accept that is waiting returns at once, with the breaker's cause as its error.
 //
 // A server or client binds its connection to a breaker:
 //
@@ -7,16 +7,16 @@
 //	defer conn.Close()
 //	n, err := conn.Read(buf) // errors.Is(err, br.Cause()), if br has tripped
 //
-// A server stops accepting by one breaker, and cuts its connections by another:
+// A server stops accepting when drain trips, and cuts its connections when cut trips:
 //
 //	listener = breakerio.Listener(drain, listener, breakerio.WithConns(cut))
 //	err := server.Serve(listener)
 //
-// A pool takes the breaker off before it keeps the connection:
+// Before a connection goes back into a pool, unbind it:
 //
 //	inner, err := breakerio.Release(conn)
 //
-// A filter reads its standard input, whatever that is, until it is told to stop:
+// A filter reads standard input, whatever that is, until the breaker trips:
 //
 //	stdin, err := breakerio.Stdin(br)
 //	defer stdin.Close()
@@ -28,24 +28,23 @@
 //
 // # How it works
 //
-// At the trip, a callback sets a deadline that lies in the past. The runtime then wakes the
-// goroutines that are blocked. The package starts no goroutine for that, before the trip or after
-// it. There is one registration for each connection, and Close drops it. A deadline that is set
-// later can't undo the trip.
+// At the trip, a callback sets a deadline in the past, and the runtime wakes the blocked
+// goroutines. The package starts no goroutine for that. There is one registration for each
+// connection, and Close drops it. A deadline that is set later can't undo the trip.
 //
-// For something without deadlines, Reader, Writer and Stdin return ErrNotInterruptible. If a
-// goroutine that may outlive the trip is acceptable, say WithGoroutine.
+// For something without deadlines, Reader, Writer and Stdin return ErrNotInterruptible. If you
+// accept a goroutine that may outlive the trip, pass WithGoroutine.
 //
 // # What it does not do
 //
-// It doesn't end a system call: a read of a file on a network file system that hangs goes on
-// hanging. It closes nothing of yours at the trip, except what turns out to have no working
-// deadlines. It never closes a breaker. It doesn't complete partial messages: after the trip, a
-// connection is usually good for Close only.
+// It doesn't end a system call: a read from a network file system that hangs keeps hanging. It
+// closes nothing of yours at the trip, except connections whose deadlines turn out not to work. It
+// never closes a breaker. It doesn't complete partial messages: after the trip, you can usually
+// only Close a connection.
 //
 // # Concurrency
 //
-// Every function may be called concurrently, and so may the methods of what it returns, as far as
-// those of what it was given may. The callback runs on the goroutine that trips the breaker and
+// Every function may be called concurrently. The methods of a result may be called concurrently if
+// those of what it wraps may. The callback runs on the goroutine that trips the breaker, and
 // doesn't block.
 package breakerio

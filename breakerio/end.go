@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// An end is what is read from or written to, and how to wake a goroutine that is blocked there.
+// An end is something to read from or write to, and how to wake a goroutine that is blocked in it.
 type end struct {
 	reader io.Reader
 	writer io.Writer
 	// path is a file's name, for errors.
 	path string
-	// wake is nil for what never blocks.
+	// wake is nil if the end never blocks.
 	wake func() error
 	// set sets a deadline of the user's. It is nil if there are no deadlines.
 	set func(time.Time) error
-	// abandon closes what can't be woken after all. It may be nil.
+	// abandon closes the end if waking it fails. It may be nil.
 	abandon func() error
-	// finish gives back what was opened for waiting. It may be nil.
+	// finish closes what was opened for waiting. It may be nil.
 	finish func() error
 }
 

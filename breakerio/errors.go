@@ -11,9 +11,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// ErrNotInterruptible is what Reader, Writer and Stdin return for something that has no deadlines
-// and can't be waited for in another way. Nothing has changed then. WithGoroutine takes such
-// things, too.
+// ErrNotInterruptible is what Reader, Writer and Stdin return for something that has no deadlines,
+// and that they can't wait for in another way. Nothing has changed then. With WithGoroutine they
+// take such things, too.
 var ErrNotInterruptible = errors.New("can't be interrupted without a goroutine")
 
 // interrupted is the error of an operation that the trip has ended. It matches breaker.Interrupted
@@ -27,8 +27,8 @@ type interrupted struct {
 func causeOf(br breaker.Interface) error {
 	return &interrupted{
 		cause: br.Cause(),
-		// The breaker has asked its cause already, once and guarded. Asking it here again would run
-		// the user's code, which may panic (promise 21).
+		// The breaker has called the methods of its cause already, once and guarded. Calling them
+		// again would run the user's code, which may panic (promise 21).
 		expired: breaker.ToContext(br).Err() == context.DeadlineExceeded,
 	}
 }
@@ -40,15 +40,15 @@ func (e *interrupted) Is(target error) bool { return target == breaker.Interrupt
 func (e *interrupted) Unwrap() error { return e.cause }
 
 // Timeout reports whether the breaker timed out, or was tripped by a timeout of another operation.
-// It is what net.OpError and fs.PathError ask. There is no method Temporary: net/http would accept
-// again and again, and crypto/tls read again.
+// net.OpError and fs.PathError ask it. There is no method Temporary: with it, net/http would keep
+// accepting, and crypto/tls would read again.
 func (e *interrupted) Timeout() bool {
 	cause, ok := e.cause.(interface{ Timeout() bool })
 	return e.expired || ok && cause.Timeout()
 }
 
-// explain puts the cause in the place of the timeout that the trip has brought about, and keeps
-// what the error says besides.
+// explain replaces the timeout that the trip has provoked by the cause. It keeps the rest of the
+// error.
 func explain(br breaker.Interface, err error) error {
 	why := causeOf(br)
 	switch e := err.(type) {
@@ -63,7 +63,7 @@ func explain(br breaker.Interface, err error) error {
 	}
 }
 
-// isTimeout reports whether an expired deadline may be the reason for an error.
+// isTimeout reports whether an error may come from an expired deadline.
 func isTimeout(err error) bool {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return true

@@ -34,8 +34,8 @@ func reopen(f *os.File, info fs.FileInfo, access int) (*os.File, bool) {
 	return file, true
 }
 
-// isTerminal reports whether a device is a terminal that can be opened anew. That of a
-// pseudo-terminal's master gives a new pair each time, so it can't.
+// isTerminal reports whether a device is a terminal that can be opened anew. The master of a
+// pseudo-terminal can't: each open makes a new pair.
 func isTerminal(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || info.Mode()&fs.ModeCharDevice == 0 {
@@ -53,7 +53,7 @@ func isTerminal(info fs.FileInfo) bool {
 	return major == virtual || major == console && minor != master || major >= slaves && major <= slavesTo
 }
 
-// poller is an epoll. Unlike select it takes any descriptor, and it says which files never block.
+// poller is an epoll. Unlike select, it takes any descriptor, and rejects files that never block.
 type poller struct {
 	fd int
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// fileSource returns the end for reading from a file: a regular one, or one with deadlines. What
-// deadlines it had, it loses, because nothing but setting one says whether it has any.
+// fileSource returns the end for reading from a file: a regular one, or one with deadlines. The
+// file loses its deadlines, because only setting one shows whether it has any.
 func fileSource(f *os.File) (end, error) {
 	e, err := fileEnd(f, f.SetReadDeadline)
 	e.reader = f

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// fileSource returns the end for reading from a file: by the first way that there is.
+// fileSource returns the end for reading from a file, by the first way that works.
 func fileSource(f *os.File) (end, error) {
 	info, nonblocking, err := inspect(f)
 	switch {
@@ -39,7 +39,7 @@ func fileSource(f *os.File) (end, error) {
 }
 
 // fileSink returns the end for writing to a file. Waiting before a blocking write doesn't help:
-// that there is room for something doesn't mean that there is for all.
+// there may be room for a part of it only.
 func fileSink(f *os.File) (end, error) {
 	info, nonblocking, err := inspect(f)
 	switch {
@@ -61,8 +61,8 @@ func fileSink(f *os.File) (end, error) {
 }
 
 // inspect returns what kind of file it is, and whether it is in non-blocking mode. In that mode
-// nothing blocks but the waiting of the runtime, which deadlines end. SetDeadline itself doesn't
-// say: it succeeds as well after Fd has put the file into blocking mode.
+// only the runtime waits, and deadlines end that. SetDeadline alone doesn't tell: it also succeeds
+// after Fd has put the file into blocking mode.
 func inspect(f *os.File) (info fs.FileInfo, nonblocking bool, err error) {
 	info, err = f.Stat()
 	if err != nil {
@@ -84,8 +84,7 @@ func inspect(f *os.File) (info fs.FileInfo, nonblocking bool, err error) {
 	return info, nonblocking, err
 }
 
-// isStored reports whether a file lies on a disk, so that a read or write of it takes its time and
-// then ends.
+// isStored reports whether a file lies on a disk, so that a read or write ends by itself.
 func isStored(mode fs.FileMode) bool {
 	return mode.IsRegular() || mode.IsDir() || mode&fs.ModeDevice != 0 && mode&fs.ModeCharDevice == 0
 }
@@ -95,12 +94,12 @@ func isNull(info fs.FileInfo) bool {
 	return err == nil && os.SameFile(info, null)
 }
 
-// errNeverBlocks is what newWaiter returns for a file that there is no need to wait for.
+// errNeverBlocks is what newWaiter returns for a file that never blocks.
 var errNeverBlocks = fmt.Errorf("breakerio: it never blocks")
 
 // waiter reads from a file in blocking mode, once there is something to read. It leaves that mode
-// alone: the file description, and with it the flag, may be shared with other processes, which
-// would get EAGAIN.
+// alone. Other processes may share the file description, and with it the flag: they would get
+// EAGAIN.
 type waiter struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -148,8 +147,7 @@ func (w *waiter) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	// Not RawConn.Read: that would keep the file locked while this waits, and os.File.Close of the
-	// file waiting.
+	// Not RawConn.Read: that would lock the file while this waits, so os.File.Close would wait too.
 	if err := w.both(w.poll.wait); err != nil {
 		if w.closed.Load() {
 			err = os.ErrClosed

@@ -9,7 +9,7 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// past is a deadline that ends what is blocked, and whatever is tried later.
+// past is a deadline that ends blocked operations and later ones.
 var past = time.Unix(1, 0)
 
 // A guard wakes the goroutines that are blocked in one thing when its breaker trips, and leaves the
@@ -24,7 +24,8 @@ var past = time.Unix(1, 0)
 // each other.
 type guard struct {
 	br breaker.Interface
-	// wake is written by arm, called by the callback with mu held. It is nil for what never blocks.
+	// wake is written by arm, and called by the callback with mu held. It is nil if the thing never
+	// blocks.
 	wake func() error
 	// end closes the thing if it can't be woken. It may be nil.
 	end func() error
@@ -38,11 +39,11 @@ type guard struct {
 	// fired is written with mu held, before the thing is woken: a Read that finds a timeout finds
 	// fired as well.
 	fired atomic.Bool
-	// ended is written with fired: any error may come of the trip now.
+	// ended is written with fired: from now on, any error may come from the trip.
 	ended atomic.Bool
 }
 
-// arm registers with the breaker, once. If that has tripped, it wakes at once.
+// arm registers with the breaker, once. If the breaker has tripped, arm wakes at once.
 func (g *guard) arm(br breaker.Interface, wake, end func() error) {
 	g.br, g.wake, g.end = br, wake, end
 	if wake != nil {
@@ -75,12 +76,11 @@ func (g *guard) release() (fired bool) {
 	return g.fired.Load()
 }
 
-// tripped reports whether no operation may begin any more. The callback may not have run yet
-// (promise 18), or the thing may have something to deliver without blocking: after the trip it
-// doesn't.
+// tripped reports whether operations may no longer begin. It asks the breaker, because the callback
+// may not have run yet (promise 18). And a Read that needn't block would succeed after the trip.
 func (g *guard) tripped() bool { return g.br.Err() != nil && !g.released.Load() }
 
-// explain returns the cause instead of an error that the trip has brought about.
+// explain returns the cause instead of an error that the trip has provoked.
 func (g *guard) explain(err error) error {
 	if err == nil || !g.fired.Load() {
 		return err
@@ -91,10 +91,9 @@ func (g *guard) explain(err error) error {
 	return err
 }
 
-// setDeadline sets a deadline of the user's, unless the breaker has tripped: that deadline wins.
-// There is no lock, because the setter may be the user's and may trip the breaker. Looking twice is
-// enough: if fired isn't set yet when it is read after the setter has returned, the callback sets
-// its deadline after this one.
+// setDeadline sets a deadline of the user's, unless the breaker has tripped. It takes no lock,
+// because the setter may be the user's, and may trip the breaker. Looking at fired twice is enough:
+// if it isn't set after the setter has returned, the callback sets its deadline later.
 func (g *guard) setDeadline(set func(time.Time) error, t time.Time) error {
 	if g.holds() {
 		t = past

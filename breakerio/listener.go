@@ -10,28 +10,28 @@ import (
 // A ListenerOption configures Listener.
 type ListenerOption func(*listener)
 
-// WithConns has Listener return each accepted connection as Conn(br, connection). That breaker may
-// be another one than the listener's: the first ends the accepting, the second, later, the
-// connections. WithConns panics if br is nil.
+// WithConns makes Accept return each connection as Conn(br, connection). The breaker may differ
+// from the listener's: one stops accepting, and the other cuts the connections later. WithConns
+// panics if br is nil.
 func WithConns(br breaker.Interface) ListenerOption {
 	mustBreaker("WithConns", br)
 	return func(l *listener) { l.conns = br }
 }
 
-// Listener returns the listener with Accept bound to the breaker: one that is blocked when br trips
-// ends at once, and later ones don't begin. Connections that were accepted before go on; see
-// WithConns.
+// Listener returns inner with Accept bound to the breaker. When br trips, a blocked Accept returns
+// at once, and later ones fail without beginning. Connections that were accepted before go on,
+// unless you pass WithConns.
 //
-// Accept then returns the cause of br in a *net.OpError, as Conn does. It isn't Temporary, so
-// net/http and others that retry return.
+// After the trip, Accept returns the cause of br in a *net.OpError, as Conn does. The error isn't
+// Temporary, so net/http and other callers that retry return.
 //
 // The trip ends Accept by a deadline, and inner stays open until you close it. A listener without
 // SetDeadline, such as that of tls.NewListener, is closed instead, on a goroutine of its own. To
 // avoid that, call tls.NewListener(breakerio.Listener(br, inner), config).
 //
-// Close unregisters from br and closes inner. Listener doesn't own br. It costs one registration
-// and no goroutine. It panics if br or inner is nil. All methods may be called concurrently. The
-// result has SetDeadline, if inner has it.
+// The result has SetDeadline if inner has it. Close unregisters from br and closes inner. Listener
+// never closes br. It costs one registration and no goroutine. It panics if br or inner is nil. All
+// methods may be called concurrently.
 func Listener(br breaker.Interface, inner net.Listener, how ...ListenerOption) net.Listener {
 	mustBreaker("Listener", br)
 	if inner == nil {

@@ -13,13 +13,13 @@ type options struct {
 	goroutine bool
 }
 
-// WithGoroutine has Reader, Writer and Stdin take what they would otherwise refuse with
-// ErrNotInterruptible. Each Read or Write of such a thing then takes place on a goroutine of its
-// own, and a copy of at most 32 KB. For everything else it changes nothing.
+// WithGoroutine makes Reader, Writer and Stdin accept what they otherwise refuse with
+// ErrNotInterruptible. Each Read or Write then runs on a goroutine of its own, and on a copy of at
+// most 32 KB. For everything else the option changes nothing.
 //
-// The trip ends the waiting, and not the operation. That goroutine may outlive the trip: it ends
-// when the operation does, perhaps never. What it reads by then is lost; what it writes is written,
-// though Write has reported less.
+// The trip ends the wait but not the operation. The goroutine outlives the trip until the operation
+// ends, perhaps forever. What it reads meanwhile is lost. What it writes is written, although Write
+// has reported less.
 func WithGoroutine() Option { return func(o *options) { o.goroutine = true } }
 
 func optionsOf(function string, how []Option) (o options) {
@@ -56,8 +56,8 @@ type outcome struct {
 	err error
 }
 
-// start takes the turn and begins an operation of at most so many bytes. It returns nil if the
-// breaker has tripped.
+// start takes the turn and begins an operation on at most size bytes. It returns nil if the breaker
+// has tripped.
 func (p *pump) start(size int, fill []byte) (done chan outcome, buf []byte) {
 	select {
 	case <-p.turn:
@@ -86,7 +86,7 @@ func (p *pump) wait(done chan outcome) (outcome, bool) {
 	case <-p.br.Done():
 	}
 	select {
-	case o := <-done: // both: what was read or written counts
+	case o := <-done: // both have happened: what was read or written counts
 		return o, true
 	default:
 		return outcome{}, false

@@ -11,31 +11,32 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Reader returns r with its reads bound to the breaker: one that is blocked when br trips ends at
-// once, with the cause of br as error, and later ones don't begin. Conn says what that error is.
+// Reader returns r with its reads bound to the breaker. When br trips, a blocked Read returns at
+// once, and later ones fail without beginning. The error is the cause of br, in the form that Conn
+// describes.
 //
-// It takes
+// Reader accepts
 //
-//   - whatever has SetReadDeadline: connections, the ends of net.Pipe, and on Unix the *os.File of
+//   - anything with SetReadDeadline: connections, the ends of net.Pipe, and on Unix the *os.File of
 //     pipes, FIFOs, terminals and sockets;
 //   - on Linux and darwin any other *os.File as well, as Stdin does: blocking ones, and those whose
-//     Fd was called before. On other systems only those with deadlines and regular files;
-//   - what never blocks: a *bytes.Buffer, *bytes.Reader or *strings.Reader. For a regular file,
-//     each Read is let finish.
+//     Fd was called before. On other systems only files with deadlines and regular files;
+//   - what never blocks: a *bytes.Buffer, *bytes.Reader or *strings.Reader. On a regular file, each
+//     Read runs to its end.
 //
-// Anything else gives ErrNotInterruptible, unless WithGoroutine is among the options. A
-// bufio.Reader or a decompressor belongs over the result, and not under it. An *os.File whose
-// method Fd is called later blocks, as its deadlines don't work any more (os/exec calls it for the
-// files that it is given).
+// For anything else it returns ErrNotInterruptible, unless you pass WithGoroutine. Put a
+// bufio.Reader or a decompressor over the result, not under it. If Fd of an *os.File is called
+// later, its deadlines stop working and a Read blocks. os/exec calls Fd of the files that you pass
+// to it.
 //
-// Close unregisters from br and gives back what was opened for waiting. It doesn't close r. Call it
-// when no Read is blocked: it ends some of them, and not others. If the trip came first, the read
-// deadline of r lies in the past: set another one before you go on with r itself. If
-// SetReadDeadline fails at the trip, r is closed, on a goroutine of its own.
+// Close unregisters from br and closes what was opened for waiting. It doesn't close r. Call it
+// when no Read is blocked: it ends some of them, but not all. If the trip came first, the read
+// deadline of r lies in the past: set another one before you use r again. If SetReadDeadline fails
+// at the trip, r is closed, on a goroutine of its own.
 //
-// The result has SetReadDeadline if r has working deadlines; use that one, which can't undo the
-// trip. Reader costs one registration and no goroutine. It panics if br or r is nil. Its methods
-// may be called concurrently, as far as those of r may.
+// The result has SetReadDeadline if r has working deadlines. Use it instead of that of r: it can't
+// undo the trip. Reader costs one registration and no goroutine. It panics if br or r is nil. The
+// methods may be called concurrently if those of r may.
 func Reader(br breaker.Interface, r io.Reader, how ...Option) (io.ReadCloser, error) {
 	mustBreaker("Reader", br)
 	if r == nil {
@@ -61,16 +62,18 @@ func newReader(function string, br breaker.Interface, r io.Reader, how []Option)
 	return opened, nil
 }
 
-// Writer returns w with its writes bound to the breaker, as Reader does for reads: one that is
-// blocked when br trips ends at once, and returns how much was written. It takes whatever has
-// SetWriteDeadline, a *bytes.Buffer, a *strings.Builder, io.Discard, and the same files as Reader,
-// but for a blocking *os.File only on Linux, and only a pipe, a FIFO, a terminal or what never
-// blocks.
+// Writer returns w with its writes bound to the breaker, as Reader does for reads. When br trips, a
+// blocked Write returns at once, and says how much was written. Writer accepts anything with
+// SetWriteDeadline, a *bytes.Buffer, a *strings.Builder, io.Discard, and the same files as Reader.
+// A blocking *os.File is accepted on Linux only, and only if it is a pipe, a FIFO or a terminal, or
+// never blocks. For anything else Writer returns ErrNotInterruptible, unless you pass
+// WithGoroutine.
 //
-// On Linux, a blocking pipe or terminal is opened anew for it. So a broken pipe is an error there,
-// even for standard output, where it would otherwise kill the process.
+// On Linux, a blocking pipe or terminal is opened anew. So a broken pipe is an error there, even
+// for standard output, where it would otherwise kill the process.
 //
-// Close unregisters from br. It doesn't close w. Writer panics if br or w is nil.
+// Close unregisters from br. It doesn't close w. Writer costs one registration and no goroutine. It
+// panics if br or w is nil. The methods may be called concurrently if those of w may.
 func Writer(br breaker.Interface, w io.Writer, how ...Option) (io.WriteCloser, error) {
 	mustBreaker("Writer", br)
 	if w == nil {
@@ -103,7 +106,7 @@ func (b *bound) open(br breaker.Interface, e end) {
 	b.arm(br, e.wake, e.abandon)
 }
 
-// begin returns the error of an operation that may not begin.
+// begin returns an error if an operation may not begin.
 func (b *bound) begin(op string) error {
 	var why error
 	switch {
