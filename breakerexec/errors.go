@@ -2,20 +2,19 @@ package breakerexec
 
 import "github.com/kamilsk/breaker"
 
-// Error says that a breaker has stopped a command, or kept it from starting.
-//
-// By errors.Is and errors.As it matches Cause, Exit, and breaker.Interrupted.
+// Error says that a breaker has stopped a command, or kept it from starting. It matches Cause, Exit
+// and breaker.Interrupted, by errors.Is and errors.As.
 type Error struct {
 	// Cause is the cause of the breaker. It is never nil.
 	Cause error
-	// Exit is what exec.Cmd.Wait has returned: mostly an *exec.ExitError. It is nil if the command
-	// wasn't started, and if it has ended with the exit code 0 nevertheless.
+	// Exit is the error of exec.Cmd.Wait: usually an *exec.ExitError. It is nil if the command
+	// wasn't started, or has exited with code 0 all the same.
 	Exit error
 
 	started bool
 }
 
-// Error returns the cause, and how the command has ended.
+// Error says why the command was stopped, and how it has ended.
 func (e *Error) Error() string {
 	switch {
 	case !e.started:

@@ -34,8 +34,8 @@ func (p *Process) awaitExit() bool {
 	}
 }
 
-// anyAlive reports whether a member of the group has not ended. Where the system counts the command
-// itself, which has, this says so until the grace is over.
+// anyAlive reports whether a member of the group is still running. Some systems count the command
+// itself, which has ended. There it returns true until the grace period is over.
 func (p *Process) anyAlive() bool {
 	return p.group && kill(-p.cmd.Process.Pid, 0) == nil
 }

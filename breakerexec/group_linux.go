@@ -24,9 +24,9 @@ func (p *Process) awaitExit() bool {
 	}
 }
 
-// anyAlive reports whether a member of the group has not ended. The command itself, which has,
-// still is a member until it is reaped, so kill(-pid, 0) says nothing. Where there is no /proc, a
-// member is taken to be alive.
+// anyAlive reports whether a member of the group is still running. The command itself has ended,
+// but is a member until it is reaped, so kill(-pid, 0) says nothing. Without /proc, anyAlive
+// returns true.
 func (p *Process) anyAlive() bool {
 	if !p.group {
 		return false

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ownGroup leaves the attributes as they are: there are no groups, or none that can be signalled
-// safely.
+// ownGroup leaves the attributes as they are: this system has no groups, or none that can be
+// signalled safely.
 func ownGroup(given *syscall.SysProcAttr) (*syscall.SysProcAttr, bool) { return given, false }
 
 func (p *Process) send(sig os.Signal) error { return p.cmd.Process.Signal(sig) }

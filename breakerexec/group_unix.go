@@ -27,8 +27,8 @@ func ownGroup(given *syscall.SysProcAttr) (*syscall.SysProcAttr, bool) {
 	}
 }
 
-// send is called with mu held and gone false: the process has not been reaped, so its number is
-// that of nothing else.
+// send is called with mu held and gone false: the process hasn't been reaped, so no other process
+// has its ID.
 func (p *Process) send(sig os.Signal) error {
 	number, ok := sig.(syscall.Signal)
 	if !ok || !p.group {
@@ -41,7 +41,7 @@ func (p *Process) send(sig os.Signal) error {
 	return err
 }
 
-// terminate asks the group to end. A process that is stopped hears of that only when it goes on.
+// terminate asks the group to end. A stopped process gets the signal only when it continues.
 func (p *Process) terminate() bool {
 	_ = p.send(syscall.SIGTERM)
 	_ = p.send(syscall.SIGCONT)

@@ -11,14 +11,12 @@ import (
 )
 
 // Run starts the command and waits until it has ended, or the breaker has stopped it. It is Start
-// and Wait in one.
+// and Wait in one. See Start for the arguments.
 //
 // Without a trip it returns what exec.Cmd.Run would: nil, an *exec.ExitError, or the error that
 // kept the command from starting. If the breaker has stopped the command, it returns an *Error that
-// matches the breaker's cause and the *exec.ExitError. It does so, too, if the command has answered
-// with the exit code 0, because nothing tells how far it got.
-//
-// See Start for the arguments.
+// matches the breaker's cause and the *exec.ExitError. That holds even if the command has exited
+// with code 0, because it may not have finished its work.
 func Run(br breaker.Interface, cmd *exec.Cmd, grace time.Duration) error {
 	check("Run", br, cmd, grace)
 	p, err := start(br, cmd, grace)
@@ -31,19 +29,19 @@ func Run(br breaker.Interface, cmd *exec.Cmd, grace time.Duration) error {
 // Start starts the command and returns without waiting for it. You must call Wait, which releases
 // what the process holds.
 //
-// If the breaker has already tripped, the command isn't started, and the error is an *Error with
-// the cause. Otherwise an error is that of exec.Cmd.Start. Either way the command can't be used
-// again, and pipes made for it are closed. The breaker is watched and never closed; it is yours to
-// close after Wait.
+// If the breaker has already tripped, Start doesn't start the command, and returns an *Error with
+// the cause. Any other error is that of exec.Cmd.Start. After an error the command can't be used
+// again, and pipes made for it are closed. Start never closes the breaker: close it after Wait.
 //
-// Between SIGTERM and SIGKILL lies the grace. With a grace of 0 a trip sends SIGKILL at once.
+// The grace period is the time between SIGTERM and SIGKILL. With zero, a trip sends SIGKILL at
+// once.
 //
-// What you have set in the command holds:
+// What you have set in the command keeps working:
 //
 //   - SysProcAttr: Start runs the command with a copy that has Setpgid. With Setsid the new
 //     session's group is used. With Setpgid and a Pgid other than 0 the group isn't the command's
 //     own, so only the command itself is signalled.
-//   - The context of exec.CommandContext, and Cancel: they act on the command as ever, beside the
+//   - The context of exec.CommandContext, and Cancel: they act on the command as usual, besides the
 //     breaker.
 //   - WaitDelay: as in os/exec, it bounds the wait for pipes after the command's end. After a trip
 //     it replaces the 100 milliseconds of the package's documentation.
@@ -51,8 +49,8 @@ func Run(br breaker.Interface, cmd *exec.Cmd, grace time.Duration) error {
 //     pipe may outlive a trip if a process outside the group holds it; set Stdout to a writer
 //     instead.
 //   - Stdin with a reader that isn't an *os.File: a Read that blocks can't be interrupted. After a
-//     trip Wait doesn't wait for it; the goroutine ends when that Read returns. Writers are waited
-//     for, so that nothing writes to yours after Wait has returned.
+//     trip Wait doesn't wait for it; the goroutine ends when that Read returns. Wait does wait for
+//     Stdout and Stderr, so nothing writes to your writers after it has returned.
 //
 // Start panics if br or cmd is nil, or if grace is negative.
 func Start(br breaker.Interface, cmd *exec.Cmd, grace time.Duration) (*Process, error) {
@@ -82,21 +80,21 @@ func start(br breaker.Interface, cmd *exec.Cmd, grace time.Duration) (*Process, 
 	if err := p.launch(); err != nil {
 		return nil, err
 	}
-	// On a breaker that has tripped meanwhile this calls interrupt at once.
+	// If the breaker has tripped meanwhile, this calls interrupt at once.
 	p.stop = br.OnTrip(p.interrupt)
 	return p, nil
 }
 
-// abandon closes the pipes that StdoutPipe and the like have made. Only a Start that fails does
-// that.
+// abandon closes the pipes that StdoutPipe and the like have made. os/exec does that only if its
+// own Start fails.
 func abandon(cmd *exec.Cmd, reason error) {
 	defer func(err error) { cmd.Err = err }(cmd.Err)
 	cmd.Err = reason
 	_ = cmd.Start()
 }
 
-// launch starts the command with other streams and attributes than the caller's, whose fields are
-// as before when it returns.
+// launch starts the command with our own streams and attributes. On return, the caller's fields
+// are as before.
 func (p *Process) launch() error {
 	stdin, stdout, stderr, attributes := p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr
 	defer func() {
@@ -129,8 +127,7 @@ type Process struct {
 	// mu makes a signal and the reaping exclude each other. It is only held for system calls that
 	// don't block, because a callback of the breaker takes it.
 	mu sync.Mutex
-	// gone says that the process may have been reaped, so that its number is no longer ours to
-	// signal.
+	// gone says that the process may have been reaped, so its ID may belong to another process.
 	gone bool
 	// group says that the process leads a group of its own.
 	group bool
@@ -144,8 +141,9 @@ type Process struct {
 // Pid returns the process ID of the command, which is the ID of its process group as well.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
-// Signal sends a signal to the process group. Once Wait has returned, and possibly a moment
-// earlier, it sends nothing and returns os.ErrProcessDone. It never blocks.
+// Signal sends a signal to the process group, or to the command alone where Start says so. Once
+// Wait has returned, and possibly a moment earlier, it sends nothing and returns os.ErrProcessDone.
+// It never blocks.
 func (p *Process) Signal(sig os.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,8 +155,8 @@ func (p *Process) Signal(sig os.Signal) error {
 
 // Wait waits until the command has ended, or the breaker has stopped it, and releases everything.
 //
-// Its error is described at Run. You may call it more than once, and concurrently: each call
-// returns the same error.
+// It returns what Run returns. You may call it more than once, and concurrently: each call returns
+// the same error.
 func (p *Process) Wait() error {
 	p.once.Do(func() { p.err = p.wait() })
 	return p.err
@@ -179,7 +177,7 @@ func (p *Process) interrupt() {
 	p.alarm = time.AfterFunc(p.grace, p.expire)
 }
 
-// expire ends the grace, on the timer's goroutine.
+// expire ends the grace period, on the timer's goroutine.
 func (p *Process) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -196,8 +194,8 @@ func (p *Process) kill() {
 func (p *Process) wait() error {
 	reap := p.cmd.Wait
 	if !p.awaitExit() {
-		// The end can't be seen without reaping. From here on package os guards the signals, which
-		// reach the command alone.
+		// The end can't be seen without reaping. From here on package os guards the signals, and
+		// they reach the command alone.
 		p.mu.Lock()
 		p.group = false
 		p.mu.Unlock()
@@ -234,7 +232,7 @@ func (p *Process) wait() error {
 	return exit
 }
 
-// leave ends the time in which a trip may signal, and reports true, unless a trip has come before.
+// leave keeps later trips from signalling, and returns true, unless a trip has come before.
 func (p *Process) leave() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -247,8 +245,8 @@ func (p *Process) leave() bool {
 	}
 }
 
-// awaitGroup waits until no member of the group is left, or SIGKILL has been sent. The system tells
-// nobody of the end of a process that isn't a child of his, so this asks, less and less often.
+// awaitGroup waits until no member of the group is left, or SIGKILL has been sent. The system
+// reports the end of our own children only, so awaitGroup polls, less and less often.
 func (p *Process) awaitGroup() {
 	const longest = 100 * time.Millisecond
 	for pause := time.Millisecond; ; pause = min(2*pause, longest) {

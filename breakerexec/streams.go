@@ -13,8 +13,8 @@ import (
 // streams copies between the caller's readers and writers and the pipes of the command.
 //
 // os/exec would do the same, with as many goroutines. But it reaps the process before it waits for
-// them, and then the group can no longer be signalled; and it waits for a Stdin that never returns
-// from Read, whatever WaitDelay says.
+// them, and then the group can no longer be signalled. It also waits for a Stdin that never returns
+// from Read, whatever WaitDelay is.
 type streams struct {
 	theirs []*os.File // the ends of the command
 	stdin  *os.File   // our ends
@@ -33,16 +33,16 @@ type streams struct {
 }
 
 const (
-	// lull is how long a pipe may be silent, after a trip, before it is taken to be held by a
-	// process that the trip doesn't reach. What members of the group have written is in the pipe
-	// when they have ended, so only our own copying takes time.
+	// lull is how long a pipe may be silent after a trip. If it is silent for longer, we assume
+	// that a process which the trip doesn't reach holds it. What the group has written is in the
+	// pipe already, so only our own copying takes time.
 	lull = 100 * time.Millisecond
 	// most bounds what is read after a trip: the largest pipe that an unprivileged process can have
 	// by default on Linux.
 	most = 1 << 20
 )
 
-// connect replaces those of the command's streams that need a copy by pipes.
+// connect replaces by pipes the streams of the command that have to be copied.
 func (s *streams) connect(cmd *exec.Cmd) (err error) {
 	defer func() {
 		if err != nil {
@@ -101,7 +101,7 @@ func needsCopy(stream any) bool {
 	return stream != nil && !file
 }
 
-// same compares writers, whose types may not be comparable.
+// same reports whether two writers are equal. Types that can't be compared are never equal.
 func same(a, b any) bool {
 	defer func() { _ = recover() }()
 	return a == b
@@ -125,7 +125,7 @@ func (s *streams) pipeTo(w io.Writer) (*os.File, error) {
 	return theirs, nil
 }
 
-// counting counts what is read. A pipe that we have closed is at its end.
+// counting counts the bytes read. A pipe that we have closed is at its end.
 type counting struct {
 	io.Reader
 	n *atomic.Int64
@@ -140,7 +140,7 @@ func (c counting) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refusable notes whether an error is the pipe's, and not that of the reader that is copied from.
+// refusable notes whether an error comes from the pipe, and not from the reader.
 type refusable struct {
 	io.Writer
 	refused bool
@@ -164,7 +164,8 @@ func (s *streams) start() {
 	s.copies = nil
 }
 
-// close closes all pipes. Copies end, but for one that is inside of the caller's Read or Write.
+// close closes all pipes. That ends the copies, except one that is inside the caller's Read or
+// Write.
 func (s *streams) close() {
 	for _, f := range s.theirs {
 		_ = f.Close()
@@ -177,8 +178,8 @@ func (s *streams) close() {
 	}
 }
 
-// await waits for the copies, for as long as delay if it isn't 0. It reports false if they have not
-// ended in time; an interruption ends the wait, too.
+// await waits for the copies, for at most delay unless that is 0. It returns false if they haven't
+// ended in time, or at an interruption.
 func (s *streams) await(delay time.Duration, interrupted <-chan struct{}) bool {
 	var late <-chan time.Time
 	if delay > 0 {
@@ -205,7 +206,7 @@ func (s *streams) await(delay time.Duration, interrupted <-chan struct{}) bool {
 	return true
 }
 
-// drain reads what a group that has ended has left in the pipes, and then closes them.
+// drain reads what the group has left in the pipes, and then closes them.
 func (s *streams) drain(delay time.Duration) {
 	if delay == 0 {
 		delay = lull

@@ -9,24 +9,24 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// lastWords is how long a handler may still write once its request has ended, and how long what it
-// has written may take to be sent.
+// lastWords is how long a handler may still write once its request has ended. What it has written
+// may take as long again to be sent.
 const lastWords = time.Second
 
-// WithConnDeadlines has the end of a request end its handler's Read from the body and Write to the
-// client, too. Neither knows a context: without it, a handler that is blocked by a client that
-// sends slowly, or doesn't read, stays until the connection is closed.
+// WithConnDeadlines makes the end of a request also end the handler's Read from the body and Write
+// to the client. Neither takes a context. Without the option, a client that sends slowly or doesn't
+// read blocks the handler until the connection is closed.
 //
-// At the end of the request, whatever its cause, a Read of the body fails, and so does each later
-// one; a Write that is blocked fails. The handler may still answer, within a second. Then Write
+// When the request ends, whatever the cause, a blocked Read of the body fails, and so do later
+// ones. A blocked Write fails. The handler may still answer within a second. After that, Write
 // fails, too. The errors match os.ErrDeadlineExceeded.
 //
-// A connection of HTTP/1 whose body was cut off is closed after the answer. Others stay in use.
+// An HTTP/1 connection whose body was cut off is closed after the answer. Others stay in use.
 //
-// The deadlines are set by http.ResponseController, so middleware in between has to have Unwrap;
-// where they can't be set, WithConnDeadlines does nothing. They aren't set before the request ends:
+// The deadlines are set by http.ResponseController, so middleware in between needs a method Unwrap.
+// Where they can't be set, WithConnDeadlines does nothing. They aren't set before the request ends:
 // with HTTP/1, a read deadline that passes while the handler runs would cancel the contexts of all
-// requests that follow on the connection (golang/go#70834).
+// later requests on the connection (golang/go#70834).
 func WithConnDeadlines() HandlerOption { return func(h *handler) { h.connDeadlines = true } }
 
 // connDeadlines ends the reads and writes of a request.
@@ -44,7 +44,7 @@ type connDeadlines struct {
 	readExpired, expired bool
 }
 
-// watchConn begins. It replaces the body of the request, which has to be a copy.
+// watchConn begins the watch. It replaces the body of the request, which must be a copy.
 func watchConn(w http.ResponseWriter, r *http.Request, rec *recorder, br *breaker.Breaker) *connDeadlines {
 	d := &connDeadlines{control: http.NewResponseController(w), rec: rec, br: br, http1: r.ProtoMajor == 1}
 	if r.Body != nil && r.Body != http.NoBody {
@@ -58,13 +58,14 @@ func watchConn(w http.ResponseWriter, r *http.Request, rec *recorder, br *breake
 	return d
 }
 
-// expire is called when the request ends. The errors say that deadlines can't be set here.
+// expire is called when the request ends. It ignores errors: they say that the connection doesn't
+// support deadlines.
 func (d *connDeadlines) expire() {
 	d.expired = true
 	now := time.Now()
 	if d.body != nil && !d.body.read.Load() {
-		// Once the body is read, net/http reads on by itself to notice when the client hangs up,
-		// and takes a deadline for that.
+		// Once the body is read, net/http reads on to notice when the client hangs up. It would
+		// take a deadline for that.
 		d.readExpired = d.control.SetReadDeadline(now) == nil
 	}
 	deadline := now.Add(lastWords)
@@ -89,9 +90,9 @@ func (d *connDeadlines) end(returned bool) {
 		case d.rec.status == 0:
 			d.rec.Header().Set("Connection", "close")
 		case d.rec.fullDuplex, d.body.read.Load():
-			// The header is gone, and net/http would use the connection again, in the middle of the
-			// body, or with its context cancelled, if the end of the body and that of the request
-			// came at the same time.
+			// The header has been sent, so net/http would use the connection again. It would do so
+			// in the middle of the body. Or, if the body and the request ended at the same time,
+			// with a cancelled context.
 			_ = d.control.Flush() // if it fails, the connection is of no use either
 			panic(http.ErrAbortHandler)
 		}

@@ -14,20 +14,19 @@ import (
 // http.Server.Shutdown does.
 const firstRequestTimeout = 5 * time.Second
 
-// WithDrainDelay puts a phase before the drain, for what stands in front of the server, a load
-// balancer or Kubernetes, and learns of the shutdown from a failing readiness check only. When stop
-// has tripped, the server goes on for so long as if nothing had happened, new connections and
-// requests included, but
+// WithDrainDelay adds a phase before the drain. It is for a load balancer or Kubernetes in front of
+// the server, which learns of the shutdown only from a failing readiness check. During the delay
+// the server still accepts new connections and requests, but
 //
 //   - Ready answers 503;
 //   - each response tells the client to use another connection next: Connection: close with HTTP/1,
 //     GOAWAY with HTTP/2;
 //   - the signals in WithSignals are held, so that a second one doesn't kill the process.
 //
-// The delay has to be longer than the checks take to notice: interval times threshold, and some
-// more. The grace period begins after it. What ends the grace period before its time ends the
-// delay, too, and so does the failure of a listener. By default there is no delay. WithDrainDelay
-// panics if it is negative.
+// Make the delay somewhat longer than the checks take to notice: interval times threshold. The
+// grace period begins after it. A second signal or a breaker in WithCut ends the delay, too, and so
+// does the failure of a listener. By default there is no delay. WithDrainDelay panics if the delay
+// is negative.
 func WithDrainDelay(delay time.Duration) ServeOption {
 	if delay < 0 {
 		panic("breakerhttp: WithDrainDelay: the delay is negative: " + delay.String())
@@ -35,12 +34,13 @@ func WithDrainDelay(delay time.Duration) ServeOption {
 	return func(s *serving) { s.drainDelay = delay }
 }
 
-// Ready returns a handler for readiness checks: it answers 200 until the server that it belongs to,
-// if that is under Serve, or one of the breakers says that the process ends, and 503 from then on.
-// So it fails from the trip of Serve's stop on, before the drain. For a server of its own, for
-// administration, that has to outlive the others, give it the breaker that stops these.
+// Ready returns a handler for readiness checks. It answers 200 at first. It answers 503 once one of
+// the breakers has tripped, or the server that runs it under Serve has begun its shutdown. So it
+// fails when Serve's stop trips, before the drain. If the checks are on an admin server that
+// outlives the others, pass the breaker that stops those.
 //
-// The breakers are watched, never closed. Ready panics if one is nil.
+// Ready never closes the breakers. The handler may be called concurrently. Ready panics if a
+// breaker is nil.
 func Ready(stop ...breaker.Interface) http.Handler {
 	for _, br := range stop {
 		if isNil(br) {
@@ -75,9 +75,9 @@ func anyTripped(breakers []breaker.Interface) bool {
 	return false
 }
 
-// Draining returns a channel that is closed when the server of the request begins to drain, for
-// handlers that don't end by themselves: streams of events, long polls, WebSockets. They would use
-// up the grace period otherwise, and be cut at its end.
+// Draining returns a channel that is closed when the server of the request begins to drain. It is
+// for handlers that don't end by themselves: streams of events, long polls, WebSockets. Otherwise
+// they would use up the grace period, and be cut at its end.
 //
 //	for {
 //		select {
@@ -90,9 +90,9 @@ func anyTripped(breakers []breaker.Interface) bool {
 //		}
 //	}
 //
-// The drain begins after the delay of WithDrainDelay: a client that came back before that could end
-// up here again. It returns nil, a channel that is never closed, if the context isn't that of a
-// request under Serve. It costs one look for a value in the context.
+// The drain begins after the delay of WithDrainDelay, because a client that reconnected earlier
+// could reach this instance again. If ctx doesn't belong to a request under Serve, Draining returns
+// nil, a channel that is never closed. It costs one lookup of a value in the context.
 func Draining(ctx context.Context) <-chan struct{} {
 	if c, ok := ctx.Value(connectionKey{}).(*connection); ok {
 		return c.traffic.draining.Done()
@@ -100,16 +100,16 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// shutdown is how a serving ends. It belongs to the goroutine of Serve.
+// shutdown ends a serving. It belongs to the goroutine of Serve.
 type shutdown struct {
 	*serving
 	hold *signalHold
-	// endings has one ending of the server for each listener, of which so many are to come.
+	// endings delivers one ending for each listener. The count says how many are to come.
 	endings   <-chan ending
 	listening int
 
 	begun time.Time
-	// impatience trips if the requests in flight are to be cut before their time.
+	// impatience trips if the requests in flight are to be cut before the grace period ends.
 	impatience *breaker.Breaker
 }
 
@@ -121,12 +121,12 @@ func (s *shutdown) begin() {
 	s.hold.take()
 	s.begun = time.Now()
 	s.stopping.Close()
-	// The life is among them because there has to be something. It ends later than anybody looks.
+	// The life is among them because Any needs a breaker. It ends too late to matter here.
 	s.impatience = breaker.Any(append([]breaker.Interface{&s.life}, s.cuts...)...)
 }
 
-// await returns what comes from the channel, or nothing if the given breaker trips before.
-// Meanwhile a second signal counts as impatience.
+// await returns what comes from the channel, or nothing if the breaker trips first. Meanwhile a
+// second signal counts as impatience.
 func await[T any](s *shutdown, from <-chan T, until *breaker.Breaker) (v T, ok bool) {
 	for {
 		select {
@@ -162,7 +162,7 @@ func (s *shutdown) afterEnding(first ending) error {
 		s.life.Close()
 		panic(first.panicked)
 	case errors.Is(first.err, http.ErrServerClosed):
-		return first.err // and the life stays open: someone else is draining
+		return first.err // and the life stays open: other code is draining
 	}
 	s.begin()
 	if cut := s.drain(); cut != nil {
@@ -171,10 +171,10 @@ func (s *shutdown) afterEnding(first ending) error {
 	return first.err
 }
 
-// drain drains the server as long as the patience lasts, then cuts, then closes.
+// drain drains the server until the grace period ends, then cuts, then closes.
 func (s *shutdown) drain() error {
 	defer s.impatience.Close()
-	defer s.life.Close() // nobody lives on it any more, or is meant to
+	defer s.life.Close() // no request is left, or is meant to be
 	patience := breaker.Multiplex(breaker.NopCloser(s.impatience), breaker.BreakByTimeout(s.grace))
 	defer patience.Close()
 
@@ -182,8 +182,7 @@ func (s *shutdown) drain() error {
 	unused := time.AfterFunc(firstRequestTimeout, s.closeUnused)
 	defer unused.Stop()
 
-	// One Shutdown for both phases: each call of it would call what is registered with
-	// RegisterOnShutdown.
+	// One Shutdown for both phases: each call would run the functions of RegisterOnShutdown again.
 	limit := breaker.New()
 	quiet := make(chan error, 1)
 	go func() {
@@ -200,7 +199,7 @@ func (s *shutdown) drain() error {
 	return s.cutOff(patience.Cause(), quiet, limit)
 }
 
-// cutOff cuts the requests in flight, then closes what doesn't return.
+// cutOff cuts the requests in flight, then closes the connections of those that don't return.
 func (s *shutdown) cutOff(cause error, quiet <-chan error, limit *breaker.Breaker) (err error) {
 	cut := &CutError{Requests: s.cut(), Cause: cause}
 	s.life.Trip(ErrShutdown)
@@ -225,8 +224,8 @@ func (s *shutdown) cutOff(cause error, quiet <-chan error, limit *breaker.Breake
 	}
 }
 
-// awaitEndings waits until the server has ended on all listeners. They have nothing new to say,
-// unless they panic.
+// awaitEndings waits until the server has ended on all listeners. It ignores their errors, but
+// passes on a panic.
 func (s *shutdown) awaitEndings() {
 	for ; s.listening > 0; s.listening-- {
 		if end := <-s.endings; end.panicked != nil {
