@@ -7,9 +7,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What context.Cause of a request's context may be, besides what the request or the process brings
-// along. They match breaker.Interrupted and the error that the context has, because callers look
-// for either.
+// These are causes of a request's context, besides those of the request itself and of the process.
+// They match breaker.Interrupted and the error of the context, because callers look for either.
 var (
 	// ErrClientTimeout is the cause if the client's timeout has expired. It matches
 	// context.DeadlineExceeded.
@@ -21,11 +20,11 @@ var (
 	ErrShutdown error = &endError{text: "breakerhttp: cut by the server's shutdown", as: context.Canceled}
 )
 
-// ErrNoTimeLeft is what Transport returns for a request that it doesn't send because no more than
-// the margin is left of its time. It matches context.DeadlineExceeded and breaker.Interrupted.
+// ErrNoTimeLeft is what Transport returns for a request whose remaining time doesn't exceed the
+// margin. The request isn't sent. It matches context.DeadlineExceeded and breaker.Interrupted.
 var ErrNoTimeLeft error = &endError{text: "breakerhttp: not sent: no more time left than the margin", as: context.DeadlineExceeded}
 
-// endError is to this package what breaker.ErrClosed and its like are to that one.
+// endError is a cause made by this package, like the type of breaker.ErrClosed.
 type endError struct {
 	text string
 	as   error
@@ -35,10 +34,10 @@ func (e *endError) Error() string { return e.text }
 
 func (e *endError) Is(target error) bool { return target == breaker.Interrupted || target == e.as }
 
-// Timeout makes a timeout one for net.Error, os.IsTimeout and url.Error, too.
+// Timeout lets net.Error, os.IsTimeout and url.Error recognize a timeout.
 func (e *endError) Timeout() bool { return e.as == context.DeadlineExceeded }
 
-// Temporary goes with Timeout to make a net.Error, as context.DeadlineExceeded is one.
+// Temporary completes net.Error, which context.DeadlineExceeded implements, too.
 func (e *endError) Temporary() bool { return e.Timeout() }
 
 // CutError is what Serve returns if it had to end requests.
@@ -49,9 +48,9 @@ type CutError struct {
 	// Connections is how many connections were closed although something was still going on there:
 	// a handler that hadn't returned in time, or a response that was still being written.
 	Connections int
-	// Cause says what ended the grace period. It matches context.DeadlineExceeded if that was over.
-	// After a second signal it is a breaker.SignalError, and else the cause of the breaker in
-	// WithCut.
+	// Cause says what ended the grace period. It matches context.DeadlineExceeded if time ran out.
+	// After a second signal it is a breaker.SignalError. Otherwise it is the cause of the breaker
+	// in WithCut.
 	Cause error
 }
 

@@ -8,9 +8,9 @@ import (
 
 const refusedH2C = "breakerhttp: Serve: HTTP/2 without TLS is served by http.Server, after Protocols.SetUnencryptedHTTP2(true), and not by h2c.NewHandler"
 
-// takeOverH2C has the server itself speak HTTP/2 without TLS if its handler is one of
-// golang.org/x/net/http2/h2c. That handler would hijack each such connection, and be in flight for
-// as long as that is open.
+// takeOverH2C lets the server itself speak HTTP/2 without TLS if its handler is one of
+// golang.org/x/net/http2/h2c. That handler would hijack each such connection, and be in flight
+// until the connection is closed.
 func (s *serving) takeOverH2C(handler http.Handler) {
 	t := reflect.TypeOf(handler)
 	for t.Kind() == reflect.Pointer {
@@ -30,8 +30,8 @@ func (s *serving) takeOverH2C(handler http.Handler) {
 	s.server.Protocols = protocols
 }
 
-// refusesH2C refuses a request that is really the beginning of HTTP/2, and has others lose what
-// would turn them into that.
+// refusesH2C refuses a request that is the beginning of HTTP/2, and returns true. From others it
+// removes the headers that would upgrade them to HTTP/2.
 func (s *serving) refusesH2C(w http.ResponseWriter, r *http.Request) bool {
 	if r.ProtoMajor == 2 && r.Method == "PRI" && r.RequestURI == "*" {
 		w.Header().Set("Connection", "close")

@@ -12,13 +12,12 @@ import (
 // A HandlerOption configures Handler and Middleware.
 type HandlerOption func(*handler)
 
-// WithProcess adds a breaker that outlives the requests and ends all of them when it trips. It is
-// only watched, never closed. Each further WithProcess adds one more. WithProcess panics if the
-// breaker is nil.
+// WithProcess adds a breaker that outlives the requests, and ends all of them when it trips. It is
+// never closed. Each further WithProcess adds one more. WithProcess panics if the breaker is nil.
 //
-// Don't give it the breaker that begins the shutdown in Serve: that would end what Serve lets
-// finish. Handlers under Serve need nothing here, because their requests' own contexts end when
-// Serve cuts them.
+// Don't pass the breaker that begins the shutdown in Serve: it would end the requests that Serve
+// lets finish. Handlers under Serve don't need WithProcess, because the contexts of their requests
+// end when Serve cuts them.
 func WithProcess(process breaker.Interface) HandlerOption {
 	if isNil(process) {
 		panic("breakerhttp: WithProcess: the breaker is nil")
@@ -29,36 +28,36 @@ func WithProcess(process breaker.Interface) HandlerOption {
 // Handler returns a handler that calls next with requests whose context is done at the earliest of:
 //
 //   - the end of the request's own context;
-//   - the timeout that the client sets in a header, or the limit, whichever is less;
+//   - the timeout that the client sets in a header, or the limit, whichever is shorter;
 //   - the trip of the breakers in WithProcess;
 //   - the return of next.
 //
-// The context has the values of the request's own and no others, the earliest deadline, and a
-// context.Cause that says which one it was; see the package documentation.
+// The context has the values of the request's own context and no others, and the earliest deadline.
+// context.Cause says what ended it; see the package documentation.
 //
-// Without calling next, it answers
+// If a request can't be served, Handler answers without calling next:
 //
-//   - 400 and one sentence, if a header is malformed, or there more than once;
+//   - 400 and one sentence, if a header is malformed, or appears more than once;
 //   - 504, or what WithTimeoutResponse says, if a timeout is zero or less, or a deadline has passed
 //     on arrival;
 //   - 503, if the request's context or a process breaker has ended otherwise on arrival.
 //
-// A gRPC request (its Content-Type begins with application/grpc) gets the same as a status of gRPC,
-// in headers alone: 13 (internal), 4 (deadline exceeded), 14 (unavailable).
+// A gRPC request has a Content-Type that begins with application/grpc. It gets the corresponding
+// gRPC status, in headers alone: 13 (internal), 4 (deadline exceeded), 14 (unavailable).
 //
 // Once next has been called, the response belongs to next. Handler doesn't buffer. It passes the
 // http.ResponseWriter on as it is, unless WithTimeoutResponse, WithObserver or WithConnDeadlines
-// need to know what is written. It doesn't stop a handler that ignores its context. Read and Write
-// on the connection end by WithConnDeadlines.
+// need to know what is written. It doesn't stop a handler that ignores its context. To end Read and
+// Write on the connection, use WithConnDeadlines.
 //
-// next gets a copy of the request. What next finds out about it is in the original afterwards, also
-// after a panic: the parsed forms, the pattern and the path values, and a changed URL, Host,
+// next gets a copy of the request. When next returns or panics, Handler copies what it has set back
+// to the original: the parsed forms, the pattern and the path values, and a changed URL, Host,
 // RemoteAddr or Header. So net/http removes the files of an upload, and middleware outside sees the
 // route. After a panic, Handler removes these files itself.
 //
-// Handler costs a timer and a few small allocations for a request, no goroutine, and nothing if
-// there is neither a header nor an option. What it returns may be used concurrently, if next may.
-// Handler panics if next or an option is nil.
+// For each request, Handler costs a timer and a few small allocations, and no goroutine. It costs
+// nothing if there is neither a timeout header nor an option. The result may be called concurrently
+// if next may. Handler panics if next or an option is nil.
 func Handler(next http.Handler, options ...HandlerOption) http.Handler {
 	if next == nil {
 		panic("breakerhttp: Handler: next is nil")
@@ -68,9 +67,9 @@ func Handler(next http.Handler, options ...HandlerOption) http.Handler {
 	return h
 }
 
-// Middleware returns Handler with these options as a function of the next handler alone, which is
-// what chi's Use, echo's WrapMiddleware and others take. The function panics if next is nil, and
-// Middleware if an option is.
+// Middleware returns a function that calls Handler with these options. chi's Use, echo's
+// WrapMiddleware and others take such a function. Middleware panics if an option is nil, and the
+// function panics if next is nil.
 func Middleware(options ...HandlerOption) func(next http.Handler) http.Handler {
 	template := newHandler("Middleware", options)
 	return func(next http.Handler) http.Handler {
@@ -106,7 +105,7 @@ func (h *handler) isTransparent() bool {
 	return len(h.processes) == 0 && !h.needsRecorder()
 }
 
-// needsRecorder reports whether somebody has to know what next writes.
+// needsRecorder reports whether an option needs to know what next writes.
 func (h *handler) needsRecorder() bool {
 	return h.onTimeout != nil || len(h.observers) > 0 || h.connDeadlines
 }
@@ -129,7 +128,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec.panicked = false
 }
 
-// serve refuses the request or calls next. The recorder is nil if nobody needs it.
+// serve refuses the request or calls next. The recorder is nil if no option needs it.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request, rec *recorder, limit limit, malformed error) {
 	switch {
 	case malformed != nil:
@@ -201,7 +200,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, rec *recorder, 
 	refuse(w, r, cause)
 }
 
-// apply applies the options to the target on behalf of a function with that name.
+// apply applies the options to the target. Its panic names the function.
 func apply[T any, O ~func(T)](function string, target T, options []O) {
 	for i, option := range options {
 		if option == nil {
@@ -211,7 +210,7 @@ func apply[T any, O ~func(T)](function string, target T, options []O) {
 	}
 }
 
-// isNil reports whether there is no breaker, also behind a pointer that is nil.
+// isNil reports whether the breaker is nil, or a nil pointer.
 func isNil(br breaker.Interface) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	breaker.NopCloser(br)

@@ -8,25 +8,24 @@ import (
 	"time"
 )
 
-// A TimeoutHeader is a header that carries a timeout: its name, and how to read and to write its
-// value. It is a plain value; those that this package makes may be used concurrently.
+// A TimeoutHeader is a header that carries a timeout: its name, and how to read and write its
+// value. The headers that this package makes may be used concurrently.
 type TimeoutHeader struct {
-	// Name is the header's, in any case.
+	// Name is the name of the header, in upper or lower case.
 	Name string
-	// Parse reads the value. Zero or less means that the timeout has expired. An error means that
-	// the value is malformed; its text goes to the client. Parse gets whatever a client sends.
-	// Handler needs it.
+	// Parse reads the value, which may be anything that a client sends. Zero or less means that the
+	// timeout has expired. An error means that the value is malformed; its text goes to the client.
+	// Handler needs Parse.
 	Parse func(value string) (time.Duration, error)
-	// Format writes a timeout, which is more than zero, in a form that Parse reads. It may round.
-	// Transport needs it.
+	// Format writes a timeout of more than zero in a form that Parse reads. It may round. Transport
+	// needs Format.
 	Format func(timeout time.Duration) string
 }
 
 // XTimeout returns the header X-Timeout, whose value is a Go duration, such as 150ms or 1m30s.
 //
-// Parse takes what time.ParseDuration takes, up to 64 bytes: parts may follow one another without
-// end otherwise. That includes signs, so -1s is well-formed, and over; a duration beyond the
-// largest, some 292 years, isn't.
+// Parse accepts what time.ParseDuration accepts, up to 64 bytes. That includes signs: -1s is
+// well-formed, and has expired. A duration beyond the largest, some 292 years, is malformed.
 func XTimeout() TimeoutHeader {
 	return TimeoutHeader{Name: "X-Timeout", Parse: parseX, Format: time.Duration.String}
 }
@@ -34,9 +33,8 @@ func XTimeout() TimeoutHeader {
 // GRPCTimeout returns the header Grpc-Timeout of gRPC over HTTP/2: one to eight digits and a unit,
 // which is one of H, M, S (hours, minutes, seconds) and m, u, n (milli-, micro-, nanoseconds).
 //
-// Parse returns the largest duration for what is above it, from 2562048H on. Format chooses the
-// finest unit in which the timeout has at most eight digits, and rounds down: it is off by less
-// than one in 90,000.
+// Parse caps values from 2562048H on at the largest duration. Format chooses the finest unit in
+// which the timeout has at most eight digits, and rounds down, by less than one in 90,000.
 func GRPCTimeout() TimeoutHeader {
 	return TimeoutHeader{Name: "Grpc-Timeout", Parse: parseGRPC, Format: formatGRPC}
 }
@@ -45,13 +43,12 @@ func GRPCTimeout() TimeoutHeader {
 // in milliseconds.
 //
 // Format rounds down to the millisecond, but writes less than one as 1, because 0 would mean that
-// the time is over. It writes what has more than ten digits, from 116 days on, as the largest
-// number that has ten.
+// the timeout has expired. It caps timeouts from 116 days on at the largest number of ten digits.
 func ConnectTimeout() TimeoutHeader {
 	return TimeoutHeader{Name: "Connect-Timeout-Ms", Parse: parseConnect, Format: formatConnect}
 }
 
-// isTimeoutHeader reports whether the name, in any case, is that of one of the headers here.
+// isTimeoutHeader reports whether the name, in any case, is one of the headers above.
 func isTimeoutHeader(name string) bool {
 	switch http.CanonicalHeaderKey(name) {
 	case "X-Timeout", "Grpc-Timeout", "Connect-Timeout-Ms":
@@ -87,7 +84,7 @@ func parseX(value string) (time.Duration, error) {
 	return timeout, nil
 }
 
-// grpcUnits are gRPC's, from the finest to the coarsest.
+// grpcUnits are the units of gRPC, from the finest to the coarsest.
 var grpcUnits = [...]struct {
 	name byte
 	unit time.Duration
@@ -146,8 +143,8 @@ func formatConnect(timeout time.Duration) string {
 	return strconv.FormatInt(min(max(timeout.Milliseconds(), 1), most), 10)
 }
 
-// parseDigits reads one to so many digits, and nothing else: no sign, which strconv would take. So
-// many must be less than 19.
+// parseDigits reads digits only, from one to the given number. strconv would accept a sign, too.
+// The number must be less than 19.
 func parseDigits(s string, most int) (n int64, ok bool) {
 	if s == "" || len(s) > most {
 		return 0, false

@@ -8,7 +8,7 @@ import (
 )
 
 // WithLimit sets the longest time that a request may take, counted from when Handler gets it. It
-// also applies to a client that asks for more, or doesn't say. By default there is no limit.
+// also applies if the client asks for more, or sets no timeout. By default there is no limit.
 // WithLimit panics if the limit isn't more than zero.
 func WithLimit(limit time.Duration) HandlerOption {
 	if limit <= 0 {
@@ -17,10 +17,10 @@ func WithLimit(limit time.Duration) HandlerOption {
 	return func(h *handler) { h.limit = limit }
 }
 
-// WithHeaders sets the headers in which a client may set a timeout. The least of all that are
-// present counts, because each proxy on the way may have added its own. Without any, clients have
-// no say. By default they are XTimeout, GRPCTimeout and ConnectTimeout. WithHeaders panics if a
-// header has no name or no Parse.
+// WithHeaders sets the headers in which a client may set a timeout. The shortest of those present
+// counts, because each proxy on the way may have added its own. Without an argument, clients can't
+// set a timeout. By default the headers are XTimeout, GRPCTimeout and ConnectTimeout. WithHeaders
+// panics if a header has no Name or no Parse.
 func WithHeaders(headers ...TimeoutHeader) HandlerOption {
 	own := make([]TimeoutHeader, len(headers))
 	for i, header := range headers {
@@ -36,8 +36,8 @@ func WithHeaders(headers ...TimeoutHeader) HandlerOption {
 	return func(h *handler) { h.headers = own }
 }
 
-// limit is how long a request may take, and the cause of its end when it has taken that long.
-// Without a cause, there is no limit.
+// limit is how long a request may take, and the cause when it has taken that long. Without a cause
+// there is no limit.
 type limit struct {
 	timeout time.Duration
 	cause   error
@@ -45,8 +45,8 @@ type limit struct {
 
 func (l limit) isSet() bool { return l.cause != nil }
 
-// limitOf returns the least limit of the server and of all the headers that are there. The error is
-// a sentence for the client.
+// limitOf returns the shortest limit of the server and of the headers present. The error is a
+// sentence for the client.
 func (h *handler) limitOf(header http.Header) (least limit, err error) {
 	if h.limit > 0 {
 		least = limit{h.limit, ErrServerTimeout}

@@ -9,8 +9,9 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// WithListeners adds listeners: one server, one shutdown, several addresses. The first that fails
-// shuts all of them down. They are closed in any case. WithListeners panics if one is nil.
+// WithListeners adds listeners: one server with one shutdown then has several addresses. If a
+// listener fails, the whole server shuts down. Serve always closes the listeners. WithListeners
+// panics if one is nil.
 func WithListeners(listeners ...net.Listener) ServeOption {
 	for i, listener := range listeners {
 		if listener == nil {
@@ -21,9 +22,9 @@ func WithListeners(listeners ...net.Listener) ServeOption {
 	return func(s *serving) { s.listeners = append(s.listeners, listeners...) }
 }
 
-// ListenAndServe listens on the TCP address server.Addr, or on :http if that is empty, and does as
-// Serve. If it can't listen, it returns why, closes the listeners in WithListeners, and changes
-// nothing. It panics as Serve does.
+// ListenAndServe listens on the TCP address server.Addr, or on :http if that is empty, and then
+// calls Serve. If it can't listen, it returns the error, closes the listeners in WithListeners, and
+// leaves the server unchanged. It panics as Serve does.
 func ListenAndServe(server *http.Server, stop breaker.Interface, options ...ServeOption) error {
 	s := newServing("ListenAndServe", server, stop)
 	apply("ListenAndServe", s, options)
@@ -31,8 +32,8 @@ func ListenAndServe(server *http.Server, stop breaker.Interface, options ...Serv
 }
 
 // ListenAndServeTLS is ListenAndServe for TLS, with HTTP/2, on :https if server.Addr is empty. The
-// files are those of http.Server.ListenAndServeTLS: a certificate and its key, or nothing if
-// server.TLSConfig has one. TLS is spoken on the listeners in WithListeners, too.
+// files are those of http.Server.ListenAndServeTLS: a certificate and its key, or empty names if
+// server.TLSConfig has one. TLS is used on the listeners in WithListeners, too.
 func ListenAndServeTLS(server *http.Server, certFile, keyFile string, stop breaker.Interface, options ...ServeOption) error {
 	s := newServing("ListenAndServeTLS", server, stop)
 	apply("ListenAndServeTLS", s, options)

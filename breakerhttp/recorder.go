@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// recorder notes what a handler does with its http.ResponseWriter. All but writing is written by
-// the goroutine of the request.
+// recorder notes what a handler does with its http.ResponseWriter. Every field except writing is
+// written by the goroutine of the request.
 type recorder struct {
 	http.ResponseWriter
 
@@ -46,7 +46,7 @@ func record(w http.ResponseWriter) (http.ResponseWriter, *recorder) {
 	}
 }
 
-// isUntouched reports whether the handler has left the answer to others.
+// isUntouched reports whether the handler has neither written nor hijacked.
 func (rec *recorder) isUntouched() bool { return rec.status == 0 && !rec.hijacked }
 
 // sent returns the status of the answer, or zero if there is none.
@@ -61,7 +61,7 @@ func (rec *recorder) sent() int {
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
 func (rec *recorder) WriteHeader(status int) {
-	// Others are followed by one that counts.
+	// An informational status is followed by the one that counts.
 	if rec.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		rec.status = status
 	}

@@ -14,18 +14,19 @@ const (
 )
 
 // WithTimeoutResponse sets the answer for a request whose time has run out: the status and the
-// body. By default a handler that returns without writing answers 200 with nothing in it, as ever,
-// and a request without any time left on arrival gets 504.
+// body. By default a handler that returns without writing answers an empty 200, as usual, and a
+// request without any time left on arrival gets 504.
 //
-// It is written for a request that has no time left on arrival, and after a handler that returns
-// having written nothing, if a timeout, the limit or a deadline had ended the request by then.
-// Anything that the handler has sent, even if only the header, stands. The Content-Type is the one
-// that the handler has set; else application/json if the body begins as JSON does, else what
-// http.DetectContentType finds. A gRPC request gets the status 4 (deadline exceeded) instead.
+// Handler writes this answer to a request that has no time left on arrival. It also writes it after
+// a handler that has written nothing, if a timeout, the limit or a deadline had ended the request
+// when it returned. What the handler has sent stands, even if only the header. The Content-Type is
+// the one that the handler has set. Otherwise it is application/json if the body begins like JSON,
+// or else what http.DetectContentType finds. A gRPC request gets the status 4 (deadline exceeded)
+// instead.
 //
-// Handler doesn't answer in a handler's place while that is still running: see http.TimeoutHandler,
-// which has to buffer the whole response for that. WithTimeoutResponse panics if the status isn't
-// from 200 to 599.
+// Handler never answers while the handler is still running. http.TimeoutHandler does, but has to
+// buffer the whole response for that. WithTimeoutResponse panics if the status isn't from 200 to
+// 599.
 func WithTimeoutResponse(status int, body string) HandlerOption {
 	if status < 200 || status > 599 {
 		panic("breakerhttp: WithTimeoutResponse: the status is not from 200 to 599: " + strconv.Itoa(status))
@@ -50,7 +51,7 @@ func (t *timeoutResponse) write(w http.ResponseWriter, r *http.Request) {
 		header.Set("Content-Type", contentTypeOf(t.body))
 	}
 	w.WriteHeader(t.status)
-	_, _ = w.Write([]byte(t.body)) // fails if the client is gone, and nobody is left to be told
+	_, _ = w.Write([]byte(t.body)) // fails if the client is gone
 }
 
 func contentTypeOf(body string) string {
@@ -60,10 +61,15 @@ func contentTypeOf(body string) string {
 	return http.DetectContentType([]byte(body))
 }
 
-// ProxyErrorHandler is an ErrorHandler for httputil.ReverseProxy. It answers 504 if there was no
-// time left, by the client's timeout, the server's limit, a deadline, or the margin of Transport;
-// 503 if the process or the server ended the request; and else 502, as ReverseProxy does. gRPC
-// requests get the same as a status of gRPC: 4 or 14. It logs nothing.
+// ProxyErrorHandler is an ErrorHandler for httputil.ReverseProxy. It answers
+//
+//   - 504 if time ran out, by the client's timeout, the server's limit, a deadline, or the margin
+//     of Transport;
+//   - 503 if the process or the server ended the request;
+//   - 502 otherwise, as ReverseProxy does.
+//
+// A gRPC request gets the corresponding gRPC status, 4 or 14. ProxyErrorHandler logs nothing, and
+// may be called concurrently.
 func ProxyErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	// Older transports return the context's error and not its cause.
 	cause := context.Cause(r.Context())
@@ -97,12 +103,12 @@ func reply(w http.ResponseWriter, r *http.Request, status int, text string) {
 	case http.StatusGatewayTimeout:
 		code = grpcDeadlineExceeded
 	case http.StatusBadRequest:
-		code = grpcInternal // what gRPC's own servers say of a malformed timeout
+		code = grpcInternal // as gRPC's own servers answer a malformed timeout
 	}
 	replyGRPC(w, r, code, text)
 }
 
-// The codes of gRPC that a refusal may have.
+// The gRPC codes of a refusal.
 const (
 	grpcDeadlineExceeded = "4"
 	grpcInternal         = "13"
@@ -114,8 +120,8 @@ func isGRPC(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// replyGRPC answers with what gRPC calls trailers only: a header with the status, and nothing else.
-// The text must be ASCII, without a percent sign.
+// replyGRPC sends what gRPC calls a trailers-only response: a header with the status, and nothing
+// else. The text must be ASCII, without a percent sign.
 func replyGRPC(w http.ResponseWriter, r *http.Request, code, text string) {
 	header := w.Header()
 	header.Set("Content-Type", r.Header.Get("Content-Type"))
@@ -127,7 +133,7 @@ func replyGRPC(w http.ResponseWriter, r *http.Request, code, text string) {
 // isTimeout reports whether the cause is a deadline's.
 func isTimeout(cause error) bool { return is(cause, context.DeadlineExceeded) }
 
-// is is errors.Is for causes of others, whose Is may panic.
+// is is errors.Is for foreign causes, whose Is may panic.
 func is(err, target error) (yes bool) {
 	defer func() {
 		if recover() != nil {

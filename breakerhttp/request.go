@@ -9,11 +9,11 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// copyOf returns a copy of the request with the context, as http.Request.WithContext does, on which
-// net/http's trailers arrive, too.
+// copyOf returns a copy of the request with the context, as http.Request.WithContext does. Trailers
+// also arrive on the copy.
 //
-// net/http puts trailers that the client hasn't announced into its own request, into the map that
-// is there. So there has to be one that both share.
+// net/http adds trailers that the client hasn't announced to the map in its own request. So that
+// map must exist, and both requests must share it.
 func copyOf(r *http.Request, ctx context.Context) *http.Request {
 	if r.Trailer == nil && r.ProtoMajor == 1 && r.ContentLength < 0 {
 		r.Trailer = make(http.Header)
@@ -21,11 +21,10 @@ func copyOf(r *http.Request, ctx context.Context) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// giveBack puts what happened on the copy of a request into the original, as if there had been no
-// copy.
+// giveBack copies what the handler has set in the copy of a request back to the original.
 //
-// What net/http keeps its protocol by (Method, Proto, Body, ContentLength, Trailer) stays as it is:
-// it looks at them once more after the handler has returned, and Trailer it may be writing.
+// Method, Proto, Body, ContentLength and Trailer stay as they are. net/http reads them again after
+// the handler has returned, and may be writing Trailer.
 func giveBack(r, inner *http.Request) {
 	r.URL, r.Host, r.RemoteAddr, r.Header = inner.URL, inner.Host, inner.RemoteAddr, inner.Header
 	r.Form, r.PostForm, r.MultipartForm = inner.Form, inner.PostForm, inner.MultipartForm
@@ -37,8 +36,8 @@ func giveBack(r, inner *http.Request) {
 	}
 }
 
-// wildcards yields the names in a pattern of http.ServeMux, or of a router that writes them in
-// braces, too, as chi does.
+// wildcards yields the names in a pattern of http.ServeMux, or of another router that writes them
+// in braces, such as chi.
 func wildcards(pattern string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for {
@@ -57,16 +56,17 @@ func wildcards(pattern string) func(yield func(string) bool) {
 	}
 }
 
-// removeUploads does what net/http doesn't if the handler panics, not with HTTP/1.
+// removeUploads removes the files of an upload. With HTTP/1, net/http doesn't if the handler
+// panics.
 func removeUploads(form *multipart.Form) {
 	if form != nil {
 		_ = form.RemoveAll() // a file that is gone is what we want
 	}
 }
 
-// removeUploadsLater removes them when net/http has ended the request, and middleware outside has
-// seen them. With HTTP/2 the net/http of Go 1.27 looks for the form in a request of its own, which
-// isn't the handler's, and doesn't find it, with this package or without.
+// removeUploadsLater removes them once net/http has ended the request, so that middleware outside
+// still sees them. With HTTP/2, net/http of Go 1.27 looks for the form in another request than the
+// handler's and doesn't find it, with this package or without.
 func removeUploadsLater(r *http.Request) {
 	if form := r.MultipartForm; form != nil {
 		context.AfterFunc(r.Context(), func() { removeUploads(form) })
@@ -83,8 +83,8 @@ func (h *handler) contextOf(r *http.Request, br *breaker.Breaker) context.Contex
 	return &requestContext{view, r.Context()}
 }
 
-// requestContext keeps the values of a process breaker out of the requests that it ends: if that
-// one is made of a context, the view looks there, too.
+// requestContext keeps the values of a process breaker out of the requests that it ends. If that
+// breaker has a context among its sources, the view would look there, too.
 type requestContext struct {
 	context.Context // the view
 	request         context.Context
@@ -97,12 +97,11 @@ func (c *requestContext) Value(key any) any {
 	return c.request.Value(key)
 }
 
-// AfterFunc is what package context looks for when it derives a context: with it, it needs no
-// goroutine.
+// AfterFunc lets package context derive a context without a goroutine.
 func (c *requestContext) AfterFunc(f func()) func() bool { return context.AfterFunc(c.Context, f) }
 
-// causeKey is the private key by which package context asks a context for one of its own, whose
-// cause it then reads. If it asks for nothing any more, causeKey is a key that no context has, and
+// causeKey is the private key by which package context asks a context for one of its own, and then
+// reads the cause of that. If a Go release stops asking, causeKey is a key that no context has, and
 // context.Cause returns the error instead of the cause.
 var causeKey = func() any {
 	k := keyCatcher{key: new(int)}
@@ -110,7 +109,7 @@ var causeKey = func() any {
 	return k.key
 }()
 
-// keyCatcher is a context that is done, and remembers what it was asked for.
+// keyCatcher is a context that has ended, and remembers the key that it was asked for.
 type keyCatcher struct {
 	context.Context
 	key any

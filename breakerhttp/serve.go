@@ -36,9 +36,9 @@ func WithCutTimeout(timeout time.Duration) ServeOption {
 	return func(s *serving) { s.cutTimeout = timeout }
 }
 
-// WithCut adds a breaker that ends the grace period when it trips. It is only watched, never
-// closed. If it trips before the shutdown has begun, the requests in flight are cut as soon as that
-// begins. Each further WithCut adds one more. WithCut panics if the breaker is nil.
+// WithCut adds a breaker that ends the grace period when it trips. It is never closed. If it has
+// tripped before the shutdown begins, the requests in flight are cut at once when it does. Each
+// further WithCut adds one more. WithCut panics if the breaker is nil.
 func WithCut(cut breaker.Interface) ServeOption {
 	if isNil(cut) {
 		panic("breakerhttp: WithCut: the breaker is nil")
@@ -46,62 +46,59 @@ func WithCut(cut breaker.Interface) ServeOption {
 	return func(s *serving) { s.cuts = append(s.cuts, cut) }
 }
 
-// Serve serves HTTP on the listener until stop trips, then shuts the server down gracefully, in two
-// phases, which WithDrainDelay precedes with a third:
+// Serve serves HTTP on the listener until stop trips, then shuts the server down gracefully. There
+// are two phases, and WithDrainDelay adds one before them:
 //
-//  1. Drain. The listeners and idle connections are closed, and no request is accepted any more.
-//     Those in flight go on undisturbed until the grace period ends. Their clients are told to use
-//     the connection no longer, and handlers that asked for it by Draining that this is the time to
-//     finish.
+//  1. Drain. Serve closes the listeners and idle connections, and accepts no more requests.
+//     Requests in flight go on undisturbed until the grace period ends. Their clients are told not
+//     to use the connection again. Handlers that watch Draining are told to finish.
 //  2. Cut, if requests are still in flight at the end of the grace period, at a second signal, or
-//     when a breaker in WithCut trips. Their contexts end, with the cause ErrShutdown. Where one
-//     doesn't return soon after, its connection is closed.
+//     when a breaker in WithCut trips. Their contexts end, with the cause ErrShutdown. If a handler
+//     doesn't return within the cut timeout, its connection is closed.
 //
 // It returns
 //
 //   - nil, if nothing was cut;
-//   - a *CutError that says how many requests were;
-//   - http.ErrServerClosed at once, if other code shuts the server down or closes it: the rest is
-//     then up to that;
-//   - the server's own error, if it fails otherwise. What is in flight is drained and cut before,
-//     without a delay, and a *CutError joined if it came to that.
+//   - a *CutError that says how many requests were cut;
+//   - http.ErrServerClosed at once, if other code shuts the server down or closes it. The rest is
+//     then up to that code;
+//   - the server's own error, if it fails otherwise. Serve first drains and cuts what is in flight,
+//   - the server's own error, if it fails otherwise. Serve first drains and cuts what is in flight,
+//     without a delay. If it cut any, a *CutError is joined to the error.
 //
-// In flight is a request whose handler is running, also if that has hijacked the connection: other
-// than http.Server.Shutdown, Serve waits for such handlers, and cuts and closes them, like any
-// other. A connection whose handler has returned after hijacking it is left to its new owner. A
-// response that isn't written completely when its handler returns is waited for, too; it has no
-// context to be cut by, only a connection to be closed. Nor does the cut end a Read from a slow
-// body, unless Handler has WithConnDeadlines: the closing of the connection does.
+// A request is in flight while its handler is running, even if the handler has hijacked the
+// connection. Unlike http.Server.Shutdown, Serve waits for such handlers, and cuts and closes them
+// like any other. If a handler has returned after hijacking, its connection is left to the new
+// owner. Serve also waits for a response that is still being written after its handler has
+// returned. The cut can't end that response, because it has no context, and can't end a Read from a
+// slow body, unless Handler has WithConnDeadlines. Closing the connection ends both.
 //
-// The drain takes no longer than the grace period, the cut no longer than the cut timeout, even if
-// a handler never returns. Within that, http.Server notices that all is done in half a second, and
-// gives clients on HTTP/2 a second to go away. A connection that hasn't sent a request yet gets
-// five seconds for it from the beginning of the drain at most, in which it may hold the drain up:
-// with HTTP/1 nothing tells the client that it is late. A request that arrives after the cut on an
-// open connection gets 503, and isn't counted.
+// The drain takes at most the grace period, and the cut at most the cut timeout, even if a handler
+// never returns. Within that, http.Server takes up to half a second to notice that all is done, and
+// gives clients on HTTP/2 a second to go away. A connection that hasn't sent a request yet may hold
+// up the drain for five seconds at most: with HTTP/1 nothing tells the client that it is late. A
+// request that arrives on an open connection after the cut gets 503, and isn't counted.
 //
-// Serve watches stop and never closes it. Pass what BreakBySignal returns as it is: behind a
-// Multiplex or a NopCloser, or with signal.NotifyContext, a second signal within a millisecond of
-// the first may have its default effect. And don't make a context of stop the server's BaseContext:
-// then the first signal would cancel every request. Other callbacks on stop don't delay the
-// shutdown.
+// Serve never closes stop. Pass the result of BreakBySignal as it is. Behind a Multiplex or a
+// NopCloser, or with signal.NotifyContext, a second signal within a millisecond of the first may
+// have its default effect. Don't use a context of stop as the server's BaseContext: the first
+// signal would cancel every request. Other callbacks on stop don't delay the shutdown.
 //
-// From here on the server belongs to Serve, which wraps its Handler, BaseContext, ConnContext and
-// ConnState. Those given are called as ever, and so is what RegisterOnShutdown has registered,
-// once, when the drain begins. The server must not be changed or served again. For TLS see
-// ListenAndServeTLS, or pass a listener of tls.NewListener, with "h2" among the NextProtos if
-// HTTP/2 is wanted. The listener is closed in any case. If http.Server panics, because BaseContext
-// returns nil, so does Serve.
+// Don't change or serve the server again: Serve wraps its Handler, BaseContext, ConnContext and
+// ConnState. Your own are called as usual. So are the functions of RegisterOnShutdown, once, when
+// the drain begins. For TLS see ListenAndServeTLS, or pass a listener of tls.NewListener, with "h2"
+// among the NextProtos for HTTP/2. Serve always closes the listener. If http.Server panics, because
+// BaseContext returns nil, so does Serve.
 //
-// For HTTP/2 without TLS set server.Protocols. The older way, a handler of
-// golang.org/x/net/http2/h2c, takes whole connections away from the server, which can then be
-// neither counted nor drained. If it is the server's own handler, Serve sets server.Protocols for
-// it; if it is further in, such a connection is refused, with 505, and the server's log says so. An
-// upgrade to h2c from HTTP/1.1 is ignored, and the request served as it is.
+// For HTTP/2 without TLS set server.Protocols. The older way is a handler of
+// golang.org/x/net/http2/h2c. It takes whole connections away from the server, which then can't
+// count or drain them. If it is the server's own handler, Serve sets server.Protocols instead. If
+// it is further in, Serve refuses such a connection with 505, and the server's log says so. It
+// ignores an upgrade to h2c from HTTP/1.1, and serves the request as it is.
 //
-// It costs one goroutine for each listener more than http.Server does, and one during the shutdown,
-// a small allocation for each connection, and two atomic additions for each request. Serve panics
-// if an argument or an option is nil.
+// Compared with http.Server, Serve costs one more goroutine for each listener, one during the
+// shutdown, a small allocation for each connection, and two atomic additions for each request.
+// Serve panics if an argument or an option is nil.
 func Serve(server *http.Server, listener net.Listener, stop breaker.Interface, options ...ServeOption) error {
 	s := newServing("Serve", server, stop)
 	if listener == nil {
@@ -125,12 +122,12 @@ type serving struct {
 	grace      time.Duration
 	cutTimeout time.Duration
 
-	// life is what all requests live on. The cut trips it.
+	// life is the breaker behind the contexts of all requests. The cut trips it.
 	life breaker.Breaker
 	traffic
 }
 
-// newServing checks what all the functions that serve have in common.
+// newServing checks the arguments that all serving functions have in common.
 func newServing(function string, server *http.Server, stop breaker.Interface) *serving {
 	switch {
 	case server == nil:
@@ -177,14 +174,14 @@ func (s *serving) run() error {
 	return down.drain()
 }
 
-// serveOn serves on a listener, and leaves it to the caller of Serve to panic.
+// serveOn serves on a listener. It returns a panic, so that Serve can panic on its own goroutine.
 func (s *serving) serveOn(listener net.Listener) (end ending) {
 	defer func() { end.panicked = recover() }()
 	defer listener.Close() // http.Server.ServeTLS doesn't if it can't read the certificate
 	return ending{err: s.serve(listener)}
 }
 
-// takeOver has the server tell of its connections and requests.
+// takeOver wraps the functions of the server, so that we see its connections and requests.
 func (s *serving) takeOver() {
 	server := s.server
 	next := server.Handler

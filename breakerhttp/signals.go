@@ -12,16 +12,16 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// defaultGap is longer than it takes a wrapper to forward a signal, and shorter than a person takes
-// to lose patience.
+// defaultGap is longer than a wrapper takes to forward a signal, and shorter than the pause before
+// a second Ctrl-C on purpose.
 const defaultGap = time.Second
 
-// WithSignals sets the signals that end the grace period, and the delay before it. They are caught
-// from the beginning of the shutdown until the cut. What arrives before that is none of Serve's
-// business. After it they have their default effect again, so that one more kills the process.
+// WithSignals sets the signals that end the grace period, and the delay before it. Serve catches
+// them from the beginning of the shutdown until the cut, and leaves them alone before. After the
+// cut they have their default effect again, so one more kills the process.
 //
-// By default they are os.Interrupt, syscall.SIGTERM and the one that began the shutdown, whatever
-// began it. Without an argument they are none. WithSignals panics if a signal is nil.
+// By default they are os.Interrupt, syscall.SIGTERM and the signal that began the shutdown, if one
+// did. Without an argument there are none. WithSignals panics if a signal is nil.
 func WithSignals(sig ...os.Signal) ServeOption {
 	for i, s := range sig {
 		if s == nil {
@@ -32,10 +32,10 @@ func WithSignals(sig ...os.Signal) ServeOption {
 	return func(s *serving) { s.signals = sig }
 }
 
-// WithSignalGap sets how long after the beginning of the shutdown signals don't count as a second
-// one. They are caught, and do nothing. A Ctrl-C often arrives twice, because the terminal sends it
-// to the whole process group, and npm, make or a shell script in that group forwards it. By default
-// the gap is one second. WithSignalGap panics if it is negative.
+// WithSignalGap sets a time after the beginning of the shutdown during which signals don't count as
+// a second one. They are caught, and do nothing. A Ctrl-C often arrives twice: the terminal sends
+// it to the whole process group, and npm, make or a shell script in that group forwards it. By
+// default the gap is one second. WithSignalGap panics if it is negative.
 func WithSignalGap(gap time.Duration) ServeOption {
 	if gap < 0 {
 		panic("breakerhttp: WithSignalGap: the gap is negative: " + gap.String())
@@ -45,15 +45,14 @@ func WithSignalGap(gap time.Duration) ServeOption {
 
 // signalHold holds the signals during a shutdown.
 //
-// They have to be held after the first one has arrived, or that would count as the second, and
-// before the breaker stop lets go of it, or a second one in between would kill the process. A
-// callback of that breaker runs in this window. Callbacks of others may delay it, and then they
-// delay the release as well.
+// Held too early, the first signal would count as the second. Held after stop has released its
+// signal, a second one in between would kill the process. A callback of stop runs between the two.
+// Other callbacks may delay it, but they delay the release as well.
 type signalHold struct {
 	arrivals chan os.Signal
 	signals  []os.Signal
 	stop     breaker.Interface
-	// unregister takes the callback back.
+	// unregister is the stop function of the callback.
 	unregister func() bool
 
 	mu              sync.Mutex

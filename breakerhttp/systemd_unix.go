@@ -13,22 +13,22 @@ import (
 // firstSystemdFD is the number of the first file that systemd hands over: sd_listen_fds(3).
 const firstSystemdFD = 3
 
-// SystemdListeners returns the listeners that systemd hands over to a service with a socket unit,
-// in the order of the unit, or none if there are none. While the service restarts, connections wait
-// in them instead of being refused.
+// SystemdListeners returns the listeners that systemd passes to a service with a socket unit, in
+// the order of the unit. It returns none if there are none. While the service restarts, connections
+// wait in the sockets instead of being refused.
 //
 //	listeners, err := breakerhttp.SystemdListeners()
 //	// …
 //	others := breakerhttp.WithListeners(listeners[1:]...)
 //	err = breakerhttp.Serve(server, listeners[0], stop, others)
 //
-// It takes them: it removes the environment's LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES, as
-// sd_listen_fds(3) does on request, and a second call returns none. Programs that this one starts
-// don't inherit them. If one of the files isn't a listener, or the environment is malformed, all
-// are closed and the error says which. On systems without systemd there are none.
+// It removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES from the environment, as sd_listen_fds(3)
+// does on request. So a second call returns none, and child processes don't inherit the listeners.
+// If one of the files isn't a listener, or the environment is malformed, it closes all files and
+// returns an error that says which. On systems without systemd there are none.
 func SystemdListeners() (listeners []net.Listener, err error) {
 	pid, count := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS")
-	if pid != strconv.Itoa(os.Getpid()) { // not there, or for the process that has started this one
+	if pid != strconv.Itoa(os.Getpid()) { // not set, or for the parent process
 		return nil, nil
 	}
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {

@@ -10,11 +10,11 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// traffic knows what goes on at a server: http.Server tells how a connection fares, and forgets it
-// when it is hijacked; with HTTP/2 a connection carries many requests. So handlers are counted
-// where they are called.
+// traffic counts the running handlers and knows the connections of a server. http.Server reports
+// the state of connections only: it forgets hijacked ones, and with HTTP/2 one carries many
+// requests. So handlers are counted where they are called.
 type traffic struct {
-	// running counts the handlers, and has the marks. Everybody writes it.
+	// running counts the handlers, and has the marks. Every request writes it.
 	running atomic.Int64
 	// stopping trips when the shutdown begins.
 	stopping breaker.Breaker
@@ -29,18 +29,18 @@ type traffic struct {
 
 const (
 	markCut     = 1 << 62 // no handler is called any more
-	markAwaited = 1 << 61 // someone waits for the last handler
+	markAwaited = 1 << 61 // Serve waits for the last handler
 	marks       = markCut | markAwaited
 )
 
 type connection struct {
 	net.Conn
 	traffic *traffic
-	// state is what ConnState has told last.
+	// state is the last one that ConnState has reported.
 	state atomic.Int32
 	// used is set by the first request.
 	used atomic.Bool
-	// late is set if it was closed because it came after the drain had begun.
+	// late is set if it was closed because its first request came after the drain had begun.
 	late atomic.Bool
 }
 
@@ -52,7 +52,7 @@ type connectionKey struct{}
 func (t *traffic) enter(c *connection) bool {
 	if c != nil {
 		if c.late.Load() {
-			return false // it was in a buffer, and can't be answered
+			return false // the request was in a buffer, and can't be answered
 		}
 		if !c.used.Load() {
 			c.used.Store(true)
@@ -68,7 +68,7 @@ func (t *traffic) enter(c *connection) bool {
 // leave ends what enter began.
 func (t *traffic) leave(c *connection) {
 	if c != nil && isKey(c.Conn) && http.ConnState(c.state.Load()) == http.StateHijacked {
-		t.connections.Delete(c.Conn) // whoever has it now, has it for good
+		t.connections.Delete(c.Conn) // a hijacked one belongs to its new owner
 	}
 	t.decrement()
 }
@@ -120,21 +120,21 @@ func (t *traffic) move(conn net.Conn, state http.ConnState) {
 	case state == http.StateClosed:
 		t.connections.Delete(conn)
 	case state == http.StateIdle && t.draining.Err() != nil && !c.used.Load():
-		// With HTTP/2 a connection is idle before its first request. One that gets there only now
-		// may have missed that the server shuts down: it would accept requests all through the
-		// drain, and without any keep the server waiting (golang/go#81153).
+		// With HTTP/2 a connection is idle before its first request. If it becomes idle only now,
+		// it may have missed the shutdown. It would accept requests all through the drain, or keep
+		// the server waiting for one (golang/go#81153).
 		c.late.Store(true)
 		_ = c.Close() // an error would say that it is closed already
 	}
 }
 
 // isKey reports whether a connection can be found again. A listener of the user's may return
-// structs that can't be compared; all that is lost then is their part in CutError.Connections, and
-// that they are closed when hijacked.
+// structs that can't be compared. Those aren't counted in CutError.Connections, and aren't closed
+// if they are hijacked.
 func isKey(conn net.Conn) bool { return reflect.ValueOf(conn).Comparable() }
 
-// closeHijacked closes the connections that the server doesn't, and returns how many are busy,
-// these included.
+// closeHijacked closes the hijacked connections, which the server doesn't. It returns how many
+// connections are busy, hijacked or not.
 func (t *traffic) closeHijacked() (busy int) {
 	t.connections.Range(func(_, found any) bool {
 		c := found.(*connection)
@@ -151,7 +151,7 @@ func (t *traffic) closeHijacked() (busy int) {
 }
 
 // closeUnused closes the connections that haven't sent a request yet. http.Server does so, too, but
-// not as long as it takes them for active: after a TLS handshake for HTTP/2.
+// not after a TLS handshake for HTTP/2, when it takes them for active.
 func (t *traffic) closeUnused() {
 	t.connections.Range(func(_, found any) bool {
 		if c := found.(*connection); !c.used.Load() {

@@ -9,8 +9,8 @@ import (
 // A TransportOption configures Transport.
 type TransportOption func(*transport)
 
-// WithMargin sets what Transport takes off the time that is left, for the way there and back. By
-// default it is zero. WithMargin panics if the margin is less than that.
+// WithMargin sets what Transport subtracts from the time left, for the way there and back. By
+// default it is zero. WithMargin panics if the margin is negative.
 func WithMargin(margin time.Duration) TransportOption {
 	if margin < 0 {
 		panic("breakerhttp: WithMargin: the margin is negative: " + margin.String())
@@ -18,8 +18,8 @@ func WithMargin(margin time.Duration) TransportOption {
 	return func(t *transport) { t.margin = margin }
 }
 
-// WithHeader sets the header in which Transport tells the time. By default it is XTimeout.
-// WithHeader panics if the header has no name or no Format.
+// WithHeader sets the header in which Transport sends the time left. By default it is XTimeout.
+// WithHeader panics if the header has no Name or no Format.
 func WithHeader(header TimeoutHeader) TransportOption {
 	switch {
 	case header.Name == "":
@@ -31,21 +31,20 @@ func WithHeader(header TimeoutHeader) TransportOption {
 }
 
 // Transport returns an http.RoundTripper that tells the next service, in a header, how much time is
-// left until the deadline of the request's context, minus a margin, and sends the request by base,
-// or by http.DefaultTransport if base is nil.
+// left. That is the time until the deadline of the request's context, minus a margin. It sends the
+// request by base, or by http.DefaultTransport if base is nil.
 //
-// It replaces the header if the request has it already, and removes the others that this package
-// knows: a proxy that passes its client's headers on would pass a stale limit on otherwise. A
-// request without a deadline is sent as it is. The request given is never changed: what is sent is
-// a copy with a header of its own, at the cost of some 4 allocations.
+// It replaces the header if the request has it already, and removes the other timeout headers of
+// this package. Otherwise a proxy that copies its client's headers would pass on a stale limit. A
+// request without a deadline is sent as it is. Transport never changes your request: it sends a
+// copy with its own headers, at the cost of some 4 allocations.
 //
-// A request whose timeout has expired isn't sent. The error is context.Cause of its context if that
-// is done, and else, if no more than the margin is left, ErrNoTimeLeft; http.Client wraps it in a
-// *url.Error. The body is closed, as ever.
+// It doesn't send a request whose time has run out. If the context is done, the error is its
+// context.Cause. If no more than the margin is left, it is ErrNoTimeLeft. http.Client wraps either
+// in a *url.Error. The body is closed, as usual.
 //
-// It doesn't set a timeout of its own, and doesn't retry. CloseIdleConnections is passed on to
-// base. What it returns may be used concurrently, if base may. Transport panics if an option is
-// nil.
+// Transport sets no timeout of its own, and doesn't retry. CloseIdleConnections is passed on to
+// base. The result may be used concurrently if base may. Transport panics if an option is nil.
 func Transport(base http.RoundTripper, options ...TransportOption) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -83,8 +82,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(sent)
 }
 
-// tell has the header say how much time is left, and nothing else: the least of all counts at the
-// other end, but another service may look for one of the others only.
+// tell sets the header to the time left, and removes the other timeout headers: the next service
+// may read one of those only.
 func (t *transport) tell(header http.Header, left time.Duration) {
 	for name := range header {
 		if isTimeoutHeader(name) {
@@ -94,7 +93,7 @@ func (t *transport) tell(header http.Header, left time.Duration) {
 	header.Set(t.header.Name, t.header.Format(left))
 }
 
-// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+// CloseIdleConnections is called by http.Client.CloseIdleConnections.
 func (t *transport) CloseIdleConnections() {
 	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
