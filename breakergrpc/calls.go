@@ -12,13 +12,13 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Calls are the calls on one server: what ends them, and how many are running. Make a server with
-// its ServerOptions, and give it to Serve by WithCalls. Calls must not be shared between servers.
-// Its methods may be called concurrently.
+// Calls ends and counts the calls on one server. Make the server with its ServerOptions, and pass
+// it to Serve by WithCalls. Servers must not share Calls. Its methods may be called concurrently.
 type Calls struct {
 	*settings
 
-	// life is what all calls live on. The cut trips it. draining trips when Serve begins to drain.
+	// life is the breaker behind the contexts of all calls. The cut trips it. draining trips when
+	// Serve begins to drain.
 	life, draining *breaker.Breaker
 	running        atomic.Int64
 	served         atomic.Bool
@@ -29,21 +29,24 @@ func NewCalls(options ...Option) *Calls {
 	return &Calls{settings: newSettings("NewCalls", options), life: breaker.New(), draining: breaker.New()}
 }
 
-// ServerOptions returns the options for grpc.NewServer that put the calls under control: two
-// interceptors, which run before those in options that follow.
+// ServerOptions returns options for grpc.NewServer: two interceptors, through which Calls ends and
+// counts the calls. They run before the interceptors of options that follow.
 func (c *Calls) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(c.unary), grpc.ChainStreamInterceptor(c.stream)}
 }
 
 // UnaryServerInterceptor returns an interceptor for a server that isn't run by Serve. Each call
-// gets a context that is done at the earliest of: the end of its own, which includes the client's
-// deadline, the limit, the trip of the breakers in WithProcess, the return of the handler. Its
-// context.Cause says which one it was.
+// gets a context that is done at the earliest of:
 //
-// If that has happened on arrival, the handler isn't called. If the handler returns an error of its
-// context, of a breaker, or with the code Canceled or DeadlineExceeded after its context has ended,
-// the client gets the cause instead: see the package documentation. Other errors and answers are
-// passed on.
+//   - the end of the call's own context, which includes the client's deadline;
+//   - the limit;
+//   - the trip of a breaker in WithProcess;
+//   - the return of the handler.
+//
+// context.Cause says which one it was. If the context has ended on arrival, the handler isn't
+// called. After its end, the handler may return an error of the context, of a breaker, or with the
+// code Canceled or DeadlineExceeded. Then the client gets the cause instead: see the package
+// documentation. Other errors and answers are passed on.
 //
 // It panics if an option is nil.
 func UnaryServerInterceptor(options ...Option) grpc.UnaryServerInterceptor {
@@ -53,9 +56,10 @@ func UnaryServerInterceptor(options ...Option) grpc.UnaryServerInterceptor {
 
 // StreamServerInterceptor is UnaryServerInterceptor for streams. The end of the context also ends a
 // RecvMsg that waits for the client, and a SendMsg that waits for it to read. From then on both
-// return the cause as a status, so what a handler has to say at the end it says by its error. This
-// takes a method of gRPC's that isn't documented. Should that be gone in another version, or other
-// code wrap the transport's stream, such a wait ends with the connection.
+// return the cause as a status, so a handler can report to the client only by its error.
+//
+// This needs an undocumented method of gRPC. If another version doesn't have it, or other code
+// wraps the transport's stream, such a wait ends with the connection.
 //
 // It panics if an option is nil.
 func StreamServerInterceptor(options ...Option) grpc.StreamServerInterceptor {
@@ -63,9 +67,10 @@ func StreamServerInterceptor(options ...Option) grpc.StreamServerInterceptor {
 	return c.stream
 }
 
-// DrainOf returns a channel that is closed when Serve begins to drain the server of the call that
-// has the context. A stream that would go on for long ends itself then, in its own time, and isn't
-// cut. It is nil, and so never ready, for any other context.
+// DrainOf returns a channel that is closed when Serve begins to drain the server of the call with
+// this context. A long-lived stream watches it, so that it can end in its own time before the cut.
+// For any other context DrainOf returns nil, a channel that is never ready. It may be called
+// concurrently.
 func DrainOf(ctx context.Context) <-chan struct{} {
 	if cl, ok := ctx.Value(callKey{}).(*call); ok {
 		return cl.calls.draining.Done()
@@ -73,10 +78,10 @@ func DrainOf(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// call is one of them.
+// call is one call on a server.
 type call struct {
 	calls *Calls
-	// own is the context that gRPC made for it.
+	// own is the context that gRPC made for the call.
 	own context.Context
 	br  *breaker.Breaker
 	ctx context.Context
@@ -125,7 +130,7 @@ func (c *Calls) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 func (cl *call) status() error {
 	cause := cl.br.Cause()
 	if cl.own.Err() != nil && (cause == context.DeadlineExceeded || cause == context.Canceled) {
-		// The client has ended the call, and knows better why.
+		// The client has ended the call, and knows why.
 		return status.FromContextError(cause).Err()
 	}
 	return statusOf(cause, cl.calls.withText).Err()

@@ -14,13 +14,13 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// UnaryClientInterceptor returns an interceptor by which calls end at the earliest of: the end of
-// their context, the limit, the trip of the breakers in WithProcess. The server learns the earliest
-// deadline of them, as ever with gRPC.
+// UnaryClientInterceptor returns an interceptor for a client. Calls end at the earliest of: the end
+// of their context, the limit, the trip of a breaker in WithProcess. The server learns the earliest
+// deadline, as usual with gRPC.
 //
-// An error says why, if that is known: it is then a *CallError, with the same status. It is known
-// if the client has ended the call, or if the server has interceptors of this package. Without
-// options it adds only that.
+// If the reason for an error is known, the error is a *CallError with the same status. The reason
+// is known if the client has ended the call, or if the server has interceptors of this package.
+// Without options the interceptor adds only that.
 //
 // It panics if an option is nil.
 func UnaryClientInterceptor(options ...Option) grpc.UnaryClientInterceptor {
@@ -35,9 +35,9 @@ func UnaryClientInterceptor(options ...Option) grpc.UnaryClientInterceptor {
 	}
 }
 
-// StreamClientInterceptor is UnaryClientInterceptor for streams. What it holds for a stream is
-// released when that ends, or the context does. As without it, read a stream until it returns an
-// error, or end its context. It panics if an option is nil.
+// StreamClientInterceptor is UnaryClientInterceptor for streams. It releases what it holds for a
+// stream when the stream or its context ends. So read a stream until it returns an error, or end
+// its context, as you must without it. It panics if an option is nil.
 func StreamClientInterceptor(options ...Option) grpc.StreamClientInterceptor {
 	s := newSettings("StreamClientInterceptor", options)
 	return func(
@@ -54,12 +54,12 @@ func StreamClientInterceptor(options ...Option) grpc.StreamClientInterceptor {
 	}
 }
 
-// clientCall is a call as its client sees it.
+// clientCall is one call of a client.
 type clientCall struct {
 	ctx context.Context
-	// br is nil if the context is all there is.
+	// br is nil if only the context can end the call.
 	br *breaker.Breaker
-	// timeout is the cause that the call has when its deadline is over.
+	// timeout is the cause if the deadline of the call expires.
 	timeout error
 }
 
@@ -108,7 +108,7 @@ func (cl *clientCall) result(err error) error {
 	case cl.ctx.Err() != nil:
 		cause = context.Cause(cl.ctx)
 	default:
-		// The timer of gRPC, here or on the server, was earlier than that of the context.
+		// The timer of gRPC, here or on the server, fired before that of the context.
 		if _, ok := cl.ctx.Deadline(); !ok {
 			return err
 		}
@@ -120,7 +120,7 @@ func (cl *clientCall) result(err error) error {
 type clientStream struct {
 	grpc.ClientStream
 	call *clientCall
-	// many says that the server sends more than one message.
+	// many says that the server may send more than one message.
 	many bool
 }
 

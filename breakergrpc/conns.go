@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// connections knows those that the server has accepted.
+// connections keeps track of the connections that the server has accepted, so that we can close
+// them.
 //
-// A grpc.Server, other than an http.Server, waits for those that are still in their handshake
-// before it does anything, in GracefulStop and in Stop. A connection on which a port scanner or a
-// load balancer says nothing keeps it from sending a single GOAWAY for the 120 s of its
-// ConnectionTimeout. To close them one has to know them.
+// Unlike an http.Server, a grpc.Server first waits for handshakes, in GracefulStop and in Stop. If
+// a port scanner or a load balancer connects and sends nothing, the server sends no GOAWAY until
+// its ConnectionTimeout of 120 s has passed.
 type connections struct {
 	mu  sync.Mutex
 	all map[*connection]bool // whether the handshake is done
 }
 
-// listener is a net.Listener whose connections are known.
+// listener is a net.Listener that keeps track of its connections.
 type listener struct {
 	net.Listener
 	conns *connections
@@ -30,7 +30,7 @@ func (l listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	if _, ok := conn.(*net.UnixConn); ok {
-		return conn, nil // credentials may look for one, to ask for the peer's
+		return conn, nil // credentials may need a *net.UnixConn, to ask for the peer's
 	}
 	setUserTimeout(conn)
 	c := &connection{Conn: conn, conns: l.conns}
@@ -75,8 +75,8 @@ func (c *connection) SyscallConn() (syscall.RawConn, error) {
 	return nil, syscall.EINVAL
 }
 
-// close closes those that are still in their handshake, or all of them, and returns how many of the
-// latter weren't.
+// close closes the connections that are still in their handshake, or all of them. It returns how
+// many of those it closed had completed the handshake.
 func (c *connections) close(all bool) (established int) {
 	c.mu.Lock()
 	var closing []*connection

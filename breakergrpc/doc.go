@@ -9,12 +9,12 @@
 //	defer stop.Close()
 //	err := breakergrpc.Serve(server, listener, stop, breakergrpc.WithCalls(calls))
 //
-// GracefulStop of a grpc.Server waits for the last stream, however long that takes. Serve shuts
-// down in two phases: drain, in which calls in flight go on undisturbed until the grace period is
-// over, and cut, in which they end with a cause.
+// GracefulStop of a grpc.Server waits for the last stream, however long that takes. Serve shuts the
+// server down in two phases. During the drain, calls in flight go on undisturbed until the grace
+// period ends. At the cut, they end with a cause.
 //
-// Handlers need to know nothing of it. They pass on their context, as ever, and return its error.
-// Only streams that go on for long should watch DrainOf, and end themselves:
+// Handlers need no change. They pass on their context as usual, and return its error. Only
+// long-lived streams should watch DrainOf, and end themselves:
 //
 //	select {
 //	case event := <-events:
@@ -23,7 +23,7 @@
 //		return nil // the client comes back, to another server
 //	}
 //
-// A client adds the interceptors of this side, and learns why a call ended:
+// With the client interceptors, a client learns why a call ended:
 //
 //	conn, err := grpc.NewClient(target,
 //		grpc.WithUnaryInterceptor(
@@ -32,12 +32,12 @@
 //	)
 //	_, err = shop.Order(ctx, request)
 //	if errors.Is(err, breakergrpc.ErrShutdown) {
-//		// that server is ending: another one may answer
+//		// that server is shutting down: another one may answer
 //	}
 //
 // # Causes
 //
-// The context of a call ends for one of these. The client gets a status with a reason in it, as a
+// The context of a call ends with one of these causes. The client gets a status with a reason, in a
 // google.rpc.ErrorInfo, which clients in other languages can read:
 //
 //	context.Cause on the server                  code                reason
@@ -54,13 +54,13 @@
 //
 // Unavailable means that another try may help, not that nothing was done.
 //
-// On the client's side, a *CallError has the same status, and a cause: a *RemoteError with that
-// reason, ErrClientTimeout, or the cause of the client's own context or breaker. A client's cause
-// doesn't travel to the server; gRPC has no place for it.
+// On the client's side, a *CallError has the same status and a cause. The cause is a *RemoteError
+// with that reason, ErrClientTimeout, or the cause of the client's own context or breaker. A
+// client's cause doesn't travel to the server; gRPC has no place for it.
 //
 // # Many servers in a process
 //
-// Serve is a part for Run of package breakerrun, beside HTTP servers and workers:
+// Make Serve a part of breakerrun.Run, beside HTTP servers and workers:
 //
 //	breakerrun.Server("grpc", func(stop, cut breaker.Interface) error {
 //		return breakergrpc.Serve(server, listener, stop,
@@ -69,11 +69,11 @@
 //
 // # What it doesn't do
 //
-// It doesn't end a handler that ignores its context; Serve returns without it. A unary call whose
-// request is still arriving is cut by closing its connection.
+// It doesn't end a handler that ignores its context: Serve returns without waiting for it. If the
+// request of a unary call is still arriving at the cut, its connection is closed.
 //
 // # Concurrency
 //
-// Every function may be called concurrently, and so may interceptors. A *grpc.Server belongs to the
-// one call of Serve that it was given to.
+// Every function may be called concurrently, and so may the interceptors. Pass a *grpc.Server to
+// one call of Serve only.
 package breakergrpc

@@ -12,9 +12,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What context.Cause of a call's context may be, besides what the call or the process brings along.
-// They match breaker.Interrupted and the error that the context has, because callers look for
-// either.
+// These are causes of a call's context, besides those of the call itself and of the process. They
+// match breaker.Interrupted and the error of the context, because callers look for either.
 var (
 	// ErrServerTimeout is the cause if the server's limit has been reached. It matches
 	// context.DeadlineExceeded.
@@ -22,14 +21,14 @@ var (
 	// ErrClientTimeout is the cause if the limit of the client's interceptor has been reached. It
 	// matches context.DeadlineExceeded.
 	ErrClientTimeout error = &endError{text: "breakergrpc: the client's time limit has been reached", as: context.DeadlineExceeded}
-	// ErrDraining is the cause of a call of WithDrainEnds once Serve has begun to drain. It matches
-	// context.Canceled.
-	ErrDraining error = &endError{text: "breakergrpc: ended because the server drains", as: context.Canceled}
+	// ErrDraining is the cause if Serve has begun to drain and the method is in WithDrainEnds. It
+	// matches context.Canceled.
+	ErrDraining error = &endError{text: "breakergrpc: ended because the server is draining", as: context.Canceled}
 	// ErrShutdown is the cause if Serve has cut the call. It matches context.Canceled.
 	ErrShutdown error = &endError{text: "breakergrpc: cut by the server's shutdown", as: context.Canceled}
 )
 
-// endError is to this package what breaker.ErrClosed and its like are to that one.
+// endError is a cause made by this package, like the type of breaker.ErrClosed.
 type endError struct {
 	text string
 	as   error
@@ -39,14 +38,14 @@ func (e *endError) Error() string { return e.text }
 
 func (e *endError) Is(target error) bool { return target == breaker.Interrupted || target == e.as }
 
-// Timeout makes a timeout one for net.Error and os.IsTimeout, too.
+// Timeout lets net.Error and os.IsTimeout recognize a timeout.
 func (e *endError) Timeout() bool { return e.as == context.DeadlineExceeded }
 
-// Temporary goes with Timeout to make a net.Error, as context.DeadlineExceeded is one.
+// Temporary completes net.Error, which context.DeadlineExceeded implements, too.
 func (e *endError) Temporary() bool { return e.Timeout() }
 
-// A Reason is what a server tells its clients of a cause. The set is bounded, so it is good for a
-// metric's label.
+// A Reason is what a server tells its clients about a cause. There are only a few, so you can use
+// it as the label of a metric.
 type Reason string
 
 const (
@@ -59,7 +58,7 @@ const (
 	ReasonOther     Reason = "OTHER"     // an error of the server's own
 )
 
-// ReasonOf returns the reason that stands for the cause. It is ReasonOther for nil.
+// ReasonOf returns the reason for a cause, and ReasonOther for nil. It may be called concurrently.
 func ReasonOf(cause error) Reason {
 	var signal breaker.SignalError
 	switch {
@@ -80,7 +79,7 @@ func ReasonOf(cause error) Reason {
 	}
 }
 
-// domain is that of the ErrorInfo in which a reason travels.
+// domain is the domain of the ErrorInfo that carries a reason.
 const domain = "github.com/kamilsk/breaker"
 
 // texts are what a client is told.
@@ -94,8 +93,8 @@ var texts = map[Reason]string{
 	ReasonOther:     "the server has stopped the call",
 }
 
-// statusOf returns the status that tells a client of the cause: the reason as an ErrorInfo, and the
-// cause's text if wanted.
+// statusOf returns the status that tells a client about the cause: the reason as an ErrorInfo, and
+// the cause's text if wanted.
 func statusOf(cause error, withText bool) *status.Status {
 	reason := ReasonOf(cause)
 	code := codes.Unavailable
@@ -118,17 +117,17 @@ func statusOf(cause error, withText bool) *status.Status {
 	return st // the text isn't UTF-8
 }
 
-// RemoteError is the cause of a call's end as its server says it. It matches breaker.Interrupted,
-// and ErrServerTimeout, ErrDraining or ErrShutdown if the reason is that. It matches neither error
-// of package context: the client's own context goes on.
+// RemoteError is a cause that the server has reported. It matches breaker.Interrupted, and the one
+// of ErrServerTimeout, ErrDraining and ErrShutdown that has its reason. It matches neither error of
+// package context, because the client's own context is still open.
 type RemoteError struct {
-	// Reason is one of those that this package knows, or what a newer version of it says.
+	// Reason is one of the constants of this package, or one that a newer version has added.
 	Reason Reason
-	// Text is that of the cause, if the server has WithCauseText.
+	// Text is the text of the cause if the server has WithCauseText, and else empty.
 	Text string
 }
 
-// Error says what the server said.
+// Error returns the server's reason, and its text if there is one.
 func (e *RemoteError) Error() string {
 	text, ok := texts[e.Reason]
 	if !ok {
@@ -140,7 +139,7 @@ func (e *RemoteError) Error() string {
 	return "breakergrpc: server: " + text
 }
 
-// Is reports whether the target stands for what the server said.
+// Is reports whether the target is breaker.Interrupted, or has the reason of the server.
 func (e *RemoteError) Is(target error) bool {
 	switch target {
 	case breaker.Interrupted:
@@ -156,7 +155,7 @@ func (e *RemoteError) Is(target error) bool {
 	}
 }
 
-// remoteOf returns what the server said of a cause, or nil.
+// remoteOf returns the cause that the server has reported, or nil.
 func remoteOf(st *status.Status) *RemoteError {
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == domain {
@@ -166,12 +165,12 @@ func remoteOf(st *status.Status) *RemoteError {
 	return nil
 }
 
-// CallError is what a call through this package's client interceptors returns if it is known why it
-// ended: because of the client, or as the server says. It is the status error that the call would
-// have returned, with the cause added.
+// CallError is what a call through this package's client interceptors returns if the reason for its
+// end is known, from the client itself or from the server. It is the status error that the call
+// would have returned, with the cause added.
 type CallError struct {
-	// Cause is a *RemoteError if the server ended the call, and else the cause of the client's
-	// context or breaker.
+	// Cause is a *RemoteError if the server ended the call. Otherwise it is the cause of the
+	// client's context or breaker.
 	Cause error
 
 	status *status.Status
@@ -194,8 +193,8 @@ type CutError struct {
 	// Connections is how many connections were closed although something was still going on there.
 	Connections int
 	// Cause says what ended the grace period. It matches context.DeadlineExceeded if time ran out.
-	// After a second signal it is a breaker.SignalError, and else the cause of the breaker in
-	// WithCut.
+	// After a second signal it is a breaker.SignalError. Otherwise it is the cause of the breaker
+	// in WithCut.
 	Cause error
 }
 

@@ -18,11 +18,11 @@ type settings struct {
 	withText  bool
 }
 
-// WithLimit sets the longest time that a call may take. A deadline that is earlier counts all the
-// same. By default there is no limit. WithLimit panics if the limit isn't more than zero.
+// WithLimit sets the longest time that a call may take. An earlier deadline still counts. By
+// default there is no limit. WithLimit panics if the limit isn't more than zero.
 //
-// It is for whole calls, streams included. Give streams that are meant to last interceptors without
-// one.
+// The limit is for whole calls, including streams. For long-lived streams use interceptors without
+// a limit.
 func WithLimit(limit time.Duration) Option {
 	if limit <= 0 {
 		panic("breakergrpc: WithLimit: the limit is not more than zero: " + limit.String())
@@ -30,20 +30,20 @@ func WithLimit(limit time.Duration) Option {
 	return func(s *settings) { s.limit = limit }
 }
 
-// WithProcess adds a breaker that outlives the calls and ends all of them when it trips. It is
-// watched, never closed, and holds one registration for each WithProcess, not for each call. Its
-// values aren't those of the calls. Each further WithProcess adds one more. WithProcess panics if
-// the breaker is nil.
+// WithProcess adds a breaker that outlives the calls, and ends all of them when it trips. It is
+// never closed. There is one registration with it for each WithProcess, not for each call. Calls
+// don't get its values. Each further WithProcess adds one more. WithProcess panics if the breaker
+// is nil.
 //
-// Don't give a server the breaker that begins the shutdown in Serve: that would cut what Serve lets
-// go on.
+// Don't pass a server the breaker that begins the shutdown in Serve: it would cut the calls that
+// Serve lets go on.
 func WithProcess(process breaker.Interface) Option {
 	if isNil(process) {
 		panic("breakergrpc: WithProcess: the breaker is nil")
 	}
 	return func(s *settings) {
-		// A breaker over a context brings that one's values along. One of our own in between keeps
-		// them out.
+		// A breaker over a context has the values of that context. A breaker of our own in between
+		// keeps them out.
 		plain := breaker.New()
 		process.OnTrip(func() { plain.Trip(process.Cause()) })
 		s.processes = append(s.processes, breaker.NopCloser(plain))
@@ -51,10 +51,10 @@ func WithProcess(process breaker.Interface) Option {
 }
 
 // WithDrainEnds sets the full names of methods whose calls end when Serve begins to drain, and not
-// only at the cut. That is for streams that never finish by themselves, and that would use up the
-// grace period. By default they are Watch of the health service and the reflection services.
-// Without an argument there are none. Clients ignore it. WithDrainEnds panics if a name doesn't
-// begin with a slash.
+// only at the cut. Use it for streams that never finish by themselves: they would use up the grace
+// period. By default they are Watch of the health service and the reflection services. Without an
+// argument there are none. Clients ignore it. WithDrainEnds panics if a name doesn't begin with a
+// slash.
 func WithDrainEnds(methods ...string) Option {
 	ends := map[string]bool{}
 	for i, method := range methods {
@@ -66,8 +66,8 @@ func WithDrainEnds(methods ...string) Option {
 	return func(s *settings) { s.drainEnds = ends }
 }
 
-// WithCauseText has the server tell clients the text of each cause, too. By default they learn the
-// reason only, because a cause may say what is none of their business. Clients ignore it.
+// WithCauseText makes the server send clients the text of each cause, too. By default they learn
+// only the reason, because the text may be confidential. Clients ignore the option.
 func WithCauseText() Option { return func(s *settings) { s.withText = true } }
 
 func newSettings(function string, options []Option) *settings {
@@ -81,7 +81,7 @@ func newSettings(function string, options []Option) *settings {
 	return s
 }
 
-// sources returns a breaker's sources besides a context: those of the settings, and more.
+// sources returns the breakers that a call watches: those of the settings, and more.
 func (s *settings) sources(timeout error, more ...breaker.Interface) []breaker.Interface {
 	all := slices.Concat(s.processes, more)
 	if s.limit > 0 {
@@ -90,7 +90,7 @@ func (s *settings) sources(timeout error, more ...breaker.Interface) []breaker.I
 	return all
 }
 
-// apply applies the options to the target on behalf of a function with that name.
+// apply applies the options to the target. Its panic names the function.
 func apply[T any, O ~func(T)](function string, target T, options []O) {
 	for i, option := range options {
 		if option == nil {
@@ -100,7 +100,7 @@ func apply[T any, O ~func(T)](function string, target T, options []O) {
 	}
 }
 
-// isNil reports whether there is no breaker, also behind a pointer that is nil.
+// isNil reports whether the breaker is nil, or a nil pointer.
 func isNil(br breaker.Interface) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	breaker.NopCloser(br)

@@ -20,7 +20,7 @@ const (
 
 	// handshakeTime is how long handshakes may go on while the server drains.
 	handshakeTime = time.Second
-	// closingTime is how long the server may take to return when its connections have been closed.
+	// closingTime is how long the server may take to return once its connections are closed.
 	closingTime = time.Second
 )
 
@@ -58,7 +58,7 @@ func WithSignals(sig ...os.Signal) ServeOption {
 }
 
 // WithSignalGap sets how soon after the first signal a second one counts, as WithSignalGap of
-// breakerrun does. By default it is a second. It panics if it is negative.
+// breakerrun does. By default the gap is one second. WithSignalGap panics if it is negative.
 func WithSignalGap(gap time.Duration) ServeOption {
 	if gap < 0 {
 		panic("breakergrpc: WithSignalGap: the gap is negative: " + gap.String())
@@ -66,8 +66,8 @@ func WithSignalGap(gap time.Duration) ServeOption {
 	return func(s *serving) { s.runner = append(s.runner, breakerrun.WithSignalGap(gap)) }
 }
 
-// WithCut adds a breaker that ends the grace period when it trips. It is watched, never closed.
-// Each further WithCut adds one more. WithCut panics if the breaker is nil.
+// WithCut adds a breaker that ends the grace period when it trips. It is never closed. Each further
+// WithCut adds one more. WithCut panics if the breaker is nil.
 func WithCut(cut breaker.Interface) ServeOption {
 	if isNil(cut) {
 		panic("breakergrpc: WithCut: the breaker is nil")
@@ -75,9 +75,9 @@ func WithCut(cut breaker.Interface) ServeOption {
 	return func(s *serving) { s.runner = append(s.runner, breakerrun.WithCut(cut)) }
 }
 
-// WithCalls tells Serve of the calls on the server, so that the cut ends them with a cause, and can
-// say how many there were. They have to be those whose ServerOptions the server was made with.
-// WithCalls panics if calls is nil.
+// WithCalls passes the Calls of the server to Serve, so that the cut can end the calls with a
+// cause, and count them. The server must have been made with their ServerOptions. WithCalls panics
+// if calls is nil.
 func WithCalls(calls *Calls) ServeOption {
 	if calls == nil {
 		panic("breakergrpc: WithCalls: calls is nil")
@@ -85,7 +85,7 @@ func WithCalls(calls *Calls) ServeOption {
 	return func(s *serving) { s.calls = calls }
 }
 
-// WithListeners adds listeners. They are closed in any case. WithListeners panics if one is nil.
+// WithListeners adds listeners. Serve always closes them. WithListeners panics if one is nil.
 func WithListeners(listeners ...net.Listener) ServeOption {
 	for i, l := range listeners {
 		if l == nil {
@@ -97,38 +97,38 @@ func WithListeners(listeners ...net.Listener) ServeOption {
 
 // Serve serves gRPC on the listener until stop trips, then shuts the server down in two phases:
 //
-//  1. Drain. The listeners are closed, clients are told to use their connections no longer, and no
-//     call is accepted any more. Those in flight go on undisturbed until the grace period is over,
-//     streams included; DrainOf tells those that want to know. Calls of WithDrainEnds end.
-//  2. Cut, if calls are still in flight when the grace period is over, at a second signal, or when
+//  1. Drain. Serve closes the listeners, tells clients not to use their connections again, and
+//     accepts no more calls. Calls in flight go on undisturbed until the grace period ends, also
+//     streams. Streams that watch DrainOf are told to finish. Calls of WithDrainEnds end.
+//  2. Cut, if calls are still in flight at the end of the grace period, at a second signal, or when
 //     a breaker in WithCut trips. Their contexts end, with the cause ErrShutdown, and so do RecvMsg
-//     and SendMsg. Where a call doesn't return soon after, its connection is closed. Without
-//     WithCalls that is what happens at once.
+//     and SendMsg. If a call doesn't return within the cut timeout, its connection is closed.
+//     Without WithCalls, the connections are closed at once.
 //
 // It returns
 //
 //   - nil, if nothing was cut;
-//   - a *CutError that says how many calls were;
+//   - a *CutError that says how many calls were cut;
 //   - grpc.ErrServerStopped, if other code has stopped the server;
-//   - the server's own error, if it fails otherwise. What is in flight is drained and cut before,
-//     and a *CutError joined if it came to that.
+//   - the server's own error, if it fails otherwise. Serve first drains and cuts what is in flight.
+//     If it cut any, a *CutError is joined to the error.
 //
-// The drain takes no longer than the grace period, the cut no longer than the cut timeout and a
-// second, even if a handler never returns. Within that, a connection whose handshake isn't done a
-// second after the drain has begun is closed, and a client that doesn't answer pings has five
-// seconds, by gRPC, to go away.
+// The drain takes at most the grace period, and the cut at most the cut timeout and a second, even
+// if a handler never returns. Within that, a connection is closed if its handshake isn't done a
+// second after the drain has begun. gRPC gives a client that doesn't answer pings five seconds to
+// go away.
 //
-// Serve watches stop and never closes it. Pass what BreakBySignal returns as it is; see Run of
-// breakerrun, also for signals.
+// Serve never closes stop. Pass the result of BreakBySignal as it is; see Run of breakerrun, also
+// for signals.
 //
-// The server must be set up: its services registered, and not served before. It can't be served
-// again. TLS is up to grpc.Creds. Serve wraps each accepted connection, but those of a Unix socket:
-// credentials that look for a *net.TCPConn find none. On Linux it sets TCP_USER_TIMEOUT to 20 s,
-// which is gRPC's default, whatever keepalive.ServerParameters say.
+// Register the services before you call Serve, and serve the server only once. For TLS use
+// grpc.Creds. Serve wraps each accepted connection, except those of a Unix socket, so credentials
+// that look for a *net.TCPConn find none. On Linux it sets TCP_USER_TIMEOUT to 20 s, gRPC's
+// default, whatever keepalive.ServerParameters say.
 //
-// It costs two goroutines more than the server does for each listener, a small allocation for each
-// connection and none for a call. Serve panics if an argument or an option is nil, or the Calls
-// have been given to Serve before.
+// Compared with the server itself, Serve costs two more goroutines for each listener, a small
+// allocation for each connection, and none for a call. Serve panics if an argument or an option is
+// nil, or if the Calls have been passed to Serve before.
 func Serve(server *grpc.Server, listener net.Listener, stop breaker.Interface, options ...ServeOption) error {
 	switch {
 	case server == nil:
@@ -142,7 +142,7 @@ func Serve(server *grpc.Server, listener net.Listener, stop breaker.Interface, o
 	WithGrace(defaultGrace)(s)
 	apply("Serve", s, options)
 	if s.calls == nil {
-		s.calls = NewCalls() // of which there are none
+		s.calls = NewCalls() // which stays empty
 		s.blind = true
 	}
 	if s.calls.served.Swap(true) {
@@ -180,7 +180,7 @@ func (s *serving) run(stop breaker.Interface) error {
 	if !errors.As(err, &all) {
 		return err
 	}
-	// The parts are ours. What they say is told without their names.
+	// The parts are ours, so their errors are returned without the names of the parts.
 	var errs []error
 	cut := s.asError()
 	for _, part := range all {
@@ -203,7 +203,7 @@ func (s *serving) run(stop breaker.Interface) error {
 func (s *serving) serve(l net.Listener) error {
 	err := s.server.Serve(listener{l, &s.conns})
 	if err == nil && s.calls.draining.Err() == nil {
-		return grpc.ErrServerStopped // by someone else
+		return grpc.ErrServerStopped // by other code
 	}
 	return err
 }
@@ -235,7 +235,7 @@ func (s *serving) shutDown(stop, cut breaker.Interface) error {
 
 	e := &CutError{Calls: int(s.calls.running.Load()), Cause: cut.Cause()}
 	s.note(e)
-	s.conns.close(false) // they would keep GracefulStop from all that it has to do
+	s.conns.close(false) // handshakes would keep GracefulStop from sending GOAWAY
 	if !s.blind {
 		s.calls.life.Trip(ErrShutdown)
 		unwind := breaker.BreakByTimeout(s.cutTimeout)
@@ -246,8 +246,8 @@ func (s *serving) shutDown(stop, cut breaker.Interface) error {
 		case <-unwind.Done():
 		}
 	}
-	// Stop waits for handshakes, which end only with their connections. These it closes by itself,
-	// or we do.
+	// Stop waits for handshakes, which end only when their connections are closed, by Stop or by
+	// us.
 	go s.server.Stop()
 	e = &CutError{Calls: e.Calls, Connections: s.conns.close(true), Cause: e.Cause}
 	s.note(e)
@@ -255,7 +255,7 @@ func (s *serving) shutDown(stop, cut breaker.Interface) error {
 	return s.asError()
 }
 
-// note keeps what is to be returned of the cut, if anything was.
+// note keeps the error to be returned, if anything was cut.
 func (s *serving) note(e *CutError) {
 	if e.Calls == 0 && e.Connections == 0 {
 		return

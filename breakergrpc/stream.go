@@ -22,8 +22,8 @@ func (s *serverStream) RecvMsg(m any) error { return s.do(s.ServerStream.RecvMsg
 
 func (s *serverStream) SendMsg(m any) error { return s.do(s.ServerStream.SendMsg, m) }
 
-// do and unblock never miss each other: either do finds the breaker tripped, or unblock finds do
-// inside.
+// do calls f, and returns the cause once the breaker has tripped. It and unblock never miss each
+// other: either do finds the breaker tripped, or unblock finds do inside.
 func (s *serverStream) do(f func(any) error, m any) error {
 	s.inside.Add(1)
 	defer s.inside.Add(-1)
@@ -40,13 +40,10 @@ func (s *serverStream) do(f func(any) error, m any) error {
 // unblock ends the stream with the cause if RecvMsg or SendMsg may be waiting. It is called when
 // the breaker has tripped.
 //
-// gRPC has no way to end such a wait but to return from the handler, which is what waits. A context
-// of our own under the transport's stream, by grpc.InTapHandle, was tried: RecvMsg then itself
-// answers with the code Canceled, before the handler can say anything. And a goroutine for each
-// RecvMsg costs more than RecvMsg. So this is what the server does when a handler returns, a little
-// earlier: the transport's stream has a method WriteStatus, found by its name and signature. If
-// there isn't one any more, or other code has wrapped the transport's stream, the wait ends with
-// the connection.
+// In gRPC such a wait ends when the handler returns, but it is the handler that waits. So unblock
+// does early what the server does after a handler: it calls WriteStatus of the transport's stream,
+// found by its name and signature. If the method is gone, or other code has wrapped the stream, the
+// wait ends with the connection. docs/design.md says what else was tried.
 func (s *serverStream) unblock() {
 	if s.inside.Load() == 0 || s.ServerStream.Context().Err() != nil {
 		return
@@ -55,7 +52,7 @@ func (s *serverStream) unblock() {
 		WriteStatus(*status.Status) error
 	})
 	if ok {
-		// Of a client that is gone nobody wants to know.
+		// An error says that the client is gone.
 		_ = transport.WriteStatus(status.Convert(s.call.status()))
 	}
 }

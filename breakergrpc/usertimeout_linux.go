@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// setUserTimeout sets what a grpc.Server sets by default, and only on a *net.TCPConn, which ours
-// isn't: 20 s for data to be acknowledged.
+// setUserTimeout gives the peer 20 s to acknowledge data. A grpc.Server does that by default, but
+// only for a *net.TCPConn, which ours isn't.
 func setUserTimeout(conn net.Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
