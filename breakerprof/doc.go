@@ -1,12 +1,13 @@
-// Package breakerprof shows which breakers are alive, and where they were made: which code forgets
-// Close.
+// Package breakerprof shows which breakers are alive and where they were made, so that you find the
+// code that forgets Close.
 //
-// An entry is a breaker that is neither closed nor collected. Switch it on with SetRate:
+// An entry is a breaker that is neither closed nor garbage collected. Switch the profile on with
+// SetRate:
 //
 //	breakerprof.SetRate(1)    // every breaker
 //	breakerprof.SetRate(1000) // in production: each with the chance 1/1,000
 //
-// Read the profile named "breaker", one of those of runtime/pprof. go tool pprof shows it, and
+// The profile is the one named "breaker" of runtime/pprof. go tool pprof shows it, and
 // net/http/pprof serves it at /debug/pprof/breaker. Its stacks begin with the constructor:
 //
 //	go tool pprof -http=: http://localhost:6060/debug/pprof/breaker
@@ -18,14 +19,14 @@
 //
 // # What is in it
 //
-// Whatever a constructor of this module made: those of package breaker, and those of the modules
-// that build on it. A zero value has no constructor. It is recorded when it is first waited for: at
-// its first Done or OnTrip, or when it is given to a Multiplex. The stack then begins with that
-// call. A breaker made with New while the profile was off is recorded in the same way.
+// It has every breaker made by a constructor, of package breaker or of a package that builds on it.
+// A zero value has no constructor. It is recorded when something first waits for it: at the first
+// Done or OnTrip, or when it is passed to a Multiplex. The stack then begins with that call. A
+// breaker made with New while the profile was off is recorded in the same way.
 //
 // # Cost
 //
-// While the profile is off, which it is until SetRate says otherwise, it costs each breaker one
-// load. While it is on, it costs each breaker a random number. One that is recorded costs two stack
-// traces and some locks at its construction, and locks at its close. BenchmarkNewClose measures it.
+// The profile is off until you call SetRate. While it is off, it costs each breaker one load. While
+// it is on, it costs each breaker a random number. A recorded breaker costs two stack traces and
+// some locks when it is made, and locks when it is closed. BenchmarkNewClose measures it.
 package breakerprof

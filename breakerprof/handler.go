@@ -18,10 +18,10 @@ const DefaultList = 1000
 //
 //	curl 'localhost:6060/debug/breakers?n=10'
 //
-// The parameter n limits the list, 0 for all; without it the limit is DefaultList. A bad n is
-// answered with 400. Stacks show paths of your source files, so serve it where you serve
-// net/http/pprof. A request takes time linear in the number of recorded breakers, and stops nothing
-// else. The handler may be called concurrently.
+// The parameter n limits the list. With 0 it lists all, and without the parameter DefaultList. A
+// bad n gets a 400. Stacks show paths of your source files, so serve the handler only where you
+// serve net/http/pprof. A request takes time linear in the number of recorded breakers, and stops
+// nothing else. The handler may be called concurrently.
 func Handler() http.Handler { return http.HandlerFunc(list) }
 
 func list(w http.ResponseWriter, r *http.Request) {
@@ -66,8 +66,8 @@ func recorded() []*census.Entry {
 	return sampled
 }
 
-// write prints one breaker. One that was collected meanwhile is still listed, because it was alive
-// at the request.
+// write prints one breaker. It also lists one that was garbage collected meanwhile, because it was
+// alive at the time of the request.
 func write(out *bufio.Writer, e *census.Entry, now time.Time) {
 	fmt.Fprintf(out, "\n%s\t%s", now.Sub(e.Made).Round(time.Millisecond), e.Source())
 	if br := e.Ref.Value(); br != nil {

@@ -39,20 +39,20 @@
 //	  cut            cut trips when the grace period ends, at a second signal, or by WithCut
 //	  give up        a part that doesn't return soon after is left behind, and named in the error
 //
-// A stage begins when every part of the one before has returned or been left behind. So the admin
-// server answers until the workers are done, and the workers go on until the last public request
-// has been answered. The order holds after a cut, too.
+// A stage begins when every part of the stage before has returned or been left behind. So the
+// workers go on until the last public request has been answered, and the admin server answers until
+// the workers are done. The order also holds after a cut.
 //
 // # Limits
 //
-// The grace period is one for all stages: 20 seconds by default, counted from the beginning of the
-// shutdown. WithLimit gives a single part less. Each stage takes at most the cut timeout, 2 seconds
-// by default, beyond that. So a shutdown of n stages ends within the grace period and n cut
-// timeouts, whatever the parts do.
+// All stages share one grace period: 20 seconds by default, counted from the beginning of the
+// shutdown. WithLimit gives a single part less. Each stage may take the cut timeout on top, 2
+// seconds by default. So a shutdown of n stages ends within the grace period and n cut timeouts,
+// whatever the parts do.
 //
 // # Concurrency
 //
-// Every function may be called concurrently, and so may Run of one Runner. Functions given to a
-// part are called once for each Run that the part is given to. Serve and drain of Graceful run
+// Every function may be called concurrently, and so may Run of one Runner. The functions of a part
+// are called once for each Run that the part is passed to. serve and drain of Graceful run
 // concurrently, and so may drain and cut.
 package breakerrun

@@ -9,18 +9,18 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// StopAll is returned by a part to stop the others. It is not an error for Run, as fs.SkipAll is
-// none for fs.WalkDir. It matches breaker.Interrupted and context.Canceled, because it is the cause
-// of the other parts' stop.
+// StopAll is returned by a part to stop the others. Run doesn't report it as an error, as
+// fs.WalkDir doesn't report fs.SkipAll. It matches breaker.Interrupted and context.Canceled,
+// because it is the cause of the other parts' stop.
 var StopAll error = &endError{text: "breakerrun: a part has stopped all"}
 
-// ErrGoexit is the error of a part that ended by runtime.Goexit, which t.FailNow calls.
+// ErrGoexit is the error of a part that ended by runtime.Goexit. t.FailNow calls it, for example.
 var ErrGoexit = errors.New("ended by runtime.Goexit")
 
-// endError is to this package what breaker.ErrClosed is to that one.
+// endError is a cause made by this package, like the type of breaker.ErrClosed.
 type endError struct {
 	text string
-	// part is the one that failed, or nil.
+	// part is the part that failed, or nil.
 	part *PartError
 }
 
@@ -35,8 +35,8 @@ func (e *endError) Is(target error) bool {
 	return target == breaker.Interrupted || target == context.Canceled
 }
 
-// As finds the part. There is no Unwrap: a part that failed by a timeout would make every other
-// part's context expire.
+// As finds the part. There is no Unwrap: if a part fails by a timeout, the contexts of the others
+// must not look expired.
 func (e *endError) As(target any) bool {
 	part, ok := target.(**PartError)
 	if !ok || e.part == nil {
@@ -46,13 +46,13 @@ func (e *endError) As(target any) bool {
 	return true
 }
 
-// An Outcome says how a part ended that didn't end well.
+// An Outcome says how a part failed to end well.
 type Outcome int
 
 const (
 	// Failed is a part that returned an error or panicked.
 	Failed Outcome = iota + 1
-	// Cut is a part that was still draining when the grace period ended. It has returned since.
+	// Cut is a part that was still draining when the grace period ended. It returned after the cut.
 	Cut
 	// Abandoned is a part that didn't return after the cut either. Its goroutines may still be
 	// running.
@@ -73,18 +73,18 @@ func (o Outcome) String() string {
 	}
 }
 
-// PartError says what became of one part.
+// PartError says how one part ended.
 type PartError struct {
 	// Part is its name.
 	Part string
 	// Outcome says how it ended.
 	Outcome Outcome
-	// Err is what it returned, or a *PanicError. It is nil if the part was abandoned, and may be
-	// nil if it was cut.
+	// Err is the error that the part returned, or a *PanicError. It is nil if the part was
+	// abandoned, and may be nil if it was cut.
 	Err error
 	// Cause says what ended the grace period, for Cut and Abandoned. It matches
-	// context.DeadlineExceeded if time ran out. After a second signal it is a breaker.SignalError,
-	// and else the cause of the breaker in WithCut.
+	// context.DeadlineExceeded if time ran out. After a second signal it is a breaker.SignalError.
+	// Otherwise it is the cause of the breaker in WithCut.
 	Cause error
 }
 
@@ -100,7 +100,7 @@ func (e *PartError) Error() string {
 	return text
 }
 
-// Unwrap returns Err and Cause, those of them that aren't nil.
+// Unwrap returns Err and Cause, unless they are nil.
 func (e *PartError) Unwrap() []error {
 	var errs []error
 	for _, err := range [...]error{e.Err, e.Cause} {
@@ -111,8 +111,8 @@ func (e *PartError) Unwrap() []error {
 	return errs
 }
 
-// Errors is what Run returns: the parts that failed, were cut or were abandoned, in the order in
-// which that happened. Like the result of errors.Join it matches what any of them matches.
+// Errors is what Run returns: the parts that failed, were cut or were abandoned, in that order of
+// time. Like the result of errors.Join it matches what any of them matches.
 type Errors []*PartError
 
 // Error joins the texts in one line.
@@ -139,9 +139,9 @@ type PanicError struct {
 	Part string
 	// Value is what the part panicked with.
 	Value any
-	// Stack is that of the goroutine that panicked.
+	// Stack is the stack of the goroutine that panicked.
 	Stack []byte
-	// Others says what became of the other parts, or is nil.
+	// Others says which other parts didn't end well, or is nil.
 	Others Errors
 }
 

@@ -14,29 +14,28 @@ import (
 type Stage int
 
 const (
-	// Front is for what lets work in: public servers, consumers of a queue. It is the default of
-	// Server and Graceful.
+	// Front is for parts that let work in: public servers, consumers of a queue. It is the default
+	// of Server and Graceful.
 	Front Stage = 100
-	// Work is for what works on things that the front let in. It is the default of Worker.
+	// Work is for parts that process what the front let in. It is the default of Worker.
 	Work Stage = 200
-	// Admin is for what has to stay up to the end: metrics, profiles, liveness.
+	// Admin is for parts that stay up to the end: metrics, profiles, liveness.
 	Admin Stage = 300
 
-	// first is that of readiness.
+	// first is the stage of readiness.
 	first Stage = math.MinInt
 )
 
-// A Part is something that runs until it is told to stop. Worker, Server, Graceful and Readiness
-// make one. It is a value that may be copied, and given to Run more than once if its functions
-// allow it.
+// A Part is something that runs until it is told to stop. Make one with Worker, Server, Graceful or
+// Readiness. You may copy it, and pass it to Run more than once if its functions allow it.
 type Part struct {
 	name  string
 	stage Stage
 	// limit is how long it may drain, if limited.
 	limit   time.Duration
 	limited bool
-	// reports says that the part knows what was cut: a nil after the cut means nothing was, and any
-	// error counts.
+	// reports says that the part itself reports what was cut: nil after the cut means nothing, and
+	// any error counts.
 	reports bool
 	// passive says that Run doesn't wait for it to end by itself.
 	passive bool
@@ -60,18 +59,18 @@ func WithLimit(limit time.Duration) PartOption {
 }
 
 // Worker returns a part that works until stop trips, finishes what it has begun, and returns. When
-// cut trips it has to give up what it has begun. Both are only lent: closing them does nothing. A
-// function that doesn't tell the two apart uses stop alone.
+// cut trips it has to give up what it has begun. run owns neither: closing them does nothing. A
+// function that doesn't distinguish the two uses stop alone.
 //
 // If run returns
 //
-//   - nil, the part is done; the others go on. Run returns when all are done;
+//   - nil, the part is done and the others go on. Run returns when all are done;
 //   - StopAll, the others are stopped;
 //   - another error, the part has failed, and the others are stopped.
 //
-// Once stop has tripped, an error that says no more than that (stop.Err, stop.Cause,
-// context.Canceled, or what wraps one of them) counts as nil. Once cut has tripped, the part counts
-// as Cut whatever it returns, nil included.
+// Once stop has tripped, an error that says only that counts as nil: stop.Err, stop.Cause,
+// context.Canceled, or an error that wraps one of them. Once cut has tripped, the part counts as
+// Cut whatever it returns, even nil.
 //
 // By default its stage is Work. Worker panics if the name is empty, or run or an option is nil.
 func Worker(name string, run func(stop, cut breaker.Interface) error, options ...PartOption) Part {
@@ -82,11 +81,11 @@ func Worker(name string, run func(stop, cut breaker.Interface) error, options ..
 }
 
 // Server returns a part that serves until stop trips, drains, and cuts what is left when cut trips.
-// Serve of breakerhttp and of breakergrpc are such functions, with cut for their WithCut; so is a
-// Run within a Run.
+// Use it for Serve of breakerhttp and of breakergrpc, with cut for their WithCut, and for a Run
+// within a Run.
 //
-// It differs from Worker in that serve itself knows what was cut: after cut has tripped, nil means
-// that nothing was lost. Any other error counts, also after stop.
+// Unlike a Worker, serve itself reports what was cut: after cut has tripped, nil means that nothing
+// was lost. Any error counts, also after stop.
 //
 // By default its stage is Front. Server panics if the name is empty, or serve or an option is nil.
 func Server(name string, serve func(stop, cut breaker.Interface) error, options ...PartOption) Part {
@@ -106,13 +105,13 @@ func Server(name string, serve func(stop, cut breaker.Interface) error, options 
 //
 // and for a grpc.Server those that call Serve, GracefulStop and Stop. Run calls
 //
-//   - serve at the beginning. If that returns an error before stop has tripped, the part has
-//     failed: the others are stopped, and it is drained when its stage begins. If it returns nil,
-//     the part is done. What it returns later isn't looked at;
+//   - serve at the beginning. If it returns an error before stop has tripped, the part has failed:
+//     the others are stopped, and this part is drained when its stage begins. If it returns nil,
+//     the part is done. What it returns after stop has tripped is ignored;
 //   - drain when stop trips, with a context that ends when cut trips;
 //   - cut when cut trips before drain has returned.
 //
-// The part is done when serve and drain have returned. What drain and cut return are errors of the
+// The part is done when serve and drain have returned. Errors of drain and cut are errors of the
 // part.
 //
 // By default its stage is Front. Graceful panics if the name is empty, or a function or an option

@@ -17,8 +17,8 @@ const (
 	defaultCutTimeout = 2 * time.Second
 	defaultSignalGap  = time.Second
 
-	// idleMoment is how long a part without time to drain may take to show that it has nothing to
-	// drain.
+	// idleMoment is how long a part may take to return if it has no time to drain, and nothing to
+	// drain either.
 	idleMoment = 50 * time.Millisecond
 )
 
@@ -45,8 +45,8 @@ func WithCutTimeout(timeout time.Duration) Option {
 	return func(r *Runner) { r.cutTimeout = timeout }
 }
 
-// WithCut adds a breaker that ends the grace period when it trips. It is watched, never closed.
-// Each further WithCut adds one more. WithCut panics if the breaker is nil.
+// WithCut adds a breaker that ends the grace period when it trips. It is never closed. Each further
+// WithCut adds one more. WithCut panics if the breaker is nil.
 func WithCut(cut breaker.Interface) Option {
 	if isNil(cut) {
 		panic("breakerrun: WithCut: the breaker is nil")
@@ -54,11 +54,11 @@ func WithCut(cut breaker.Interface) Option {
 	return func(r *Runner) { r.cuts = append(r.cuts, breaker.NopCloser(cut)) }
 }
 
-// WithSignals sets the signals that end the grace period. Run holds them from the beginning of the
-// shutdown until the cut or until it returns. Before and after that it leaves them alone. Inside a
-// testing/synctest bubble it doesn't listen to signals.
+// WithSignals sets the signals that end the grace period. Run catches them from the beginning of
+// the shutdown until the cut, or until it returns. Before and after that it leaves them alone.
+// Inside a testing/synctest bubble it doesn't listen to signals.
 //
-// By default they are breaker.TerminationSignals, and the signal that tripped stop. With no
+// By default they are breaker.TerminationSignals, and the signal that tripped stop. Without an
 // argument there are none. WithSignals panics if a signal is nil.
 func WithSignals(sig ...os.Signal) Option {
 	for i, s := range sig {
@@ -70,9 +70,9 @@ func WithSignals(sig ...os.Signal) Option {
 	return func(r *Runner) { r.signals = func(error) []os.Signal { return sig } }
 }
 
-// WithSignalGap sets how soon after the first signal a second one counts. Sooner it is taken for
-// the first: a Ctrl-C that a wrapper passes on arrives twice. By default the gap is a second.
-// WithSignalGap panics if it is negative.
+// WithSignalGap sets how soon after the first signal a second one counts. An earlier one is
+// ignored, because a Ctrl-C that a wrapper forwards arrives twice. By default the gap is one
+// second. WithSignalGap panics if it is negative.
 func WithSignalGap(gap time.Duration) Option {
 	if gap < 0 {
 		panic("breakerrun: WithSignalGap: the gap is negative: " + gap.String())
@@ -80,7 +80,8 @@ func WithSignalGap(gap time.Duration) Option {
 	return func(r *Runner) { r.gap = gap }
 }
 
-// A Runner is Run with other limits. It holds nothing but its options.
+// A Runner is Run with options. It holds nothing else, and may be used more than once and
+// concurrently.
 type Runner struct {
 	grace, cutTimeout, gap time.Duration
 	signals                func(cause error) []os.Signal
@@ -97,34 +98,34 @@ func New(options ...Option) *Runner {
 // Run is Run of a Runner without options.
 func Run(stop breaker.Interface, parts ...Part) error { return New().run("Run", stop, parts) }
 
-// Run starts all parts and returns when all have ended. They are shut down, stage by stage, when
-// stop trips, or a part fails, panics or returns StopAll; see the package documentation for the
-// stages and the limits. It returns
+// Run starts all parts and returns when all have ended. It shuts them down, stage by stage, when
+// stop trips, or when a part fails, panics or returns StopAll. The package documentation describes
+// the stages and the limits. Run returns
 //
-//   - nil, if every part ended well, whatever tripped stop: ask stop.Cause for that;
-//   - an Errors otherwise, with the parts that failed, were cut or were abandoned, each by its
+//   - nil, if every part ended well. stop.Cause says what tripped stop;
+//   - an Errors otherwise, with the parts that failed, were cut or were abandoned, each with its
 //     name.
 //
 // If a part panics, Run shuts the others down, and then panics with a *PanicError on the goroutine
 // of its caller. A part that panics after it has been abandoned ends the process.
 //
-// A part's stop has the cause of stop, or, if a part failed, a cause by which errors.As finds that
-// part's *PartError. A part's cut has the cause that ended the grace period.
+// A part's stop has the cause of stop. If a part has failed, it has a cause in which errors.As
+// finds that part's *PartError. A part's cut has the cause that ended the grace period.
 //
-// Every part is started, also if stop has tripped before: only a server itself closes its
-// listeners. All start at the same time; Run doesn't wait for one to be ready.
+// Run starts every part, even if stop has already tripped, because only a server itself closes its
+// listeners. All parts start at the same time. Run doesn't wait for a part to be ready.
 //
-// During the shutdown a second signal cuts; see WithSignals. The first one is what tripped stop,
-// or, after a part has failed, the first to arrive. The third has its default effect. This works
-// however stop was made, by signal.NotifyContext, too. Run watches stop and never closes it. Pass
-// what BreakBySignal returns as it is: behind a Multiplex, a second signal within a millisecond of
-// the first may kill the process.
+// During the shutdown a second signal cuts; see WithSignals. The first signal is the one that
+// tripped stop, or, after a part has failed, the first to arrive. The third has its default effect.
+// This works however stop was made, even with signal.NotifyContext. Run never closes stop. Pass the
+// result of BreakBySignal as it is: behind a Multiplex, a second signal within a millisecond of the
+// first may kill the process.
 //
 // Run can't end a part that ignores its breakers. It leaves such a part behind, with its
 // goroutines, and returns.
 //
-// It costs a goroutine for each part, and up to three more for each during the shutdown. Run panics
-// if stop is nil, or a part wasn't made by one of the functions of this package.
+// Run costs one goroutine for each part, and up to three more for each during the shutdown. It
+// panics if stop is nil, or if a part wasn't made by one of the functions of this package.
 func (r *Runner) Run(stop breaker.Interface, parts ...Part) error { return r.run("Run", stop, parts) }
 
 func (r *Runner) run(function string, stop breaker.Interface, parts []Part) error {
@@ -138,8 +139,7 @@ func (r *Runner) run(function string, stop breaker.Interface, parts []Part) erro
 	}
 	insist := &insistence{Breaker: breaker.New(), signals: r.signals, gap: r.gap}
 	defer insist.close()
-	// In a callback, because that runs as early as possible: what tripped stop is about to let go
-	// of its signals.
+	// In a callback, because that runs before what tripped stop releases its signals.
 	forget := stop.OnTrip(func() { insist.ask(stop.Cause()) })
 	defer forget()
 
@@ -157,7 +157,7 @@ func (r *Runner) run(function string, stop breaker.Interface, parts []Part) erro
 		insist.ask(nil)
 	case <-stop.Done():
 		cause = stop.Cause()
-		insist.ask(cause) // callbacks of others may keep ours waiting
+		insist.ask(cause) // other callbacks may have delayed ours
 	}
 	g.shutDown(cause, insist)
 	return g.result()
@@ -173,9 +173,9 @@ type group struct {
 	idle *breaker.Breaker
 
 	mu sync.Mutex
-	// active is how many of them haven't.
+	// active is how many parts haven't ended, not counting passive ones.
 	active int
-	// errs is in the order of time, panicked the first.
+	// errs is in the order of time. panicked is the first panic.
 	errs     Errors
 	panicked *PanicError
 }
@@ -197,13 +197,13 @@ type member struct {
 
 	// cutBy is the cause of the cut.
 	cutBy error
-	// ended says that run has returned, abandoned that it hasn't in time. At most one of them is
-	// ever set.
+	// ended says that run has returned, abandoned that it hasn't returned in time. At most one of
+	// them is ever set.
 	ended, abandoned bool
 	// failure is what fail was called with.
 	failure error
-	// tripping is how many goroutines of trip haven't ended. The part hasn't either as long as its
-	// callbacks run. When it changes, calm is told.
+	// tripping is how many goroutines of trip haven't ended. The part hasn't ended while its
+	// callbacks run. calm is signalled when tripping changes.
 	tripping int
 	calm     sync.Cond
 }
@@ -230,8 +230,7 @@ func (g *group) start(parts []Part) {
 			return 0
 		}
 	})
-	// From the last stage to the first, so that readiness comes on when the others have been
-	// started.
+	// From the last stage to the first, so that readiness is set after the others have started.
 	for _, m := range slices.Backward(g.members) {
 		go m.live()
 	}
@@ -248,8 +247,8 @@ func (m *member) live() {
 		if m.stop.Err() == nil {
 			m.early = true
 		}
-		// What the part has registered is dropped. Its callbacks run now, if they haven't, and
-		// belong to it.
+		// This drops what the part has registered. Callbacks of the part that haven't run yet run
+		// now, as a part of it.
 		m.protect(func() error { m.stop.Close(); return nil }, m.note)
 		m.protect(func() error { m.cut.Close(); return nil }, m.note)
 		m.settle(err)
@@ -266,9 +265,9 @@ func (m *member) settle(err error) {
 	if m.abandoned {
 		g.mu.Unlock()
 		if isPanic(err) {
-			panic(err) // Run has returned, or is about to: nobody else would hear of it
+			panic(err) // Run has returned, or is about to, so it can't report the panic
 		}
-		return // Run has named it already
+		return // Run has reported it as abandoned
 	}
 	m.ended = true
 	part := m.judge(err)
@@ -358,7 +357,7 @@ func (g *group) shutDown(cause error, insist *insistence) {
 	}
 }
 
-// end drains the part as long as the patience lasts, then cuts, then abandons it.
+// end drains the part until patience trips, then cuts it, then abandons it.
 func (m *member) end(cause error, patience *breaker.Breaker) {
 	cutTimeout := m.group.cutTimeout
 	limit := patience
@@ -368,7 +367,7 @@ func (m *member) end(cause error, patience *breaker.Breaker) {
 	}
 	moment := breaker.BreakByTimeout(0)
 	if limit.Err() != nil {
-		// It has no time to drain. But what is idle shall not be said to have been cut.
+		// It has no time to drain. But an idle part isn't reported as cut.
 		d := min(idleMoment, cutTimeout/2)
 		cutTimeout -= d
 		moment = breaker.BreakByTimeout(d)
@@ -423,8 +422,8 @@ func (m *member) abandon() bool {
 	return true
 }
 
-// trip trips the breaker on a goroutine of its own, because the part's callbacks run there: one
-// that blocks is not to hold up the others, and one that panics is the part's.
+// trip trips the breaker on a goroutine of its own, because the part's callbacks run there. A
+// callback that blocks must not hold up other parts, and a panic must be reported as the part's.
 func (m *member) trip(br *breaker.Breaker, cause error) {
 	g := m.group
 	g.mu.Lock()
@@ -463,8 +462,8 @@ func (m *member) note(err error) {
 	g.failed.Trip(&endError{part: part})
 }
 
-// protect calls f, and then takes its error, or what it panicked with. It may not return:
-// runtime.Goexit goes on.
+// protect calls f, and passes its error or panic to then. If f calls runtime.Goexit, protect
+// doesn't return.
 func (m *member) protect(f func() error, then func(error)) {
 	var err error
 	returned := false
@@ -488,7 +487,7 @@ func (m *member) call(f func() error) chan error {
 	return result
 }
 
-// result is what Run returns.
+// result returns what Run returns.
 func (g *group) result() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -528,7 +527,7 @@ func join(errs ...error) error {
 	return errors.Join(errs...)
 }
 
-// apply applies the options to the target on behalf of a function with that name.
+// apply applies the options to the target. Its panic names the function.
 func apply[T any, O ~func(T)](function string, target T, options []O) {
 	for i, option := range options {
 		if option == nil {
@@ -538,7 +537,7 @@ func apply[T any, O ~func(T)](function string, target T, options []O) {
 	}
 }
 
-// isNil reports whether there is no breaker, also behind a pointer that is nil.
+// isNil reports whether the breaker is nil, or a nil pointer.
 func isNil(br breaker.Interface) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	breaker.NopCloser(br)

@@ -11,11 +11,11 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// insistence trips when a second signal insists on the end.
+// insistence trips when a second signal arrives.
 //
-// It listens by os/signal and not by a breaker for each signal: while one of those is replaced by
-// the next, the signal may have its default effect. Here it is held from the first call of ask
-// until the cut or the end of Run.
+// It listens by os/signal, not by a breaker for each arrival: while one such breaker is replaced by
+// the next, the signal may have its default effect. Here signals are caught from the first call of
+// ask until the cut or the end of Run.
 type insistence struct {
 	*breaker.Breaker
 	signals func(cause error) []os.Signal
@@ -23,14 +23,15 @@ type insistence struct {
 
 	mu       sync.Mutex
 	arrivals chan os.Signal // nil until the first call of ask
-	heard    []os.Signal    // those that come to arrivals
+	heard    []os.Signal    // the signals sent to arrivals
 	ended    bool
 	gone     chan struct{} // closed when listen has returned
-	// first is when the end was asked for: by stop, or by a signal after a part had failed.
+	// first is when the first signal came: the trip of stop, or a signal after a part had failed.
 	first time.Time
 }
 
-// ask begins to listen, or listens to more. The cause is that of stop, or nil if a part has failed.
+// ask begins to listen, or listens to more signals. The cause is that of stop, or nil if a part has
+// failed.
 func (i *insistence) ask(cause error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -39,7 +40,7 @@ func (i *insistence) ask(cause error) {
 	}
 	var by breaker.SignalError
 	if cause != nil && i.first.IsZero() && (!errors.As(cause, &by) || !slices.Contains(i.heard, by.Signal)) {
-		i.first = time.Now() // else listen sees that very arrival, and one is not to count as two
+		i.first = time.Now() // otherwise listen sees that very arrival, which must not count twice
 	}
 	sig := i.signals(cause)
 	if len(sig) == 0 || inBubble() {
@@ -111,8 +112,8 @@ func usual(cause error) []os.Signal {
 }
 
 // inBubble reports whether the caller runs inside a testing/synctest bubble. The goroutine of
-// os/signal sends from outside, which is fatal there. The missing monotonic reading is the one
-// public sign.
+// os/signal sends from outside, which is fatal there. A missing monotonic reading is the only
+// public sign of a bubble.
 func inBubble() bool {
 	now := time.Now()
 	return now == now.Round(0)

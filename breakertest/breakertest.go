@@ -8,8 +8,8 @@ import (
 	"github.com/kamilsk/breaker/internal/census"
 )
 
-// Everything is recorded from the start, because VerifyNone may be deferred and so come after the
-// breakers are made.
+// Recording begins at program start, because a deferred VerifyNone runs after the breakers are
+// made.
 func init() { census.KeepAll() }
 
 // TestingT is what VerifyNone needs of a *testing.T, *testing.B or *testing.F.
@@ -20,21 +20,21 @@ type TestingT interface {
 	Errorf(format string, args ...any)
 }
 
-// patience is how long VerifyNone waits for what is being closed on other goroutines.
+// patience is how long VerifyNone waits for breakers that are being closed on other goroutines.
 const patience = time.Second
 
 // VerifyNone fails the test if a breaker is open when the test has ended, and says where each was
-// made. Call it anywhere in the test, deferred or not: it looks after the cleanups that were
-// registered later than it.
+// made. Call it anywhere in the test, deferred or not. It checks after the cleanups that were
+// registered later than the call.
 //
-// All breakers count, also those without a source and those that are garbage by then. A zero value
-// counts if something has waited for it. What is closed on another goroutine gets a second.
+// All breakers count, even those without a source and those that are garbage by then. A zero value
+// counts if something has waited for it. If another goroutine is still closing a breaker,
+// VerifyNone waits up to a second.
 //
-// Not counted are breakers made by package initialization, or by TestMain: they belong to the
-// process. Nor are those that were made on the goroutine of another top-level test. If some other
-// goroutine made a breaker, its test is unknown: it counts, once. So don't use VerifyNone in tests
-// that run in parallel and make breakers on goroutines of their own, nor in parallel subtests of
-// one test.
+// Breakers made by package initialization or by TestMain don't count: they belong to the process.
+// Neither do those made on the goroutine of another top-level test. If a breaker was made on any
+// other goroutine, its test is unknown, and it counts once. So don't use VerifyNone in parallel
+// tests that make breakers on goroutines of their own, or in parallel subtests of one test.
 func VerifyNone(t TestingT) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -45,7 +45,8 @@ func VerifyNone(t TestingT) {
 	})
 }
 
-// await returns what is left open by the test when its time is up, or as soon as that is nothing.
+// await returns the breakers that the test has left open once patience is over, or none as soon as
+// all are closed.
 func await(test string) (left []*census.Entry) {
 	pause := time.Microsecond
 	for waited := time.Duration(0); ; waited += pause {
@@ -58,7 +59,7 @@ func await(test string) (left []*census.Entry) {
 	}
 }
 
-// leftBy returns the open breakers that the test has to answer for.
+// leftBy returns the open breakers that count for the test.
 func leftBy(test string) (left []*census.Entry) {
 	top, _, _ := strings.Cut(test, "/")
 	for _, e := range census.Entries() {

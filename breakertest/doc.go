@@ -5,8 +5,8 @@
 //		…
 //	}
 //
-// A breaker that is left open holds its timer, signal handler or registrations. With
-// go.uber.org/goleak you find the goroutines that are left behind; most breakers have none.
+// A breaker that is left open retains its timer, signal handler or registrations.
+// go.uber.org/goleak finds leaked goroutines, but most breakers have none.
 //
 // # Cost
 //

@@ -5,7 +5,7 @@ import (
 	"runtime"
 )
 
-// origin is whose a breaker is, as far as its stack tells.
+// origin says where a breaker was made, as far as its stack tells.
 type origin struct {
 	process bool   // the main goroutine made it: a package's initialization, or TestMain
 	test    string // the top-level test on whose goroutine it was made, if any
@@ -15,7 +15,7 @@ type origin struct {
 // those of its subtests.
 var topLevel = regexp.MustCompile(`\.((?:Test|Benchmark|Fuzz|Example)[^./]*)(?:\.|$)`)
 
-// originOf goes through a stack from its constructor on.
+// originOf reads a stack that begins with the constructor.
 func originOf(stack []runtime.Frame) (o origin) {
 	for i, frame := range stack {
 		switch frame.Function {
