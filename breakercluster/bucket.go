@@ -11,8 +11,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Bucket is a Store whose keys trip breakers. It holds nothing that would have to be closed. All
-// its methods may be called concurrently.
+// Bucket trips breakers by the keys of a Store. It needs no Close. All its methods may be called
+// concurrently.
 type Bucket struct {
 	store Store
 	config
@@ -48,18 +48,18 @@ func (b *Bucket) key(key string) (string, error) {
 }
 
 // BreakByKey returns a breaker that trips when the key is set, with a TripError as its cause. If
-// the key is set already, the breaker is tripped on return. That the key is deleted or expires
-// changes nothing for a breaker; one made afterwards is open.
+// the key is already set, the breaker is tripped on return. If the key is deleted or expires,
+// existing breakers don't change, and breakers made afterwards are open.
 //
-// The first breaker on a store and prefix starts a watch for the process, which all others share,
-// and the last one that trips or is closed ends it, shortly after. A breaker costs one request, an
+// All breakers on a store and prefix share one watch in the process. The first breaker starts it.
+// It ends shortly after the last one has tripped or is closed. A breaker costs one request, an
 // entry in a map and a registration with itself, and no goroutine. It trips on a goroutine that the
-// watch starts for that, or on that of a Trip in this process. A client that is closed for good
-// trips it, with a ConnectionError, unless WithHoldOnClose says otherwise.
+// watch starts for that, or on the goroutine of a Trip in this process. If the client is closed for
+// good, the breaker trips with a ConnectionError, unless you use WithHoldOnClose.
 //
-// As long as the store can't answer, the request is repeated until ctx is done. A ctx without a
-// deadline gets that of the store, 5 s as a rule. An error means that the state is unknown, so the
-// work had better not begin. The errors are ErrInvalidKey, those of the store, context.Canceled and
+// While the store can't answer, BreakByKey repeats the request until ctx is done. A ctx without a
+// deadline gets that of the store, usually 5 s. An error means that the state is unknown: don't
+// begin the work. The errors are ErrInvalidKey, those of the store, context.Canceled and
 // context.DeadlineExceeded. Each matches by errors.Is.
 func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, error) {
 	key, err := b.key(key)
@@ -87,18 +87,20 @@ func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, 
 	return &r.Breaker, nil
 }
 
-// Trip sets the key, with the cause as text, and so trips the breakers for it, here and on every
-// node. Only the first one sets it: Trip returns the cause that stands, and true iff it is that of
-// this call. Either way, when it returns without an error, no breaker for the key is open that this
-// Bucket, or another one alike in the process, has returned. The callbacks run on the calling
-// goroutine, unless the watch was faster. On other nodes breakers trip when they are told: Trip
-// doesn't wait for them.
+// Trip sets the key, with the text of the cause as its value, and so trips the breakers for it,
+// here and on every node. Only the first Trip sets the key. Trip returns the cause that is set, and
+// true iff this call has set it.
 //
-// As long as the store can't answer, it is repeated until ctx is done. A ctx without a deadline
-// gets that of the store, 5 s as a rule. After an error that isn't the server's answer the key may
-// be set nevertheless, or be set later on. To know, call it again. The errors are the same as those
-// of BreakByKey. A nil cause stands for breaker.Interrupted. A text that is too long for a value of
-// the store is cut, and ends in "…": a stop doesn't fail because of it.
+// When Trip returns without an error, no breaker for the key is open in this process, if this
+// Bucket or another one alike has returned it. The callbacks run on the calling goroutine, unless
+// the watch was faster. Trip doesn't wait for other nodes, where breakers trip when the watch tells
+// them.
+//
+// While the store can't answer, Trip repeats the request until ctx is done. A ctx without a
+// deadline gets that of the store, usually 5 s. After an error that isn't the server's answer, the
+// key may be set all the same, now or later. To find out, call Trip again. The errors are those of
+// BreakByKey. A nil cause stands for breaker.Interrupted. A text that is too long for the store is
+// truncated and ends in "…", so that a stop doesn't fail because of it.
 func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, bool, error) {
 	key, err := b.key(key)
 	if err != nil {
@@ -121,8 +123,8 @@ func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, 
 // errDeleted says that the key was deleted between two requests.
 var errDeleted = errors.New("the key was deleted meanwhile")
 
-// create sets the key unless it is set, and returns what it is then, and whether that is by this
-// call.
+// create sets the key unless it is set. It returns what the key is set to, and whether this call
+// has set it.
 func (b *Bucket) create(ctx context.Context, key string, cause error, limit int) (e Entry, won bool, err error) {
 	if limit <= 0 || limit > longest {
 		limit = longest
@@ -142,8 +144,7 @@ func (b *Bucket) create(ctx context.Context, key string, cause error, limit int)
 			return errDeleted
 		}
 		if !won {
-			// If the answer to an earlier attempt got lost, it is our own record that is in the
-			// way.
+			// If the answer to an earlier attempt got lost, the key may have our own record.
 			_, by := decode("", e)
 			won = by == id
 		}
@@ -152,7 +153,7 @@ func (b *Bucket) create(ctx context.Context, key string, cause error, limit int)
 	return e, won, err
 }
 
-// get returns the state of a key, asking again as long as the store can't answer.
+// get returns the state of a key. It repeats the request while the store can't answer.
 func (b *Bucket) get(ctx context.Context, key string) (e Entry, found bool, err error) {
 	ctx, cancel := limited(ctx, b.store.About().Timeout)
 	defer cancel()
@@ -163,8 +164,8 @@ func (b *Bucket) get(ctx context.Context, key string) (e Entry, found bool, err 
 	return e, found, err
 }
 
-// Lookup returns the cause that the key is set to, and whether it is set. It makes one request, as
-// BreakByKey does, with the same errors, and starts no watch.
+// Lookup returns the cause that the key is set to, and whether it is set. It makes the request of
+// BreakByKey, with the same errors, and starts no watch.
 func (b *Bucket) Lookup(ctx context.Context, key string) (TripError, bool, error) {
 	key, err := b.key(key)
 	if err != nil {
@@ -181,7 +182,7 @@ func (b *Bucket) Lookup(ctx context.Context, key string) (TripError, bool, error
 	return cause, true, nil
 }
 
-// failed says what has failed.
+// failed wraps an error with the operation and the key.
 func (b *Bucket) failed(what, key string, err error) error {
 	return fmt.Errorf("breakercluster: %s %s/%s: %w", what, b.store.About().Name, key, err)
 }

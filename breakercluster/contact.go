@@ -5,25 +5,26 @@ import (
 	"time"
 )
 
-// Contact is what is known of the contact with a store while something is watched, for logs,
-// metrics and health checks. The zero Contact is that of a Bucket that watches nothing.
+// Contact describes the contact with a store while something is watched, for logs, metrics and
+// health checks. It is zero if the Bucket watches nothing.
 type Contact struct {
-	// Up says that the last pulse was answered, and that the watch had seen what was answered.
+	// Up says that the store has answered the last pulse, and that the watch had seen the newest
+	// revision.
 	Up bool
 	// Since is the last moment at which the contact is known to have held, by the local clock.
 	Since time.Time
-	// Why is what went wrong last; nil while Up.
+	// Why is the last error, or nil while Up.
 	Why error
-	// Breakers counts those that share the watch.
+	// Breakers counts the breakers that share the watch.
 	Breakers int
-	// Watches counts the watches that were begun, the present one included; Pulses the questions to
-	// the store, and Missed those without an answer; Tripped the breakers that were tripped by a
-	// key, Silenced those by a silence.
+	// Watches counts the watches that were begun, including the present one. Pulses counts the
+	// requests for the newest revision, and Missed those without an answer. Tripped counts the
+	// breakers that a key has tripped, and Silenced those that a silence has tripped.
 	Watches, Pulses, Missed, Tripped, Silenced uint64
 }
 
-// Contact returns what is known of the contact with the store. It makes no request, and takes a
-// lock for a moment.
+// Contact returns the state of the contact with the store. It makes no request, and takes a lock
+// briefly.
 func (b *Bucket) Contact() Contact {
 	h := running(b)
 	if h == nil {
@@ -49,7 +50,7 @@ func (h *hub) describe() Contact {
 	return c
 }
 
-// note has the hook told, if the contact was lost or is back. The lock is held.
+// note tells the hook if the contact was lost or is back. The lock is held.
 func (h *hub) note(why error) {
 	changed := (why == nil) != (h.why == nil)
 	h.why = why
@@ -58,7 +59,7 @@ func (h *hub) note(why error) {
 	}
 }
 
-// notice calls a hook, with the last of what it is to be told.
+// notice calls a hook with the latest Contact.
 type notice struct {
 	hook func(Contact)
 
@@ -67,7 +68,7 @@ type notice struct {
 	calling bool
 }
 
-// tell has the hook called. It doesn't wait.
+// tell calls the hook on another goroutine, and doesn't wait.
 func (n *notice) tell(c Contact) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// hubs are those of the process, one for each store and prefix.
+// hubs are the hubs of the process, one for each store and prefix.
 var hubs = struct {
 	sync.Mutex
 	byID map[hubID]*hub
 }{byID: make(map[hubID]*hub)}
 
-// hubID says what a hub watches, and by which way.
+// hubID says what a hub watches, and through which client.
 type hubID struct {
 	store  any
 	prefix string
 }
 
-// hub is what all breakers on one store and prefix share: the watch, who keeps it up, and who
-// proves that it is up. It begins with the first breaker and ends with the last.
+// hub is shared by all breakers on one store and prefix. It begins with the first breaker and ends
+// with the last. Its goroutines are in
 //
 //	watch.go   reads the updates, and starts a new watch when this one may have missed something
-//	pulse.go   asks the store for the newest revision: that it answers is the contact, and what
-//	           the watch should have seen
-//	queue.go   trips
+//	pulse.go   asks the store for the newest revision: an answer means contact, and says what the
+//	           watch should have seen
+//	queue.go   trips breakers
 type hub struct {
 	id    hubID
 	store Store
@@ -44,26 +44,27 @@ type hub struct {
 	outdated, quicken chan struct{}
 
 	mu sync.Mutex
-	// users counts the registrations, and those about to register. At 0 the hub is ended, for good.
+	// users counts the registrations, and the callers about to register. At 0 the hub ends for
+	// good.
 	users    int
 	ended    bool
 	registry registry
 	// watch is the present one.
 	watch *watch
-	// contact is the last moment at which all that was in the store is known to have been seen.
+	// contact is the last moment at which the watch is known to have seen all that was set.
 	contact time.Time
-	// why is what the last pulse failed with, nil if it found contact.
+	// why is the error of the last pulse, nil if it found contact.
 	why    error
 	counts Contact
 	notice *notice
-	// alarm fires when somebody's silence may be over, due says when. Nil and zero as long as
-	// nobody minds.
+	// alarm fires when a registration may have been without contact for too long, and due says
+	// when. They are nil and zero if all registrations allow any silence.
 	alarm *time.Timer
 	due   time.Time
 }
 
-// join returns the hub for what the bucket watches, with a place in it, which has to be given back
-// by leave, or by the removal of a registration. It starts one if there is none.
+// join returns the hub for the bucket, and takes a place in it. It starts a hub if there is none.
+// Give the place back by leave, or by removing a registration.
 func join(ctx context.Context, b *Bucket) (*hub, error) {
 	for {
 		h, first := enter(b)
@@ -81,14 +82,14 @@ func join(ctx context.Context, b *Bucket) (*hub, error) {
 			return h, nil
 		}
 		h.leave()
-		// The first has given up, which is no reason for the others to.
+		// The first caller has given up, but the others needn't.
 		if first || !errors.Is(h.err, context.Canceled) && !errors.Is(h.err, context.DeadlineExceeded) {
 			return nil, h.err
 		}
 	}
 }
 
-// enter returns the hub with a place in it, and whether it has to be started.
+// enter takes a place in the hub, and reports whether the caller has to start it.
 func enter(b *Bucket) (h *hub, first bool) {
 	id := hubID{b.store.About().Identity, b.prefix}
 	hubs.Lock()
@@ -108,7 +109,7 @@ func enter(b *Bucket) (h *hub, first bool) {
 	return h, true
 }
 
-// running returns the hub if there is one, without a place in it.
+// running returns the hub if there is one. It takes no place.
 func running(b *Bucket) *hub {
 	hubs.Lock()
 	defer hubs.Unlock()
@@ -160,9 +161,9 @@ func (h *hub) leave() {
 	h.unlock()
 }
 
-// unlock gives a place back and unlocks. The last one ends the hub.
+// unlock gives a place back and unlocks. The last place ends the hub.
 //
-// It waits for nothing: it may run in a callback. What has been started ends on its own.
+// It never waits, because it may run in a callback. Goroutines of the hub end on their own.
 func (h *hub) unlock() {
 	h.users--
 	last := h.users == 0
@@ -201,7 +202,7 @@ func (h *hub) add(r *registration) {
 	}
 }
 
-// remove takes a registration back, and its place.
+// remove removes a registration, and gives its place back.
 func (h *hub) remove(r *registration) {
 	h.mu.Lock()
 	if h.registry.remove(r) {
@@ -211,8 +212,8 @@ func (h *hub) remove(r *registration) {
 	h.mu.Unlock()
 }
 
-// settle tells a new registration what its key was when it was read, and returns what trips it, if
-// anything does.
+// settle compares a new registration with the state of its key as it was read, and returns the
+// Entry that trips it, if there is one.
 func (h *hub) settle(r *registration, read Entry, found bool) (Entry, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -231,11 +232,11 @@ func (h *hub) settle(r *registration, read Entry, found bool) (Entry, bool) {
 	return *late, true
 }
 
-// meant returns the registrations that the Entry trips. They stay where they are until they have
-// tripped, so that a Trip finds those that the watch was told of first. The lock is held.
+// meant returns the registrations that the Entry trips. They stay in the registry until they have
+// tripped, so that a Trip finds them even if the watch was faster. The lock is held.
 func (h *hub) meant(e Entry) (rs []*registration) {
 	if e.Deleted {
-		return nil // nothing is ever un-tripped, and who is open stays open
+		return nil // a deletion changes no breaker
 	}
 	for r := h.registry.heads[e.Key]; r != nil; r = r.next {
 		switch {
@@ -248,7 +249,7 @@ func (h *hub) meant(e Entry) (rs []*registration) {
 	return rs
 }
 
-// deliver is what the watch does with an update.
+// deliver is called by the watch for each update.
 func (h *hub) deliver(e Entry) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -268,7 +269,7 @@ func (h *hub) deliver(e Entry) {
 	h.queue.push(verdicts...)
 }
 
-// disconnect trips those that don't hold, because the client is closed for good.
+// disconnect trips the registrations that don't hold, because the client is closed for good.
 func (h *hub) disconnect(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -285,8 +286,7 @@ func (h *hub) disconnect(err error) {
 	h.queue.push(verdicts...)
 }
 
-// tripHere trips what the Entry trips on the calling goroutine, which is that of the one who
-// decided so.
+// tripHere trips the registrations of the Entry on the calling goroutine, that of Trip.
 func (h *hub) tripHere(e Entry, cause TripError) {
 	h.mu.Lock()
 	rs := h.meant(e)
@@ -294,7 +294,7 @@ func (h *hub) tripHere(e Entry, cause TripError) {
 	tripAll(rs, cause)
 }
 
-// tripAll trips all of them, also if a callback panics.
+// tripAll trips all of them, even if a callback panics.
 func tripAll(rs []*registration, cause error) {
 	i := 0
 	defer func() {

@@ -186,7 +186,7 @@ func TestFailures(t *testing.T) {
 	assert.Less(t, time.Since(begin), time.Second)
 }
 
-// A thousand watches begin and end under those who begin and end to need them, and trip between.
+// A thousand watches begin and end as breakers come and go, with trips in between.
 func TestComingAndGoing(t *testing.T) {
 	store := clustertest.NewMemory("jobs")
 	b, err := breakercluster.Open(store)

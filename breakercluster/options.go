@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// DefaultTTL is after what time a key expires, unless WithTTL or the store says otherwise.
+// DefaultTTL is the time after which a key expires, unless WithTTL or the store says otherwise.
 const DefaultTTL = 24 * time.Hour
 
 // config is what the options set.
@@ -22,9 +22,9 @@ type config struct {
 // An Option changes what Open returns.
 type Option func(*config) error
 
-// WithPrefix confines the Bucket to the keys that begin with the prefix and a dot. The keys given
-// to its methods are what follows. Only those keys are watched. A prefix and no prefix are two
-// watches.
+// WithPrefix restricts the Bucket to keys that begin with the prefix and a dot. You pass its
+// methods the rest of the key. Only keys with the prefix are watched. A Bucket with a prefix and
+// one without don't share a watch.
 func WithPrefix(prefix string) Option {
 	return func(c *config) error {
 		c.prefix = prefix + "."
@@ -41,38 +41,38 @@ func WithName(name string) Option {
 	}
 }
 
-// WithTTL sets after what time a key that this Bucket sets expires, at least a second. Without
-// this option it is DefaultTTL. It should be longer than the longest job, and than any outage.
+// WithTTL sets the time after which a key that this Bucket sets expires, at least a second. Without
+// this option it is DefaultTTL. Make it longer than the longest job, and longer than any outage.
 func WithTTL(ttl time.Duration) Option {
 	return func(c *config) error {
 		c.ttl = ttl
 		if ttl < time.Second {
-			return fmt.Errorf("breakercluster: TTL %v: less than a second", ttl)
+			return fmt.Errorf("breakercluster: WithTTL: %v is less than a second", ttl)
 		}
 		return nil
 	}
 }
 
-// WithSilence makes the breakers of the Bucket trip, with a SilenceError, when the contact is lost
-// for the given time: a dead man's switch for what must not go on while it can't be told to stop.
-// Without this option they stay open, and trip when the contact returns and their key is set.
+// WithSilence trips the breakers of the Bucket, with a SilenceError, when there was no contact for
+// the given time. It is a dead man's switch for work that must not go on while it can't be told to
+// stop. Without this option they stay open, and trip when the contact is back and their key is set.
 //
-// There is contact when the store has told the newest revision and the watch has seen it. It is
-// asked every 2 s, and at least 4 times within the silence. An election in a cluster is a silence,
-// too.
+// Contact means that the store has answered with the newest revision, and that the watch has seen
+// it. The store is asked every 2 s, and at least 4 times within the silence. An election in a
+// cluster is a silence, too.
 func WithSilence(silence time.Duration) Option {
 	return func(c *config) error {
 		c.silence = silence
 		if silence <= 0 {
-			return fmt.Errorf("breakercluster: silence %v: it has to be more than 0", silence)
+			return fmt.Errorf("breakercluster: WithSilence: %v is not more than 0", silence)
 		}
 		return nil
 	}
 }
 
-// WithHoldOnClose has the breakers of the Bucket stay open when the connection is closed for good,
-// but for WithSilence. Nothing but Close and what else you give them to can trip them then. Without
-// this option they trip, with a ConnectionError.
+// WithHoldOnClose keeps the breakers of the Bucket open when the connection is closed for good,
+// unless WithSilence trips them. Their key can't trip them any more then. Without this option they
+// trip with a ConnectionError.
 func WithHoldOnClose() Option {
 	return func(c *config) error {
 		c.holds = true
@@ -80,14 +80,14 @@ func WithHoldOnClose() Option {
 	}
 }
 
-// WithContactHook has f called when the contact of this Bucket's watch is lost, and when it is
-// back: for logs, metrics and health checks. The calls come one after the other, on a goroutine of
-// their own. If f is slow, it isn't told of each change, but always of the last. A contact counts
-// as lost when a pulse fails, some seconds before most silences are over. f is called while
-// something is watched, and not when the watch ends.
+// WithContactHook calls f when the contact of this Bucket's watch is lost, and when it is back. Use
+// it for logs, metrics and health checks. The calls come one after the other, on a goroutine of
+// their own. If f is slow, it misses changes, but never the last one. The contact counts as lost
+// when a pulse fails, usually some seconds before WithSilence trips. f is called while something is
+// watched, and not when the watch ends.
 //
-// The function of the Bucket that begins the watch is the one that counts, as all Buckets alike
-// share it. A nil f panics.
+// Buckets alike share one watch, and only the f of the Bucket that begins it is called.
+// WithContactHook panics if f is nil.
 func WithContactHook(f func(Contact)) Option {
 	if f == nil {
 		panic("breakercluster: WithContactHook: f is nil")

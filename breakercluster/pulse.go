@@ -7,22 +7,21 @@ import (
 )
 
 const (
-	// calm is the time between two pulses as long as no breaker needs more. It bounds, together
-	// with grace, how long a trip may go unnoticed where the watch has failed without a sign.
+	// calm is the time between two pulses, unless a breaker needs more. If the watch fails without
+	// a sign, calm and grace bound how long a trip may go unnoticed.
 	calm = 2 * time.Second
-	// share is how many pulses there are within the shortest silence.
+	// share is the number of pulses within the shortest silence.
 	share = 4
 	// grace is how long the watch may stand still though the leader has something new.
 	grace = 500 * time.Millisecond
-	// behind is the time between two pulses in that case, and again the time after one without an
-	// answer.
+	// behind is the time between two pulses in that case, and after a pulse without an answer.
 	behind = 50 * time.Millisecond
 	again  = 200 * time.Millisecond
 )
 
-// pulse proves the contact, again and again: it asks the leader for the newest revision, and
-// whether the watch has seen it. A connection that is up doesn't prove anything. It may lead to a
-// server that is cut off from the others.
+// pulse checks the contact periodically: it asks the leader for the newest revision, and checks
+// whether the watch has seen it. An open connection proves nothing: it may lead to a server that is
+// cut off from the others.
 func (h *hub) pulse() {
 	var p progress
 	timer := time.NewTimer(calm)
@@ -88,28 +87,28 @@ func (h *hub) beat(limit time.Duration, p *progress) pace {
 	return verdict
 }
 
-// pace is what a pulse finds out about the watch.
+// pace is what a pulse learns about the watch.
 type pace int
 
 const (
 	unknown pace = iota // the leader didn't answer
 	level               // the watch has seen all
-	late                // it has something to catch up with, and may be about to
-	lost                // it needs to be replaced
+	late                // the watch is behind, and may be catching up
+	lost                // the watch needs to be replaced
 )
 
-// progress is what a pulse has to know of the one before.
+// progress is what a pulse has to know about the one before.
 type progress struct {
-	// watch is what was judged, lost what was found to be lost.
+	// watch is the watch that was judged, lost the one that was found to be lost.
 	watch, lost *watch
 	// seen is how far the watch was.
 	seen uint64
-	// below says that the leader's newest was less than what the watch that was lost had seen, and
-	// newest what it was.
+	// below says that the leader's newest revision was less than what the lost watch had seen.
+	// newest is that revision.
 	below  bool
 	newest uint64
-	// missed says that the leader didn't answer. What has taken the leader may have taken the
-	// watch.
+	// missed says that the leader didn't answer. What has stopped the leader may have stopped the
+	// watch, too.
 	missed bool
 	// since is when the watch was first found standing still behind the leader; zero if it wasn't.
 	since time.Time
@@ -125,12 +124,12 @@ func (p *progress) judge(w *watch, before, seen, newest uint64, now time.Time) p
 	case w == last.lost:
 		return lost
 	case before > newest && last.below && newest == last.newest && w != last.lost:
-		// A watch that has begun with all that is set has seen the same: the newest was deleted, or
-		// wasn't counted because another program has set it.
+		// A watch that began with all that is set has seen nothing newer: the newest key was
+		// deleted, or wasn't counted because another program has set it.
 		return level
 	case before > newest:
-		// The newest key has expired; or the bucket was made anew and counts from 1 again, and what
-		// was seen is worth nothing. A new watch tells.
+		// The newest key has expired. Or the bucket was made anew and counts from 1 again, so what
+		// the watch has seen no longer counts. A new watch finds out.
 		p.lost, p.below, p.newest = w, true, newest
 		return lost
 	case seen >= newest:
@@ -175,7 +174,7 @@ func (h *hub) touch(at time.Time) {
 
 // alert sets the alarm to no later than the given time. The lock is held.
 //
-// A contact doesn't put it off: the alarm looks for itself when it fires, and there are fewer
+// A contact doesn't postpone it. The alarm checks the contact when it fires, and there are fewer
 // alarms than contacts.
 func (h *hub) alert(at time.Time) {
 	if !h.due.IsZero() && !at.Before(h.due) {
@@ -189,12 +188,13 @@ func (h *hub) alert(at time.Time) {
 	h.alarm.Reset(time.Until(at))
 }
 
-// silence trips those for whom the silence was too long.
+// silence trips the registrations for which the silence was too long.
 func (h *hub) silence() {
 	h.queue.push(h.silenced(time.Now())...)
 }
 
-// silenced returns those for whom the silence was too long, and sets the alarm for the next.
+// silenced returns the registrations for which the silence was too long, and sets the alarm for the
+// next one.
 func (h *hub) silenced(now time.Time) (silenced []verdict) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -225,12 +225,12 @@ func (h *hub) silenced(now time.Time) (silenced []verdict) {
 	return silenced
 }
 
-// limitOf returns since when there was no contact for a registration, as far as is known, and when
-// that is too long. The lock is held.
+// limitOf returns since when a registration is known to be without contact, and when that becomes
+// too long. The lock is held.
 func (h *hub) limitOf(r *registration, now time.Time) (since, over time.Time) {
 	switch {
 	case !r.settled:
-		since = now // whoever makes it is waiting for an answer, and gets an error if there is none
+		since = now // BreakByKey is still waiting, and returns an error if there is no answer
 	case h.contact.After(r.since):
 		since = h.contact
 	default:

@@ -8,19 +8,19 @@ import (
 // stuckAfter is how long callbacks of one breaker hold up the others.
 const stuckAfter = 10 * time.Millisecond
 
-// queue trips breakers on goroutines of its own, which live only while there are any to trip.
-// Callbacks run there: the goroutine that reads the watch has to go on reading, or the server takes
-// it for a slow consumer.
+// queue trips breakers on goroutines of its own, which live only while there are breakers to trip.
+// Callbacks run there, because the goroutine that reads the watch has to go on reading. Otherwise
+// the server takes it for a slow consumer.
 //
-// Callbacks must not block. If one does, its worker counts as stuck after stuckAfter, and others go
-// on: twice as many as are stuck. So an innocent breaker behind n that block waits for log n times
-// that, and not n times; and as long as none blocks, there is one goroutine, however many breakers
+// Callbacks must not block. If one does, its worker counts as stuck after stuckAfter, and twice as
+// many workers as are stuck go on. So a breaker behind n blocked ones waits for log n times
+// stuckAfter, not n times. While no callback blocks, there is one goroutine, however many breakers
 // trip at once.
 type queue struct {
 	mu sync.Mutex
-	// tripped are those to be tripped, in the order in which that became known.
+	// tripped are the breakers to be tripped, in the order in which that became known.
 	tripped []verdict
-	// working counts the workers that get on, stuck those that don't.
+	// working counts the workers that make progress, stuck those that don't.
 	working, stuck int
 }
 
@@ -50,7 +50,7 @@ func (q *queue) push(tripped ...verdict) {
 	q.start()
 }
 
-// start sees to it that enough workers are at work. The lock is held.
+// start starts workers until there are enough. The lock is held.
 func (q *queue) start() {
 	for q.working < min(len(q.tripped), max(1, 2*q.stuck)) {
 		q.working++
@@ -91,7 +91,7 @@ func (q *queue) next(w *worker) (v verdict, ok bool) {
 	return v, true
 }
 
-// replace has other workers go on, if the given trip still isn't over.
+// replace starts other workers if the given trip still isn't over.
 func (q *queue) replace(w *worker, trip int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -17,7 +17,7 @@ const recordVersion = 1
 // record is the value of a key that was tripped by this package.
 type record struct {
 	Version int `json:"breaker"`
-	// ID tells one Trip from another, so that one whose answer got lost recognizes its own record.
+	// ID identifies a Trip, so that it recognizes its own record if an answer got lost.
 	ID   string    `json:"id"`
 	By   string    `json:"by"`
 	At   time.Time `json:"at"`
@@ -27,12 +27,12 @@ type record struct {
 // longestName is how long the name of the process that trips may be.
 const longestName = 128
 
-// longest is how long a value of this package gets at most.
+// longest is the length of the longest value of this package.
 const longest = 64 << 10
 
-// encode returns the value for a key, of no more than limit bytes: the text is cut as far as it
-// takes. If not even a record without a text fits, the value is as much of the text as does, as if
-// it were set by another program.
+// encode returns the value for a key, of at most limit bytes: it truncates the text to fit. If not
+// even a record without a text fits, the value is the truncated text alone, as if another program
+// had set it.
 func encode(limit int, id, by string, cause error) []byte {
 	// Cut before it is copied again: it may be very long. Everything takes at least one byte.
 	text := cut(textOf(cause), limit)
@@ -41,7 +41,7 @@ func encode(limit int, id, by string, cause error) []byte {
 	if len(value) <= limit {
 		return value
 	}
-	// What JSON escapes takes more than a byte. The length for which it fits is looked for.
+	// What JSON escapes takes more than a byte, so search for the length that fits.
 	fits := sort.Search(len(text), func(less int) bool {
 		r.Text = cut(text, len(text)-less)
 		return len(r.marshal()) <= limit
@@ -61,7 +61,7 @@ func (r record) marshal() []byte {
 	return value
 }
 
-// textOf returns the text of the cause. One that panics is a cause like another (promise 21).
+// textOf returns the text of the cause, even if its method panics (promise 21).
 func textOf(cause error) (text string) {
 	if cause == nil {
 		return breaker.Interrupted.Error()
@@ -74,7 +74,7 @@ func textOf(cause error) (text string) {
 	return cause.Error()
 }
 
-// cut returns as many whole characters of the text as fit, with an ellipsis if that isn't all.
+// cut returns as many whole characters as fit, with an ellipsis if it left some out.
 func cut(text string, limit int) string {
 	const ellipsis = "…"
 	if len(text) <= limit {
@@ -90,8 +90,8 @@ func cut(text string, limit int) string {
 	return text[:end] + ellipsis
 }
 
-// decode returns what a key's value says, and the ID of the Trip that has set it. The winner
-// decodes its own record as well, because all have to come to the same result.
+// decode returns the cause in a key's value, and the ID of the Trip that has set it. The winner
+// decodes its own record, too, so that all nodes have the same cause.
 func decode(bucket string, e Entry) (cause TripError, id string) {
 	cause = TripError{Bucket: bucket, Key: e.Key, Revision: e.Revision}
 	var r record

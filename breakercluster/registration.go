@@ -13,7 +13,7 @@ type registration struct {
 
 	hub *hub
 	key string
-	// silence is what may pass without contact, 0 if anything may.
+	// silence is how long there may be no contact, 0 for any time.
 	silence time.Duration
 	// holds says that it stays open when the connection is closed for good.
 	holds bool
@@ -23,15 +23,14 @@ type registration struct {
 	next, prev *registration
 	// listed says that it has neither tripped nor been closed.
 	listed bool
-	// judged says that it is in the queue.
+	// judged says that the breaker is in the queue.
 	judged bool
-	// settled says that the key was read after the registration. Until then, what the watch
-	// delivers is kept in late: it may be older than the deletion of the key, which only the
-	// reading tells.
+	// settled says that the key was read after the registration. Until then, late keeps what the
+	// watch delivers: it may be older than a deletion of the key, which only the reading shows.
 	settled bool
 	late    *Entry
-	// floor is what deleted the key before the registration was settled: what is older isn't meant
-	// for it.
+	// floor is the deletion of the key before the registration was settled. Older Entries don't
+	// trip it.
 	floor *Entry
 }
 
@@ -42,7 +41,7 @@ func (r *registration) leave() { r.hub.remove(r) }
 type registry struct {
 	// heads has the first registration for each key.
 	heads map[string]*registration
-	// silences counts the registrations by what silence they allow, but those that allow any.
+	// silences counts the registrations by the silence that they allow, if they have a limit.
 	silences map[time.Duration]int
 }
 
@@ -87,7 +86,7 @@ func (l *registry) remove(r *registration) bool {
 	return true
 }
 
-// shortest returns the least silence that a registration allows, or 0 if none minds.
+// shortest returns the shortest silence that a registration allows, or 0 if none has a limit.
 func (l *registry) shortest() (least time.Duration) {
 	for d := range l.silences {
 		if least == 0 || d < least {

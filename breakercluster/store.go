@@ -6,44 +6,45 @@ import (
 	"time"
 )
 
-// Store is what holds the keys: a bucket, a table, a key space. It has three verbs. What it returns
-// is judged by its revisions: each key that is set gets one, and it is greater than all before it.
+// Store holds the keys: a bucket, a table, a key space. It can create a key, read the newest one,
+// and watch. Each key that is set gets a revision, greater than all before it.
 //
-// All methods may be called concurrently. Each returns soon after ctx is done. An error that no
-// repetition can help is returned by Permanent, and by Gone if the client of the store is closed
-// for good. All others are taken for an outage, and the call is repeated.
+// All methods may be called concurrently. Each returns soon after ctx is done. Wrap an error in
+// Permanent if repeating the call can't help, and in Gone if the client of the store is closed for
+// good. Any other error counts as an outage, and the call is repeated.
 type Store interface {
-	// About returns what has to be known of the store. It makes no request.
+	// About describes the store. It makes no request.
 	About() About
 
-	// Create sets the key to the value, unless it is set, and returns what it is then, and whether
-	// this call has set it. The key expires after ttl. The answer comes from where writes are
-	// decided, never from a replica that may lag.
+	// Create sets the key to the value, unless it is set. It returns the Entry that is set, and
+	// whether this call has set it. The key expires after ttl. The answer comes from where writes
+	// are decided, never from a replica that may lag.
 	Create(ctx context.Context, key string, value []byte, ttl time.Duration) (e Entry, won bool, err error)
 
 	// Newest returns the entry with the highest revision whose key matches the pattern: a key, or a
 	// prefix followed by Any. It reads where writes are decided.
 	//
-	// For a key that isn't set, it returns a deleted Entry whose revision is that of the deletion
-	// or of any moment since, no later than the reading; or false if there is nothing like that.
-	// For a prefix it may be the newest of the whole store, if Watch delivers as much.
+	// For a key that isn't set, it returns a deleted Entry. Its revision is that of the deletion or
+	// of a later moment, but no later than the reading. If there is no such Entry, it returns
+	// false. For a prefix it may return the newest of the whole store, if Watch delivers as much.
 	Newest(ctx context.Context, pattern string) (e Entry, found bool, err error)
 
-	// Watch delivers at least what matches the pattern and has been set after the given revision
-	// and not been deleted: first what there is, then what comes. It returns when that is being
-	// delivered, or is sure to be. The context is for that only. An Entry may be delivered twice.
+	// Watch delivers the Entries that match the pattern, were set after the given revision, and
+	// weren't deleted: first those that are set, then new ones. It may deliver more, or an Entry
+	// twice. It returns when the delivery has begun, or is sure to begin. The context is for that
+	// only.
 	Watch(ctx context.Context, pattern string, after uint64, deliver func(Entry)) (Watch, error)
 }
 
-// Any at the end of a pattern stands for all that may follow.
+// Any at the end of a pattern matches any rest of a key.
 const Any = "*"
 
-// Watch is a subscription. It calls deliver on one goroutine at a time, by rising revisions.
+// Watch is a subscription. It calls deliver on one goroutine at a time, in order of revisions.
 type Watch interface {
-	// Done is closed when the subscription has ended by itself, or by Stop, and deliver isn't
-	// running any more.
+	// Done is closed when the subscription has ended, by itself or by Stop, and deliver has
+	// returned.
 	Done() <-chan struct{}
-	// Stop ends it. It doesn't wait for long, whatever the state of the connection.
+	// Stop ends the subscription. It returns soon, whatever the state of the connection.
 	Stop()
 }
 
@@ -54,35 +55,35 @@ type Entry struct {
 	// Deleted says that the key isn't set any more.
 	Deleted bool
 	Value   []byte
-	// Created is when, by the clock of the server; zero if the store doesn't know.
+	// Created is when the key was set, by the clock of the server; zero if the store doesn't know.
 	Created time.Time
 }
 
-// isAfter reports whether this came after the other one; everything is after nothing. Revisions
-// decide, but they begin again in a store that is made anew, and the clocks of two servers may
-// differ: either is enough.
+// isAfter reports whether this Entry came after the other one. A later revision or a later time is
+// enough: revisions begin again in a store that is made anew, and the clocks of servers may differ.
+// Every Entry is after the zero Entry.
 func (e *Entry) isAfter(other *Entry) bool {
 	later := other != nil && !other.Created.IsZero() && e.Created.After(other.Created)
 	return other == nil || e.Revision > other.Revision || later
 }
 
-// About is what has to be known of a Store.
+// About describes a Store.
 type About struct {
-	// Name says in causes and errors which store it is.
+	// Name is the name of the store in causes and errors.
 	Name string
-	// Identity is equal for Stores that watch the same keys by the same client: they share a watch.
-	// It has to be comparable.
+	// Identity is equal for Stores that watch the same keys with the same client. They share a
+	// watch. It has to be comparable.
 	Identity any
-	// Limit is how long a value may be, as far as is known; 0 if there is no limit.
+	// Limit is the known limit of the length of a value, in bytes; 0 if there is none.
 	Limit int
 	// Timeout limits calls whose context has no deadline. By default it is 5 s.
 	Timeout time.Duration
 }
 
-// ErrTooLong is what Create returns if a shorter value may be accepted.
+// ErrTooLong is what Create returns if the store may accept a shorter value.
 var ErrTooLong = errors.New("the value is too long")
 
-// permanent is an error that no repetition helps.
+// permanent is an error that repeating the call can't help.
 type permanent struct {
 	error
 	gone bool
@@ -90,14 +91,15 @@ type permanent struct {
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent marks the error of a Store as one that no repetition helps, such as what isn't allowed.
+// Permanent marks the error of a Store as one that repeating the call can't help, such as a denied
+// permission.
 func Permanent(err error) error { return permanent{error: err} }
 
 // Gone marks the error of a Store as that of a client that is closed for good.
 func Gone(err error) error { return permanent{error: err, gone: true} }
 
-// IsPermanent reports whether no repetition helps against the error of a Store: it is by Permanent
-// or Gone, or the caller has given up.
+// IsPermanent reports whether repeating the call can't help: the error is marked by Permanent or
+// Gone, or the caller has given up.
 func IsPermanent(err error) bool {
 	var p permanent
 	return errors.As(err, &p) || errors.Is(err, context.Canceled)
@@ -109,11 +111,10 @@ func isGone(err error) bool {
 }
 
 const (
-	// attempt is how long one request waits for its answer. Where it has gone to may just have
-	// died.
+	// attempt is how long one request waits for its answer. The server may just have died.
 	attempt = time.Second
-	// longestAttempt is what one may take after others have failed: to read all that is set takes
-	// its time.
+	// longestAttempt is how long one may take after others have failed: reading all that is set may
+	// take a while.
 	longestAttempt = 10 * time.Second
 	// pause is the time between two attempts.
 	pause = 100 * time.Millisecond
@@ -131,10 +132,10 @@ func limited(ctx context.Context, limit time.Duration) (context.Context, context
 }
 
 // retry calls f, each time with a limit of its own, until it succeeds, it fails for good, or ctx is
-// done. A cluster that is electing a leader doesn't answer, or says that it can't, so neither means
-// anything yet.
+// done. A cluster that is electing a leader doesn't answer, or answers that it can't. Neither is
+// final.
 func retry(ctx context.Context, f func(context.Context) error) error {
-	var why error // the last one that says more than that there was no answer
+	var why error // the last error that says more than that there was no answer
 	for limit := attempt; ; limit = longer(limit) {
 		err := try(ctx, limit, f)
 		if err == nil || IsPermanent(err) {

@@ -37,9 +37,9 @@ func (w *watch) close() {
 	<-w.Done()
 }
 
-// keepWatch starts a new watch when the present one has ended, and when a pulse has found out that
-// it misses something. In the latter case it begins with all that is set: the revisions may have
-// begun again.
+// keepWatch starts a new watch when the present one has ended, or when a pulse has found that it
+// misses something. In the second case the new watch begins with all that is set, because the
+// revisions may have begun again.
 func (h *hub) keepWatch() {
 	w := h.watch
 	defer func() {

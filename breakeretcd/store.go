@@ -30,8 +30,8 @@ type Store struct {
 
 var _ breakercluster.Store = (*Store)(nil)
 
-// New returns the Store under the prefix, by way of the client, which the caller closes when no
-// breaker needs it any more. It makes no request. It panics if the client is nil or the prefix is
+// New returns the Store under the prefix. It uses the client but never closes it: close it when no
+// breaker needs it any more. New makes no request. It panics if the client is nil or the prefix is
 // empty.
 func New(client *clientv3.Client, prefix string) *Store {
 	if client == nil {
@@ -65,7 +65,7 @@ func (s *Store) entry(kv *mvccpb.KeyValue) breakercluster.Entry {
 func (s *Store) Create(
 	ctx context.Context, key string, value []byte, ttl time.Duration,
 ) (e breakercluster.Entry, won bool, err error) {
-	// One that comes too late needs no lease.
+	// A trip that comes too late needs no lease.
 	if e, found, err := s.Newest(ctx, key); err != nil || found && !e.Deleted {
 		return e, false, err
 	}

@@ -14,22 +14,22 @@ import (
 	"github.com/kamilsk/breaker/breakercluster"
 )
 
-// Bucket is a key-value bucket whose keys trip breakers. It holds nothing that would have to be
-// closed. All its methods may be called concurrently.
+// Bucket is a key-value bucket whose keys trip breakers. It needs no Close. All its methods may be
+// called concurrently.
 type Bucket struct{ cluster *breakercluster.Bucket }
 
-// Contact is what is known of the contact with a bucket while something is watched.
+// Contact describes the contact with a bucket while something is watched.
 type Contact = breakercluster.Contact
 
-// Open returns the bucket with the given name, which has to exist, on the connection of js. It
-// makes two requests, which are repeated until ctx is done if there is no leader, and leaves
-// nothing behind but a link in the chain of error handlers of the connection. A ctx without a
-// deadline gets the default one of js, 5 s as a rule.
+// Open returns the bucket with the given name on the connection of js. The bucket has to exist.
+// Open makes two requests, and repeats them until ctx is done if there is no leader. It adds itself
+// to the chain of error handlers of the connection, and leaves nothing else behind. A ctx without a
+// deadline gets the default one of js, usually 5 s.
 //
-// The errors are those of package jetstream, as ErrInvalidBucketName, ErrBucketNotFound,
+// The errors are those of package jetstream, such as ErrInvalidBucketName, ErrBucketNotFound,
 // ErrJetStreamNotEnabled or ErrJetStreamNotEnabledForAccount; nats.ErrPermissionViolation;
-// ErrNoExpiry and ErrMirror; and what is wrong with an option. Each matches by errors.Is. Open
-// panics if js is nil.
+// ErrNoExpiry and ErrMirror; and those of the options. Each matches by errors.Is. Open panics if js
+// is nil.
 func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ...Option) (*Bucket, error) {
 	if js == nil {
 		panic("breakernats: Open: js is nil")
@@ -52,8 +52,8 @@ func Open(ctx context.Context, js jetstream.JetStream, bucket string, options ..
 }
 
 // NewStore returns the bucket as a store of package breakercluster, for programs that choose the
-// engine at run time. Keys expire after ttl; 0 is as without WithTTL. The requests and errors are
-// those of Open. It panics if js is nil.
+// engine at run time. Keys expire after ttl; 0 means as without WithTTL. The requests and errors
+// are those of Open. It panics if js is nil.
 func NewStore(
 	ctx context.Context, js jetstream.JetStream, bucket string, ttl time.Duration,
 ) (breakercluster.Store, error) {
@@ -104,19 +104,19 @@ func (s *store) bind(ctx context.Context) error {
 }
 
 // BreakByKey returns a breaker that trips when the key is set, with a TripError as its cause. If
-// the key is set already, the breaker is tripped on return. That the key is deleted or expires
-// changes nothing for a breaker; one made afterwards is open.
+// the key is already set, the breaker is tripped on return. If the key is deleted or expires,
+// existing breakers don't change, and breakers made afterwards are open.
 //
-// The first breaker on a bucket and prefix starts a watch for the process, which all others share,
-// and the last one that trips or is closed ends it, shortly after: some seconds if the server can't
-// be reached. A breaker costs one request, an entry in a map and a registration with itself, and no
-// goroutine. It trips on a goroutine that the watch starts for that, or on that of a Trip in this
-// process. A connection that is closed for good trips it, with a ConnectionError, unless
-// WithHoldOnClose says otherwise.
+// All breakers on a bucket and prefix share one watch in the process. The first breaker starts it.
+// It ends shortly after the last one has tripped or is closed, or after some seconds if the server
+// can't be reached. A breaker costs one request, an entry in a map and a registration with itself,
+// and no goroutine. It trips on a goroutine that the watch starts for that, or on the goroutine of
+// a Trip in this process. If the connection is closed for good, the breaker trips with a
+// ConnectionError, unless you use WithHoldOnClose.
 //
-// The request goes to the leader of the bucket, and is repeated until ctx is done if there is none.
-// A ctx without a deadline gets the default one of js, 5 s as a rule. An error means that the state
-// is unknown, so the work had better not begin. The errors are those of package jetstream, as
+// The request goes to the leader of the bucket. If there is none, BreakByKey repeats it until ctx
+// is done. A ctx without a deadline gets the default one of js, usually 5 s. An error means that
+// the state is unknown: don't begin the work. The errors are those of package jetstream, such as
 // ErrInvalidKey or ErrBucketNotFound; nats.ErrPermissionViolation and nats.ErrConnectionClosed;
 // context.Canceled and context.DeadlineExceeded. Each matches by errors.Is.
 func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, error) {
@@ -124,32 +124,34 @@ func (b *Bucket) BreakByKey(ctx context.Context, key string) (*breaker.Breaker, 
 	return br, asNATS(err)
 }
 
-// Trip sets the key, with the cause as text, and so trips the breakers for it, here and on every
-// node. Only the first one sets it: Trip returns the cause that stands, and true iff it is that of
-// this call. Either way, when it returns without an error, no breaker for the key is open that this
-// Bucket, or another one alike in the process, has returned. The callbacks run on the calling
-// goroutine, unless the watch was faster. On other nodes breakers trip when they are told: Trip
-// doesn't wait for them.
+// Trip sets the key, with the text of the cause as its value, and so trips the breakers for it,
+// here and on every node. Only the first Trip sets the key. Trip returns the cause that is set, and
+// true iff this call has set it.
 //
-// It is repeated until ctx is done if there is no leader. A ctx without a deadline gets the default
-// one of js. After an error that isn't the server's answer the key may be set nevertheless, or be
-// set later on. To know, call it again. The errors are the same as those of BreakByKey. A nil cause
-// stands for breaker.Interrupted. A text that is too long for a value of the bucket is cut, and
-// ends in "…": a stop doesn't fail because of it.
+// When Trip returns without an error, no breaker for the key is open in this process, if this
+// Bucket or another one alike has returned it. The callbacks run on the calling goroutine, unless
+// the watch was faster. Trip doesn't wait for other nodes, where breakers trip when the watch tells
+// them.
+//
+// If there is no leader, Trip repeats the request until ctx is done. A ctx without a deadline gets
+// the default one of js. After an error that isn't the server's answer, the key may be set all the
+// same, now or later. To find out, call Trip again. The errors are those of BreakByKey. A nil cause
+// stands for breaker.Interrupted. A text that is too long for the bucket is truncated and ends in
+// "…", so that a stop doesn't fail because of it.
 func (b *Bucket) Trip(ctx context.Context, key string, cause error) (TripError, bool, error) {
 	stands, won, err := b.cluster.Trip(ctx, key, cause)
 	return stands, won, asNATS(err)
 }
 
-// Lookup returns the cause that the key is set to, and whether it is set. It makes one request, to
-// the leader of the bucket, as BreakByKey does, with the same errors, and starts no watch.
+// Lookup returns the cause that the key is set to, and whether it is set. It makes the request of
+// BreakByKey, to the leader of the bucket, with the same errors, and starts no watch.
 func (b *Bucket) Lookup(ctx context.Context, key string) (TripError, bool, error) {
 	cause, set, err := b.cluster.Lookup(ctx, key)
 	return cause, set, asNATS(err)
 }
 
-// Contact returns what is known of the contact with the cluster. It makes no request, and takes a
-// lock for a moment.
+// Contact returns the state of the contact with the cluster. It makes no request, and takes a lock
+// briefly.
 func (b *Bucket) Contact() Contact { return b.cluster.Contact() }
 
 // natsError is an error of package breakercluster that is also one of package jetstream.

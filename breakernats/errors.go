@@ -6,12 +6,12 @@ import (
 	"github.com/kamilsk/breaker/breakercluster"
 )
 
-// ErrNoExpiry is what Open returns for a bucket whose keys can't expire, or, with WithTTL, can't
-// each have a time of its own.
+// ErrNoExpiry is what Open returns for a bucket whose keys can't expire. With WithTTL, it is also
+// returned for a bucket whose keys can't each have a TTL of their own.
 var ErrNoExpiry = errors.New("keys of the bucket can't expire")
 
-// ErrMirror is what Open returns for a bucket that mirrors another one. It lags behind, and nothing
-// is created in it.
+// ErrMirror is what Open returns for a bucket that mirrors another one. A mirror lags behind, and
+// no key can be created in it.
 var ErrMirror = errors.New("the bucket is a mirror")
 
 // TripError is the cause of a breaker that was tripped by its key. All breakers that were tripped
@@ -24,8 +24,8 @@ type TripError = breakercluster.TripError
 // if the leader didn't answer. It matches breaker.Interrupted and context.Canceled.
 type SilenceError = breakercluster.SilenceError
 
-// ConnectionError is the cause of a breaker whose connection was closed for good: by the program,
-// or by nats.go, which gives up after 60 attempts and after two refusals of the credentials unless
-// its options say otherwise. The breaker couldn't be tripped by its key any more. See
+// ConnectionError is the cause of a breaker if the connection was closed for good, so that the key
+// couldn't trip the breaker any more. The program has closed it, or nats.go has given up: after 60
+// attempts or two refusals of the credentials, unless its options say otherwise. See
 // WithHoldOnClose. It matches breaker.Interrupted and context.Canceled.
 type ConnectionError = breakercluster.ConnectionError

@@ -90,7 +90,7 @@ func TestDeniedRequestsLeaveOthersAlone(t *testing.T) {
 	wait.Wait()
 }
 
-// For longer than a silence, somebody is denied something all the time.
+// For longer than a silence, something is denied all the time.
 func TestDeniedRequestsAreNoSilence(t *testing.T) {
 	t.Parallel()
 	const silence, delay = 400 * time.Millisecond, 15 * time.Millisecond
@@ -175,7 +175,7 @@ func TestSilenceSaysWhy(t *testing.T) {
 	assert.ErrorContains(t, br.Cause(), nats.ErrDisconnected.Error())
 }
 
-// The contact is lost and comes back, and the bucket says so, to whoever asks and to the hook.
+// The contact is lost and comes back. Contact says so, and so does the hook.
 func TestContactIsTold(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
@@ -205,7 +205,7 @@ func TestContactIsTold(t *testing.T) {
 	awaitThat(t, func() bool { return b.Contact() == breakernats.Contact{} }, "the end of the watch")
 }
 
-// Who doesn't listen to the hook, or blocks in it, changes nothing for the breakers.
+// A hook that is missing, or that blocks, changes nothing for the breakers.
 func TestBlockedHook(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)

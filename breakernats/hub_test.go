@@ -96,7 +96,7 @@ func TestWatchEndsWithTheLast(t *testing.T) {
 	awaitThat(t, func() bool { return consumers(t, nc) == 0 }, "the end of a watch nobody needs")
 }
 
-// The watch begins and ends under those who begin and end to need it.
+// Breakers come and go while the watch begins and ends.
 func TestComingAndGoing(t *testing.T) {
 	s, nc := single(t)
 	b := open(t, connect(t, s.ClientURL()))

@@ -99,7 +99,7 @@ func TestOperatorCanTrip(t *testing.T) {
 	require.NoError(t, keyValue(t, admin).Delete(within(t), "import"))
 	trip(t, b, "import", "again")
 	awaitThat(t, func() bool { return consumers(t, admin) == 0 }, "the end of the watch")
-	// Nobody was denied anything.
+	// Nothing was denied.
 	assert.NoError(t, operator.LastError())
 	assert.NoError(t, worker.LastError())
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// refusalCheck is how often the connection is asked for its last error, should its error handler
-// not be ours.
+// refusalCheck is how often the connection is asked for its last error if its error handler isn't
+// ours.
 const refusalCheck = 20 * time.Millisecond
 
-// denial is what the server says when it denies something. It is no answer to a request: it comes
-// as an error of the connection, and names nothing but the subject.
+// denial is what the server says when it denies something. It isn't an answer to a request: it
+// comes as an error of the connection, and names only the subject.
 type denial struct {
 	error
 	subject   string
@@ -121,7 +121,7 @@ func forgetConn(key weak.Pointer[nats.Conn]) {
 	delete(byConn.m, key)
 }
 
-// tell ends the wait of those whom the error denies what they wait for.
+// tell ends the wait of the callers that the error concerns.
 func (r *refusals) tell(err error) {
 	d, ok := denialOf(err)
 	if !ok {
@@ -136,7 +136,8 @@ func (r *refusals) tell(err error) {
 	}
 }
 
-// onRefusal calls refuse if the server denies what concerns the caller, until stop is called.
+// onRefusal calls refuse if the server denies something that concerns the caller. It does so until
+// stop is called.
 func (s *store) onRefusal(concerns concern, refuse context.CancelCauseFunc) (stop func()) {
 	w := &waiting{concerns, refuse}
 	s.refusals.mu.Lock()

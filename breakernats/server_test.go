@@ -107,8 +107,8 @@ func single(t testing.TB, change ...func(*server.Options)) (*server.Server, *nat
 // ports is the last one that was given out.
 var ports atomic.Int64
 
-// freePort returns a port that nobody uses, now or soon: systems take those that a client gets from
-// higher up.
+// freePort returns a port that no other process uses, now or soon: systems take those that a client
+// gets from higher up.
 func freePort() int {
 	const first, many = 20000, 10000
 	ports.CompareAndSwap(0, rand.Int64N(many))

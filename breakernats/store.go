@@ -22,9 +22,9 @@ const (
 	pause = 100 * time.Millisecond
 )
 
-// store is a bucket, read where the truth is: at the leader of its stream. What package jetstream
-// calls Get may be answered by any replica, also by one that lags behind or is cut off from the
-// others, and so must not decide that a key isn't set.
+// store is a bucket, read at the leader of its stream. Get of package jetstream may be answered by
+// any replica. That replica may lag behind, or be cut off from the others, so its answer must not
+// decide that a key isn't set.
 type store struct {
 	js     jetstream.JetStream
 	nc     *nats.Conn

@@ -14,9 +14,9 @@ import (
 // watch is one subscription. It begins with the present state of all keys, and ends when the
 // connection was lost.
 //
-// The subscription recovers by itself from much, but not from all, and later: it waits for two
-// heartbeats of 5 s, and goes on after the revision that it has seen, which is wrong for a bucket
-// that was made anew.
+// The subscription recovers by itself from most failures, but later: it waits for two heartbeats of
+// 5 s. It then goes on after the last revision that it has seen, which is wrong for a bucket that
+// was made anew.
 type watch struct {
 	watcher jetstream.KeyWatcher
 	nc      *nats.Conn

@@ -88,8 +88,8 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// Who is back begins with the state, and doesn't wait for a pulse to find out that something is
-// missing.
+// After a reconnection a node begins with the state, and doesn't wait for a pulse to find out that
+// something is missing.
 func TestNewWatchAfterReconnecting(t *testing.T) {
 	s, nc := single(t)
 	p := startProxy(t, s)
@@ -112,8 +112,8 @@ func TestNewWatchAfterReconnecting(t *testing.T) {
 	}, "a new watch instead of the old one")
 }
 
-// The bucket holds the state, and only that: who is away while a key is set and deleted doesn't
-// learn of it.
+// The bucket holds the state, and only that: a node that is away while a key is set and deleted
+// doesn't learn of it.
 func TestDeletedWhileAway(t *testing.T) {
 	s, nc := single(t)
 	p := startProxy(t, s)
@@ -175,8 +175,8 @@ func TestTripOutlivesAnOutage(t *testing.T) {
 	assertTripped(t, br, r.cause)
 }
 
-// The leader of the bucket dies in a cluster of three. Everyone is told, wherever he was connected,
-// and the trip may be asked for before there is a new leader.
+// The leader of the bucket dies in a cluster of three. Every node is told, wherever it was
+// connected, and the trip may be asked for before there is a new leader.
 func TestLeaderLost(t *testing.T) {
 	t.Parallel()
 	all := cluster(t)

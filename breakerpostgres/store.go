@@ -28,9 +28,9 @@ type Store struct {
 
 var _ breakercluster.Store = (*Store)(nil)
 
-// New returns the Store in the table, by way of the pool, which the caller closes when no breaker
-// needs it any more. A dot in the name separates a schema. It makes no request. It panics if the
-// pool is nil or the name is empty.
+// New returns the Store in the table. It uses the pool but never closes it: close it when no
+// breaker needs it any more. A dot in the name separates a schema. New makes no request. It panics
+// if the pool is nil or the name is empty.
 func New(pool *pgxpool.Pool, table string) *Store {
 	if pool == nil {
 		panic("breakerpostgres: New: the pool is nil")
@@ -48,8 +48,8 @@ func New(pool *pgxpool.Pool, table string) *Store {
 	return &Store{pool: pool, table: table, quoted: quoted, channel: channel}
 }
 
-// CreateTable creates the table unless it exists. Programs that aren't allowed to are given one
-// that others have created.
+// CreateTable creates the table unless it exists. Programs that may not create tables use one that
+// another role has created.
 func (s *Store) CreateTable(ctx context.Context) error {
 	_, err := s.pool.Exec(ctx, `CREATE TABLE IF NOT EXISTS `+s.quoted+` (
 	key      text        PRIMARY KEY,
@@ -89,7 +89,7 @@ func scan(row pgx.CollectableRow) (e breakercluster.Entry, err error) {
 func (s *Store) Create(
 	ctx context.Context, key string, value []byte, ttl time.Duration,
 ) (e breakercluster.Entry, won bool, err error) {
-	// One that comes too late needs no turn.
+	// A trip that comes too late needs no turn.
 	if e, found, err := s.Newest(ctx, key); err != nil || found {
 		return e, false, err
 	}

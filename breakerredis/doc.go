@@ -1,6 +1,5 @@
-// Package breakerredis keeps the keys that trip breakers in Redis: a breaker trips in every process
-// that watches its key, with the cause given where it was set. It is a store of package
-// breakercluster.
+// Package breakerredis is a store of package breakercluster in Redis. When a key is set, the
+// breakers for it trip in every process, with the cause given where it was set.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "redis:6379"})
 //	jobs, err := breakercluster.Open(breakerredis.New(client, "jobs"))
@@ -10,35 +9,35 @@
 //
 // # How it works
 //
-// A script sets the key, with an expiry, and adds it to a stream. Processes read the stream from
-// where they were, and so miss nothing while they are away: pub/sub would lose it. If the stream
-// doesn't reach back as far, they read all that is set.
+// A script sets the key, with an expiry, and adds it to a stream. A process reads the stream from
+// where it was, so it misses nothing while it is disconnected; with pub/sub it would. If the stream
+// doesn't reach back as far, the process reads all that is set.
 //
-// # What it promises, and what it can't
+// # Guarantees
 //
-// As long as one server goes on, or comes back with its data: all of what package breakercluster
-// says.
+// The package keeps all guarantees of package breakercluster while the server stays up, or comes
+// back with its data.
 //
 // Redis acknowledges a write before any replica has it, and by default before it is on disk. So
-// after a failover, or a crash without appendfsync always, trips that were acknowledged may be
-// lost: breakers that have tripped stay so, others stay open, and the next trip wins a second time,
-// with another cause. TestFailover shows it. min-replicas-to-write narrows that, and doesn't close
-// it. If a lost trip does harm, use etcd, NATS or PostgreSQL.
+// acknowledged trips may be lost after a failover, or after a crash without appendfsync always.
+// Then tripped breakers stay tripped, others stay open, and the next trip wins a second time, with
+// another cause. TestFailover shows it. min-replicas-to-write makes that less likely, but doesn't
+// rule it out. If a lost trip does harm, use etcd, NATS or PostgreSQL.
 //
-// An eviction policy that takes keys with an expiry may take those of a trip: use noeviction.
+// An eviction policy that evicts keys with an expiry may evict those of a trip: use noeviction.
 //
 // # Permissions
 //
-// A user whose processes are to be stopped:
+// A user that can be told to stop:
 //
 //	ACL SETUSER worker on >… %R~breaker:{jobs}:* +@read +@connection +evalsha_ro +eval_ro
 //
-// A user that may stop others needs ~breaker:{jobs}:*, @write, time, evalsha and eval, too. Redis 7
-// or newer.
+// A user that can also tell others to stop needs ~breaker:{jobs}:*, @write, time, evalsha and eval,
+// too. The package needs Redis 7 or newer.
 //
 // # What it costs
 //
 // A process that watches has one connection besides the client's pool, which waits for the server.
-// A trip and a breaker are one round trip each. The client's contexts count
-// (ContextTimeoutEnabled), for the calls of this package only.
+// A trip and a breaker cost one round trip each. The calls of this package observe their contexts
+// (ContextTimeoutEnabled); other calls of the client don't change.
 package breakerredis

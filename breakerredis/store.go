@@ -26,7 +26,7 @@ import (
 // Its methods may be called concurrently.
 type Store struct {
 	client *redis.Client
-	// calls is the client, but with contexts that count.
+	// calls is the client, but observes the contexts of its calls.
 	calls *redis.Client
 	name  string
 	space string
@@ -36,8 +36,8 @@ type Store struct {
 
 var _ breakercluster.Store = (*Store)(nil)
 
-// New returns the Store with the name, by way of the client, which the caller closes when no
-// breaker needs it any more. It makes no request. It panics if the client is nil or the name is
+// New returns the Store with the name. It uses the client but never closes it: close it when no
+// breaker needs it any more. New makes no request. It panics if the client is nil or the name is
 // empty.
 func New(client *redis.Client, name string) *Store {
 	if client == nil {
@@ -135,7 +135,7 @@ func entry(key, set string) (e breakercluster.Entry, err error) {
 func (s *Store) call(ctx context.Context, script *redis.Script, keys []string, args ...any) (bool, string, error) {
 	run := script.Run
 	if script == get {
-		run = script.RunRO // as one who may only read
+		run = script.RunRO // for a user that may only read
 	}
 	answer, err := run(ctx, s.calls, keys, args...).Slice()
 	if err != nil {

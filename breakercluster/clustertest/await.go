@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// patience bounds what never comes; nothing is expected to take it.
+// patience bounds a wait for something that never comes. A passing test is far below it.
 const patience = time.Minute
 
-// Await waits until the condition holds. It fails the test after a minute.
+// Await waits until the condition holds, and fails the test if it doesn't within a minute.
 func Await(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	for begin := time.Now(); !condition(); time.Sleep(time.Millisecond) {

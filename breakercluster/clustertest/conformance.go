@@ -13,31 +13,31 @@ import (
 	"github.com/kamilsk/breaker/breakercluster"
 )
 
-// Engine is a server that runs, and its Stores.
+// Engine is a running server and its Stores.
 type Engine struct {
-	// Addr is where it listens.
+	// Addr is the address on which the server listens.
 	Addr string
-	// Open returns a Store by a client of its own, which is connected to addr: that of the server
-	// or of a proxy. Close closes the client, and is called once, when the test ends or before.
+	// Open returns a Store with a client of its own, connected to addr: the address of the server
+	// or of a proxy. Close closes the client. It is called once, at the end of the test or before.
 	Open func(t testing.TB, addr string) (s breakercluster.Store, close func())
-	// Restart stops the server and starts it again, with the same address and the same data.
+	// Restart stops the server and starts it again at the same address with the same data.
 	Restart func(t testing.TB)
-	// Reader returns a Store whose user may be told to stop, and not tell.
+	// Reader returns a Store whose user may read keys but not set them.
 	Reader func(t testing.TB) breakercluster.Store
-	// Delete deletes a key that is set, by other means than those of this library.
+	// Delete deletes a key that is set, without this library.
 	Delete func(t testing.TB, key string)
-	// Forget has the server forget all history it can, but not what is set: what happens while
-	// somebody is away for hours. It may be nil.
+	// Forget makes the server drop all the history it can, but not what is set, as if a client had
+	// been away for hours. It may be nil.
 	Forget func(t testing.TB)
-	// ShortestTTL is the least time after which a key expires.
+	// ShortestTTL is the shortest time after which a key can expire.
 	ShortestTTL time.Duration
-	// Subscribe has f called for each message that is published from then on, by a client of its
-	// own, and Publish publishes one: what no trip can be faster than. Only Benchmark uses them.
+	// Subscribe calls f for each message that is published from then on, with a client of its own.
+	// Publish publishes one. No trip can be faster than that. Only Benchmark uses them.
 	Subscribe func(t testing.TB, f func())
 	Publish   func(t testing.TB)
 }
 
-// Run runs the tests of what package breakercluster says that it holds.
+// Run tests everything that package breakercluster guarantees.
 func Run(t *testing.T, start func(t testing.TB) *Engine) {
 	for _, test := range []struct {
 		name string
@@ -62,7 +62,7 @@ func Run(t *testing.T, start func(t testing.TB) *Engine) {
 	}
 }
 
-// node opens a Bucket by a client of its own.
+// node opens a Bucket with a client of its own.
 func (e *Engine) node(t testing.TB, options ...breakercluster.Option) *breakercluster.Bucket {
 	t.Helper()
 	return e.nodeAt(t, e.Addr, options...)
@@ -375,8 +375,8 @@ func denied(t *testing.T, e *Engine) {
 	expect(t, br, trip(t, near, "import", "I may"))
 }
 
-// nothingLost trips 300 keys by 6 nodes, while the connection of those that wait is cut again and
-// again.
+// nothingLost trips 300 keys from 6 nodes, while the connections of the waiting nodes are cut again
+// and again.
 func nothingLost(t *testing.T, e *Engine) {
 	const many, trippers, cuts = 300, 6, 10
 	p := NewProxy(t, e.Addr)
@@ -463,8 +463,8 @@ func closed(t *testing.T, e *Engine) {
 	}
 }
 
-// comingAndGoing has watches begin and end under those who need them, and trips fall between any
-// two steps.
+// comingAndGoing starts and ends watches while breakers need them, with trips between any two
+// steps.
 func comingAndGoing(t *testing.T, e *Engine) {
 	const makers, rounds = 4, 25
 	far, near := e.node(t), e.node(t)

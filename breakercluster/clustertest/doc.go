@@ -1,5 +1,5 @@
-// Package clustertest has the tests that every Store of package breakercluster has to pass, against
-// a real server, and what they need: a proxy that cuts connections, free ports, servers as
+// Package clustertest has the tests that every Store of package breakercluster has to pass against
+// a real server. It also has what they need: a proxy that cuts connections, free ports, servers as
 // processes.
 //
 //	func TestConformance(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 // nodes is how many clients a trip has to reach.
 const nodes = 20
 
-// times are how long it took, on each client and each time.
+// times are the latencies, of each client and each run.
 type times struct {
 	mu  sync.Mutex
 	all []time.Duration
@@ -36,8 +36,8 @@ func (t *times) report(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// Benchmark measures how long it takes from the call of Trip until a breaker on each of 20 clients
-// is done, beside how long it takes a bare message of the engine to reach as many.
+// Benchmark measures the time from the call of Trip until a breaker on each of 20 clients is done.
+// For comparison it measures how long a bare message of the engine takes to reach as many.
 func Benchmark(b *testing.B, start func(t testing.TB) *Engine) {
 	e := start(b)
 	b.Run("publish", func(b *testing.B) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Memory is a Store within one process, for tests of programs that use a Bucket. Its keys don't
-// expire.
+// expire. All its methods may be called concurrently.
 type Memory struct {
 	name string
 
@@ -19,7 +19,7 @@ type Memory struct {
 	watchers map[*memoryWatch]struct{}
 }
 
-// NewMemory returns an empty one.
+// NewMemory returns an empty Memory.
 func NewMemory(name string) *Memory {
 	return &Memory{name: name, watchers: make(map[*memoryWatch]struct{})}
 }

@@ -6,22 +6,22 @@ import (
 	"testing"
 )
 
-// Outside calls f with a testing.TB where there is no test: in an Example, for instance. What f
-// registers by Cleanup is called when f has returned or panicked. A failure panics.
+// Outside calls f with a testing.TB outside of a test, for example in an Example. Functions that f
+// registers by Cleanup are called when f has returned or panicked. A failure panics.
 func Outside(f func(t testing.TB)) {
 	t := new(outside)
 	defer t.end()
 	f(t)
 }
 
-// outside implements what servers need. Everything else panics, as the embedded TB is nil.
+// outside implements the methods that servers need. Others panic, because the embedded TB is nil.
 type outside struct {
 	testing.TB
 	ends   []func()
 	failed bool
 }
 
-// end calls what is registered, the last first. Whatever one of them does, the others are called.
+// end calls the registered functions, the last one first. If one panics, the others still run.
 func (t *outside) end() {
 	for _, end := range t.ends {
 		defer end()

@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// ports is the last one that was given out.
+// ports is the last port that was returned.
 var ports atomic.Int64
 
-// FreePort returns a port that nobody uses, now or soon: systems take those that a client gets from
-// higher up.
+// FreePort returns a port that no other process uses, now or soon: systems choose the ports of
+// clients from a higher range.
 func FreePort() int {
 	const first, many = 20000, 10000
 	ports.CompareAndSwap(0, rand.Int64N(many))
@@ -30,15 +30,15 @@ func FreePort() int {
 	}
 }
 
-// Process is a server that runs on its own.
+// Process is a server in a process of its own.
 type Process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	output bytes.Buffer
 }
 
-// Start starts a server, which is killed when the test ends. If it exits before, the test says what
-// it wrote.
+// Start starts a server, and kills it when the test ends. If it exits before, the test logs its
+// output.
 func Start(t testing.TB, name string, args ...string) *Process {
 	t.Helper()
 	p := &Process{cmd: exec.Command(name, args...), exited: make(chan struct{})}
@@ -78,5 +78,5 @@ func (p *Process) Terminate(signal syscall.Signal) {
 	<-p.exited
 }
 
-// Wait waits for the end of what ends by itself.
+// Wait waits until a process that ends by itself has ended.
 func (p *Process) Wait() { <-p.exited }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Proxy stands between a client and a server, and can be cut.
+// Proxy forwards connections from clients to a server, and can cut them. All its methods may be
+// called concurrently.
 type Proxy struct {
 	listener net.Listener
 	wait     sync.WaitGroup
@@ -19,7 +20,7 @@ type Proxy struct {
 	flows chan struct{}
 }
 
-// NewProxy starts a proxy to the server, which ends with the test.
+// NewProxy starts a proxy to the server. The proxy ends with the test.
 func NewProxy(t testing.TB, target string) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,7 +39,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is where it listens.
+// Addr returns the address on which the proxy listens.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 func (p *Proxy) accept() {
@@ -71,7 +72,7 @@ func (p *Proxy) serve(client net.Conn) {
 	both.Wait()
 }
 
-// pump copies until either end is closed, holding back while the proxy is frozen.
+// pump copies until either end is closed, and pauses while the proxy is frozen.
 func (p *Proxy) pump(to, from net.Conn) {
 	defer to.Close()
 	buf := make([]byte, 32<<10)
@@ -112,7 +113,7 @@ func (p *Proxy) drop(conns ...net.Conn) {
 	}
 }
 
-// Sever cuts all connections and lets none through any more.
+// Sever cuts all connections, and lets none through until Heal.
 func (p *Proxy) Sever() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,15 +137,14 @@ func (p *Proxy) Heal() {
 	p.cut = false
 }
 
-// Redirect has connections that come from now on lead to another server.
+// Redirect makes new connections lead to another server.
 func (p *Proxy) Redirect(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = target
 }
 
-// Freeze lets nothing through, without closing anything: what a client sees of a partition at
-// first.
+// Freeze holds back all bytes without closing a connection, like the beginning of a partition.
 func (p *Proxy) Freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,7 +13,8 @@
 // # What a key does
 //
 // When the key is set, the command is stopped as at any other limit: SIGTERM for its process group,
-// SIGKILL after the grace. The exit code is 124. Standard error says who has set the key, and why.
+// SIGKILL after the grace. The exit code is 124. Standard error says which process has set the key,
+// and why.
 // If the key is set already, the command isn't started, and the exit code is 124, too.
 //
 // If the store can't say within 10 seconds whether the key is set, the command isn't started, and
@@ -21,9 +22,9 @@
 //
 // # When the store is lost
 //
-// The command goes on, and breakit says that once. It is stopped when the store is back and the key
-// is set. With --silence TIME the command is stopped if there was no contact for that long: for
-// what must not run while it can't be told to stop.
+// The command goes on, and breakit reports that once. It is stopped when the store is back and the
+// key is set. With --silence TIME it is also stopped if there was no contact for that long. Use
+// that for commands that must not run while they can't be told to stop.
 //
 // # Stores
 //
@@ -36,22 +37,21 @@
 //
 //	name=NAME              what holds the keys; breakit by default
 //	creds=FILE             of a NATS user
-//	ca=FILE                who has signed the server's certificate, for NATS and etcd
+//	ca=FILE                the authority that signed the server's certificate, for NATS and etcd
 //	cert=FILE&key=FILE     the client's certificate, for NATS and etcd
 //
 // PostgreSQL and Redis have more parameters of their own, such as sslmode.
 //
-// A URL on the command line is seen by every user of the machine. The variable BREAKIT_STORE isn't;
-// the command inherits it.
+// Every user of the machine can see a URL on the command line. They can't see the variable
+// BREAKIT_STORE, which the command inherits.
 //
-// NATS needs a bucket and PostgreSQL a table. Once for all machines:
+// NATS needs a bucket and PostgreSQL a table. Create it once for all machines:
 //
 //	breakit init --store postgres://admin@db/jobs
 //
 // # Trip
 //
-// breakit trip returns when the key is set. The first trip of a key wins; a later one prints the
-// cause that stands, and succeeds, too. A key expires after a day, or what --ttl says, and then the
-// next command with that key starts again. Programs set and watch the same keys by package
-// breakercluster.
+// breakit trip returns when the key is set. The first trip of a key wins. A later one prints the
+// cause that is set, and succeeds, too. A key expires after a day, or after --ttl. Then commands
+// with that key start again. Programs set and watch the same keys by package breakercluster.
 package main

@@ -196,7 +196,7 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// Nobody knows whether the key is set, so the command isn't started.
+// The state is unknown, so the command isn't started.
 func TestTheStoreIsAway(t *testing.T) {
 	for engine, store := range map[string]string{
 		"nats": "nats://u:secret@%s", "etcd": "etcd://%s", "postgres": "postgres://u:secret@%s/d", "redis": "redis://u:secret@%s",

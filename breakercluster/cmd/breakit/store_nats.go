@@ -59,7 +59,7 @@ func openNATS(l location) (*opened, error) {
 				Bucket: l.name, TTL: breakercluster.DefaultTTL, LimitMarkerTTL: time.Minute,
 			})
 			if errors.Is(err, jetstream.ErrBucketExists) {
-				return nil // with a configuration that is somebody's decision
+				return nil // and keep its configuration
 			}
 			return err
 		},

@@ -171,8 +171,7 @@ func (d *demonstration) trip(ctx context.Context) error {
 	return d.report(ctx, won, stopped)
 }
 
-// report prints who stopped why, and how long that took from the moment at which the bucket had the
-// key.
+// report prints which worker stopped why, and how long after the key was set in the bucket.
 func (d *demonstration) report(ctx context.Context, won event, stopped []event) error {
 	kv, err := d.js.KeyValue(ctx, d.bucket)
 	if err != nil {

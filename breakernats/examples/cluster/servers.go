@@ -98,8 +98,8 @@ func startServers(ctx context.Context, names ...string) (c *servers, err error) 
 	return c, nil
 }
 
-// freePorts returns ports that nobody uses, now or soon: systems take those that a client gets from
-// higher up.
+// freePorts returns ports that no other process uses, now or soon: systems choose the ports of
+// clients from a higher range.
 func freePorts(many int) (ports []int) {
 	const first, last = 20000, 30000
 	for port := first + rand.N(last-first-1000); len(ports) < many && port < last; port++ {

@@ -81,7 +81,7 @@ type worker struct {
 func (w *worker) work(ctx context.Context) {
 	stop, err := w.bucket.BreakByKey(ctx, job)
 	if err != nil {
-		_ = w.fail(err) // who doesn't know whether to work doesn't
+		_ = w.fail(err) // the state is unknown, so it doesn't begin
 		return
 	}
 	defer stop.Close()
@@ -149,7 +149,7 @@ func (w *worker) about(what string, br *breaker.Breaker) event {
 func (w *worker) say(e event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	_ = w.events.Encode(e) // if nobody listens any more, the input is about to end as well
+	_ = w.events.Encode(e) // if that fails, the input is about to end as well
 }
 
 func (w *worker) fail(err error) error {
