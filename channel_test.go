@@ -14,7 +14,7 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-func TestANilChannelNeverTrips(t *testing.T) {
+func TestChannel_NilNeverTrips(t *testing.T) {
 	// promise 15
 	requireGoroutines(t, 0)
 	br := breaker.BreakByChannel(nil)
@@ -51,7 +51,7 @@ func requireChannelCause(t *testing.T, br *breaker.Breaker) {
 	require.Equal(t, breaker.Interrupted, br.Err())
 }
 
-func TestAChannelTripsWhoWaits(t *testing.T) {
+func TestChannel_TripsWhatWaits(t *testing.T) {
 	for _, how := range ends {
 		for name, wait := range map[string]func(*breaker.Breaker) <-chan struct{}{
 			"Done": (*breaker.Breaker).Done,
@@ -86,7 +86,7 @@ func TestAChannelTripsWhoWaits(t *testing.T) {
 	}
 }
 
-func TestAChannelThatHasEnded(t *testing.T) {
+func TestChannel_EndedBefore(t *testing.T) {
 	// The constructor looks: with something to receive the breaker is tripped on return.
 	for _, how := range ends {
 		t.Run(how.name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestAChannelThatHasEnded(t *testing.T) {
 	}
 }
 
-func TestAChannelThatEndedSinceTheConstructor(t *testing.T) {
+func TestChannel_EndedSinceTheConstructor(t *testing.T) {
 	// promise 2, promise 9: it has tripped for who looks, so it has for the first who waits
 	for _, how := range ends {
 		for name, tripped := range waits {
@@ -143,7 +143,7 @@ var waits = map[string]func(*breaker.Breaker) bool{
 	},
 }
 
-func TestAChannelIsPolledWithoutAGoroutine(t *testing.T) {
+func TestChannel_PolledWithoutAGoroutine(t *testing.T) {
 	// promise 2, the poll part; promise 11
 	for _, how := range ends {
 		for name, tripped := range map[string]func(*breaker.Breaker) bool{
@@ -171,7 +171,7 @@ func TestAChannelIsPolledWithoutAGoroutine(t *testing.T) {
 	}
 }
 
-func TestPollingManyChannels(t *testing.T) {
+func TestChannel_PollsMany(t *testing.T) {
 	// promise 11: none while a breaker is only polled.
 	requireGoroutines(t, 0)
 	before := runtime.NumGoroutine()
@@ -191,7 +191,7 @@ func TestPollingManyChannels(t *testing.T) {
 }
 
 // A sender that blocks on a channel without a buffer meets whoever polls.
-func TestAPollTakesFromABlockedSender(t *testing.T) {
+func TestChannel_PollTakesFromABlockedSender(t *testing.T) {
 	signal, sent := make(chan struct{}), make(chan struct{})
 	br := breaker.BreakByChannel(signal)
 	go func() {
@@ -203,7 +203,7 @@ func TestAPollTakesFromABlockedSender(t *testing.T) {
 	requireChannelCause(t, br)
 }
 
-func TestAValueTripsAllWhoWait(t *testing.T) {
+func TestChannel_ValueTripsAllThatWait(t *testing.T) {
 	requireGoroutines(t, 0)
 	signal := make(chan struct{})
 	all := waiting(100, signal)
@@ -232,7 +232,7 @@ func TestAValueTripsAllWhoWait(t *testing.T) {
 }
 
 // One value reaches one of those that poll, and exactly one.
-func TestAValueTripsOneWhoPolls(t *testing.T) {
+func TestChannel_ValueTripsOneOfThePollers(t *testing.T) {
 	for range 100 {
 		signal := make(chan struct{}, 1)
 		var all [8]*breaker.Breaker
@@ -256,7 +256,7 @@ func TestAValueTripsOneWhoPolls(t *testing.T) {
 }
 
 // Breakers made after a value has tripped others are open, however early they come.
-func TestAValueNeverTripsALaterBreaker(t *testing.T) {
+func TestChannel_ValueNeverTripsALaterBreaker(t *testing.T) {
 	requireGoroutines(t, 0)
 	signal := make(chan struct{})
 	for range 2000 {
@@ -281,7 +281,7 @@ func TestAValueNeverTripsALaterBreaker(t *testing.T) {
 }
 
 // A closed breaker takes nothing out of the channel: the value belongs to the next one.
-func TestAClosedBreakerTakesNoValue(t *testing.T) {
+func TestChannel_ClosedBreakerTakesNoValue(t *testing.T) {
 	// promise 10: nothing of it goes on after Close.
 	requireGoroutines(t, 0)
 	for range 2000 {
@@ -295,7 +295,7 @@ func TestAClosedBreakerTakesNoValue(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestAMultiplexLeavesItsChannels(t *testing.T) {
+func TestChannel_LeftByAMultiplex(t *testing.T) {
 	// promise 10, promise 11: what trips by one source drops the others at once.
 	requireGoroutines(t, 0)
 	one, two := make(chan struct{}), make(chan struct{})
@@ -311,7 +311,7 @@ func TestAMultiplexLeavesItsChannels(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestAnOwnTripLeavesTheChannel(t *testing.T) {
+func TestChannel_LeftByATrip(t *testing.T) {
 	// promise 10
 	requireGoroutines(t, 0)
 	signal := make(chan struct{}, 1)
@@ -329,7 +329,7 @@ func TestAnOwnTripLeavesTheChannel(t *testing.T) {
 }
 
 // The goroutine of a channel doesn't hold on to a breaker that is closed.
-func TestAClosedBreakerIsGarbageWhileTheChannelIsWatched(t *testing.T) {
+func TestChannel_ClosedBreakerIsGarbage(t *testing.T) {
 	// promise 10
 	signal := make(chan struct{})
 	stays := waiting(1, signal)[0]
@@ -347,7 +347,7 @@ func TestAClosedBreakerIsGarbageWhileTheChannelIsWatched(t *testing.T) {
 }
 
 // The channel ends while it is closed, polled and waited for at the same time: one trip, one cause.
-func TestAChannelEndsAgainstEverything(t *testing.T) {
+func TestChannel_EndsAgainstEverything(t *testing.T) {
 	// promise 1, promise 2, promise 3
 	requireGoroutines(t, 0)
 	var byChannel, byClose int
@@ -384,7 +384,7 @@ func TestAChannelEndsAgainstEverything(t *testing.T) {
 }
 
 // Several goroutines ask one breaker: it trips by one value, so the others stay in the channel.
-func TestABreakerTakesOneValue(t *testing.T) {
+func TestChannel_BreakerTakesOneValue(t *testing.T) {
 	// promise 2, the poll part
 	for range 5000 {
 		const values = 8

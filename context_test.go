@@ -105,7 +105,7 @@ func requireContextGoroutines(t *testing.T, want int) {
 type keyA struct{}
 type keyB struct{}
 
-func TestAContextTripsWhoWaits(t *testing.T) {
+func TestContext_TripsWhatWaits(t *testing.T) {
 	// promise 4, promise 5
 	reason := errors.New("the reason")
 	for name, end := range map[string]func() (ctx context.Context, end func(), err, cause error){
@@ -197,7 +197,7 @@ func TestAContextTripsWhoWaits(t *testing.T) {
 	}
 }
 
-func TestAContextExpires(t *testing.T) {
+func TestContext_Expires(t *testing.T) {
 	// promise 4, promise 5, promise 13
 	tooSlow := errors.New("too slow")
 	for name, maker := range map[string]func() (ctx context.Context, cancel context.CancelFunc, cause error){
@@ -238,7 +238,7 @@ func TestAContextExpires(t *testing.T) {
 	}
 }
 
-func TestAContextThatEndedSinceTheConstructor(t *testing.T) {
+func TestContext_EndedSinceTheConstructor(t *testing.T) {
 	// promise 2, promise 9: as for a channel
 	for name, tripped := range waits {
 		t.Run(name, func(t *testing.T) {
@@ -253,7 +253,7 @@ func TestAContextThatEndedSinceTheConstructor(t *testing.T) {
 	}
 }
 
-func TestABackgroundContextNeverTrips(t *testing.T) {
+func TestContext_BackgroundNeverTrips(t *testing.T) {
 	// promise 5, promise 11
 	for name, ctx := range map[string]context.Context{
 		"Background":    context.Background(),
@@ -276,7 +276,7 @@ func TestABackgroundContextNeverTrips(t *testing.T) {
 }
 
 // Whatever trips the breaker, cancel is called once, and before the trip returns to the winner.
-func TestCancelIsCalledOnce(t *testing.T) {
+func TestCancel_IsCalledOnce(t *testing.T) {
 	for name, trip := range map[string]func(br *breaker.Breaker, end context.CancelFunc){
 		"Close":                func(br *breaker.Breaker, _ context.CancelFunc) { br.Close() },
 		"Close of a Multiplex": func(br *breaker.Breaker, _ context.CancelFunc) { breaker.Multiplex(br).Close() },
@@ -364,7 +364,7 @@ func TestCancelIsCalledOnce(t *testing.T) {
 }
 
 // Cancelling comes last, with the breaker closed: it may ask the breaker, and panic.
-func TestCancelMayDoAnything(t *testing.T) {
+func TestCancel_MayDoAnything(t *testing.T) {
 	// promise 8
 	ctx, cancel := context.WithCancel(context.Background())
 	var br *breaker.Breaker
@@ -384,7 +384,7 @@ func TestCancelMayDoAnything(t *testing.T) {
 }
 
 // Err of a bare breaker matches what its context says, however both ended.
-func TestErrMatchesTheContext(t *testing.T) {
+func TestContext_ErrMatches(t *testing.T) {
 	// promise 5
 	withCancel := func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
 	check := func(t *testing.T, br *breaker.Breaker, ctx context.Context) {
@@ -483,7 +483,7 @@ func TestErrMatchesTheContext(t *testing.T) {
 	})
 }
 
-func TestAContextIsPolledWithoutRegistration(t *testing.T) {
+func TestContext_PolledWithoutRegistration(t *testing.T) {
 	// promise 2, the poll part; promise 11
 	requireContextGoroutines(t, 0)
 	ctx := newForeignContext()
@@ -512,7 +512,7 @@ func TestAContextIsPolledWithoutRegistration(t *testing.T) {
 	require.Zero(t, goroutinesOf("context"))
 }
 
-func TestATripLeavesTheContext(t *testing.T) {
+func TestContext_LeftByATrip(t *testing.T) {
 	// promise 10, D5: no registration remains with a context that goes on.
 	for name, trip := range map[string]func(br *breaker.Breaker){
 		"Close":                func(br *breaker.Breaker) { br.Close() },
@@ -562,7 +562,7 @@ func TestATripLeavesTheContext(t *testing.T) {
 }
 
 // The context ends while the breaker registers with it, and is closed.
-func TestAContextEndsAgainstEverything(t *testing.T) {
+func TestContext_EndsAgainstEverything(t *testing.T) {
 	// promise 1, promise 3, promise 10
 	var byContext, byClose int
 	for i := 0; i < 2000 || byContext == 0 || byClose == 0; i++ {
@@ -594,7 +594,7 @@ func TestAContextEndsAgainstEverything(t *testing.T) {
 	}
 }
 
-func TestAContextOfABreakerIsUnwrapped(t *testing.T) {
+func TestContext_ViewIsUnwrapped(t *testing.T) {
 	// promise 11, promise 13: neither a goroutine nor package context is between the two.
 	requireContextGoroutines(t, 0)
 	source := breaker.New()
@@ -616,7 +616,7 @@ func TestAContextOfABreakerIsUnwrapped(t *testing.T) {
 	require.Equal(t, assert.AnError, context.Cause(ctx))
 }
 
-func TestBreakByContextWithoutContext(t *testing.T) {
+func TestContext_NilPanics(t *testing.T) {
 	// promise 15
 	var none context.Context
 	for name, f := range map[string]func(){
@@ -638,7 +638,7 @@ func TestBreakByContextWithoutContext(t *testing.T) {
 
 // What follows is about contexts made of breakers.
 
-func TestErrOfAContext(t *testing.T) {
+func TestView_Err(t *testing.T) {
 	// promise 13: exactly one of the two errors of package context.
 	expired := func() context.Context {
 		ctx, cancel := context.WithTimeoutCause(context.Background(), 0, assert.AnError)
@@ -706,7 +706,7 @@ func TestErrOfAContext(t *testing.T) {
 	}
 }
 
-func TestCauseOfAContext(t *testing.T) {
+func TestView_Cause(t *testing.T) {
 	// promise 13, D9
 	br := breaker.New()
 	view := breaker.ToContext(br)
@@ -785,7 +785,7 @@ var derivations = map[string]func(view context.Context) (context.Context, contex
 }
 
 // However a breaker trips, what was derived from it while it was open ends in the same way.
-func TestDerivedContextsEndWithTheBreaker(t *testing.T) {
+func TestDerived_EndsWithTheBreaker(t *testing.T) {
 	// promise 11, promise 13, D9; promise 26: also without the relay
 	for tripped, trip := range map[string]func() (br *breaker.Breaker, trip func()){
 		"Close":     func() (*breaker.Breaker, func()) { br := breaker.New(); return br, br.Close },
@@ -842,7 +842,7 @@ func TestDerivedContextsEndWithTheBreaker(t *testing.T) {
 }
 
 // A context that hides the Done of the view behind another one ends by its own.
-func TestAWrapperWithItsOwnDone(t *testing.T) {
+func TestDerived_WrapperWithItsOwnDone(t *testing.T) {
 	// promise 13: it isn't mistaken for the view that it answers with.
 	br := breaker.New()
 	wrapper := &bareContext{breaker.ToContext(br), make(chan struct{})}
@@ -856,7 +856,7 @@ func TestAWrapperWithItsOwnDone(t *testing.T) {
 	requireContextGoroutines(t, 0)
 }
 
-func TestCausesPassThroughContexts(t *testing.T) {
+func TestDerived_PassesCausesOn(t *testing.T) {
 	// promise 4, promise 13: every cause that the package makes gets out, and matches what the
 	// context says.
 	signal := make(chan struct{})
@@ -890,7 +890,7 @@ func TestCausesPassThroughContexts(t *testing.T) {
 
 // A context among the sources has a cause, or may get one: it isn't the breaker's as long as that
 // didn't trip by it.
-func TestTheCauseOfASourceIsNotMistaken(t *testing.T) {
+func TestView_CauseOfASourceIsNotMistaken(t *testing.T) {
 	// promise 13
 	another := errors.New("another")
 	inner, cancelInner := context.WithCancelCause(context.Background())
@@ -932,7 +932,7 @@ func TestTheCauseOfASourceIsNotMistaken(t *testing.T) {
 }
 
 // A source that has ended is seen by the view, though nobody waits.
-func TestAContextPolls(t *testing.T) {
+func TestView_Polls(t *testing.T) {
 	// promise 2, the poll part; promise 13
 	inner, cancel := context.WithCancelCause(context.Background())
 	view := breaker.ToContext(breaker.BreakByContext(inner, nil))
@@ -943,7 +943,7 @@ func TestAContextPolls(t *testing.T) {
 	require.True(t, isShut(view.Done()))
 }
 
-func TestDeadlineOfAContext(t *testing.T) {
+func TestView_Deadline(t *testing.T) {
 	// promise 13, promise 14
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -977,7 +977,7 @@ func TestDeadlineOfAContext(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestAContextDoneAtTheSameInstant(t *testing.T) {
+func TestView_DoneAtTheSameInstant(t *testing.T) {
 	// promise 13, D9: whoever sees one of the two tripped sees the other one, too.
 	br := breaker.New()
 	view := breaker.ToContext(br)
@@ -995,7 +995,7 @@ func TestAContextDoneAtTheSameInstant(t *testing.T) {
 	require.True(t, isShut(derived.Done()))
 }
 
-func TestContextsNeedNoGoroutine(t *testing.T) {
+func TestDerived_NoGoroutine(t *testing.T) {
 	// promise 11, promise 13
 	requireGoroutines(t, 0)
 	requireContextGoroutines(t, 0)
@@ -1036,7 +1036,7 @@ func TestContextsNeedNoGoroutine(t *testing.T) {
 	requireContextGoroutines(t, 0)
 }
 
-func TestAfterFuncOfAContext(t *testing.T) {
+func TestDerived_AfterFunc(t *testing.T) {
 	// promise 13: it keeps the promises of context.AfterFunc.
 	t.Run("once", func(t *testing.T) {
 		br := breaker.New()
@@ -1102,7 +1102,7 @@ func TestAfterFuncOfAContext(t *testing.T) {
 	})
 }
 
-func TestACancelledContextLeavesTheBreaker(t *testing.T) {
+func TestDerived_LeavesTheBreaker(t *testing.T) {
 	// promise 10: the breaker, which lives on, holds nothing of what was derived from it.
 	br := breaker.New()
 	defer br.Close()
@@ -1140,7 +1140,7 @@ func TestACancelledContextLeavesTheBreaker(t *testing.T) {
 	}
 }
 
-func TestContextNames(t *testing.T) {
+func TestView_Name(t *testing.T) {
 	br := breaker.New()
 	defer br.Close()
 	ctx, cancel := context.WithCancel(breaker.ToContext(br))
@@ -1154,7 +1154,7 @@ func TestContextNames(t *testing.T) {
 
 // The standard library panics if it derives a context at a moment when Done is closed, or a
 // callback runs, while Err is nil. It may be any instant of the trip.
-func TestDeriveAgainstTrip(t *testing.T) {
+func TestDerived_AgainstTrip(t *testing.T) {
 	// promise 2, promise 6, promise 13
 	all := maps.Clone(derivations)
 	all["AfterFunc"] = func(view context.Context) (context.Context, context.CancelFunc) {
@@ -1210,7 +1210,7 @@ func TestDeriveAgainstTrip(t *testing.T) {
 }
 
 // Derived contexts come and go while the breaker trips.
-func TestDeriveAndCancelAgainstTrip(t *testing.T) {
+func TestDerived_CancelAgainstTrip(t *testing.T) {
 	// promise 7, promise 13
 	for range 300 {
 		br := breaker.New()

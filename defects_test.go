@@ -38,7 +38,7 @@ func every() map[string]*breaker.Breaker {
 	}
 }
 
-func TestD3ErrAndDoneAgree(t *testing.T) {
+func TestD3_ErrAndDoneAgree(t *testing.T) {
 	// promise 2, D3: Done was closed while Err was nil.
 	for range 200 {
 		for name, br := range every() {
@@ -66,7 +66,7 @@ func TestD3ErrAndDoneAgree(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestD4CloseIsSynchronous(t *testing.T) {
+func TestD4_CloseIsSynchronous(t *testing.T) {
 	// promise 3, promise 10, D4: Err was nil after Close.
 	for i := range 1000 {
 		for name, br := range every() {
@@ -83,7 +83,7 @@ func TestD4CloseIsSynchronous(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestD5AForeignCancelLeaksNothing(t *testing.T) {
+func TestD5_ForeignCancelLeaksNothing(t *testing.T) {
 	// promise 10, D5: a Multiplex over a context that its cancel doesn't end.
 	foreign := newForeignContext()
 	bare := &bareContext{context.Background(), make(chan struct{})}
@@ -103,7 +103,7 @@ func TestD5AForeignCancelLeaksNothing(t *testing.T) {
 	require.NoError(t, foreign.Err())
 }
 
-func TestD6TheSliceOfTheCaller(t *testing.T) {
+func TestD6_SliceOfTheCaller(t *testing.T) {
 	// promise 9, D6: Multiplex(all[:2]...) overwrote all[2].
 	all := make([]breaker.Interface, 3, 8)
 	for i := range all {
@@ -123,7 +123,7 @@ func TestD6TheSliceOfTheCaller(t *testing.T) {
 	require.NoError(t, third.Err())
 }
 
-func TestD7ASharedBreaker(t *testing.T) {
+func TestD7_SharedBreaker(t *testing.T) {
 	// promise 9, D7: the first Multiplex that ended closed what others used as well.
 	process := breaker.New()
 	first := breaker.Multiplex(breaker.BreakByTimeout(time.Hour), breaker.NopCloser(process))
@@ -136,7 +136,7 @@ func TestD7ASharedBreaker(t *testing.T) {
 	require.Equal(t, breaker.ErrClosed, requireTripped(t, first))
 }
 
-func TestD8TheSourceThatFired(t *testing.T) {
+func TestD8_SourceThatFired(t *testing.T) {
 	// promise 4, promise 9, D8: a Multiplex hid it.
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
@@ -176,7 +176,7 @@ func TestD8TheSourceThatFired(t *testing.T) {
 	})
 }
 
-func TestD9AContextThatTellsEverything(t *testing.T) {
+func TestD9_ContextTellsEverything(t *testing.T) {
 	// promise 13, D9: it had a goroutine, no deadline, always Canceled, no cause, no values, and
 	// was late.
 	requireGoroutines(t, 0)
@@ -205,7 +205,7 @@ func TestD9AContextThatTellsEverything(t *testing.T) {
 	require.Equal(t, assert.AnError, context.Cause(ctx))
 }
 
-func TestD10Goroutines(t *testing.T) {
+func TestD10_Goroutines(t *testing.T) {
 	// promise 11, D10: there were five for this.
 	requireGoroutines(t, 0)
 	requireContextGoroutines(t, 0)
@@ -232,7 +232,7 @@ func TestD10Goroutines(t *testing.T) {
 	requireContextGoroutines(t, 0)
 }
 
-func TestD11ManyChildren(t *testing.T) {
+func TestD11_ManyChildren(t *testing.T) {
 	// promise 9, promise 15, D11: above 65,536 children, or with a nil one, a goroutine panicked.
 	const many = 70_000
 	for _, which := range []int{0, many / 2, many - 1} {
@@ -305,7 +305,7 @@ func drain(server *http.Server, stop breaker.Interface, grace time.Duration) err
 	return nil
 }
 
-func TestD12GracefulShutdown(t *testing.T) {
+func TestD12_GracefulShutdown(t *testing.T) {
 	// D12: the signal cancelled the requests in flight, and then there was no limit to the wait.
 	const grace = 30 * time.Second
 	for name, test := range map[string]struct {

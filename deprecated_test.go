@@ -12,7 +12,7 @@ import (
 
 // The older API, for whoever compiles against it.
 
-func TestMultiplexTwo(t *testing.T) {
+func TestDeprecated_MultiplexTwo(t *testing.T) {
 	one, two := breaker.New(), breaker.New()
 	br := breaker.MultiplexTwo(one, two)
 	assertOpen(t, br)
@@ -27,7 +27,7 @@ func TestMultiplexTwo(t *testing.T) {
 	assertClosed(t, two, breaker.ErrClosed)
 }
 
-func TestMultiplexThree(t *testing.T) {
+func TestDeprecated_MultiplexThree(t *testing.T) {
 	for at := range 3 {
 		children := []*breaker.Breaker{breaker.New(), breaker.New(), breaker.New()}
 		br := breaker.MultiplexThree(children[0], children[1], children[2])
@@ -42,7 +42,7 @@ func TestMultiplexThree(t *testing.T) {
 	}
 }
 
-func TestWithContext(t *testing.T) {
+func TestDeprecated_WithContext(t *testing.T) {
 	deadline := time.Now().Add(time.Hour)
 	parent, cancel := context.WithDeadline(context.WithValue(t.Context(), contextKey{}, "value"), deadline)
 	defer cancel()
@@ -67,7 +67,7 @@ func TestWithContext(t *testing.T) {
 	assert.Equal(t, context.Canceled, ctx.Err())
 }
 
-func TestIsReleased(t *testing.T) {
+func TestDeprecated_IsReleased(t *testing.T) {
 	for name, construct := range sources {
 		t.Run(name, func(t *testing.T) {
 			br := construct()

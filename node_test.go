@@ -39,7 +39,7 @@ func requireNoDeadline(t *testing.T, br interface{ Deadline() (time.Time, bool) 
 	require.Zero(t, at)
 }
 
-func TestDeadlineOfANode(t *testing.T) {
+func TestNode_Deadline(t *testing.T) {
 	// promise 14: the earliest of its children's, contexts included.
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
@@ -91,7 +91,7 @@ func TestDeadlineOfANode(t *testing.T) {
 	})
 }
 
-func TestNoDeadlineOfANode(t *testing.T) {
+func TestNode_NoDeadline(t *testing.T) {
 	// promise 14
 	signal := make(chan struct{})
 	for name, br := range map[string]*breaker.Breaker{
@@ -114,7 +114,7 @@ func TestNoDeadlineOfANode(t *testing.T) {
 
 // The deadline of a node is that of a child, also after the trip, and the child's time is when it
 // trips.
-func TestANodeTripsAtItsDeadline(t *testing.T) {
+func TestNode_TripsAtItsDeadline(t *testing.T) {
 	// promise 9, promise 14
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.Multiplex(
@@ -132,7 +132,7 @@ func TestANodeTripsAtItsDeadline(t *testing.T) {
 }
 
 // Random trees against a slow, obvious model: the minimum, or the first, of all leaves.
-func TestRandomNodes(t *testing.T) {
+func TestNode_Random(t *testing.T) {
 	// promise 13, promise 14
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -190,7 +190,7 @@ func TestRandomNodes(t *testing.T) {
 	}
 }
 
-func TestValuesOfANode(t *testing.T) {
+func TestNode_Values(t *testing.T) {
 	// promise 13: in the order in which the sources were given.
 	type pair struct{ a, b any }
 	for name, test := range map[string]struct {
@@ -236,7 +236,7 @@ func TestValuesOfANode(t *testing.T) {
 
 // A long chain is looked through without a stack of that depth, or time that grows faster than its
 // length.
-func TestDeadlineAndValueOfAChain(t *testing.T) {
+func TestNode_Chain(t *testing.T) {
 	// promise 14, promise 17
 	const length = 100_000
 	at := time.Now().Add(time.Hour)

@@ -347,7 +347,7 @@ func race(t *testing.T, n int, prepare func() (a, b func(), verdict func() bool)
 
 // A stop that returns false says that the callback has begun; AwaitClosed says that it has
 // returned.
-func TestAwaitClosed(t *testing.T) {
+func TestAwaitClosed_ReturnsWhenClosed(t *testing.T) {
 	t.Run("waits for callbacks", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			br := breaker.New()

@@ -62,7 +62,7 @@ func TestOrder_SignalIsCaughtWhileCallbacksRun(t *testing.T) {
 }
 
 // promise 24: what other code does to a signal makes no later breaker deaf.
-func TestSignals_OfOthers(t *testing.T) {
+func TestSignal_OfOthers(t *testing.T) {
 	if !alone(t) {
 		return
 	}

@@ -660,9 +660,9 @@ func prepareSubject(one, two operation, trial int) *subject {
 	return x
 }
 
-// TestPairs races every unordered pair of operations on one breaker. It judges promises 1, 2, 3, 4,
+// TestRace_Pairs races every unordered pair of operations on one breaker. It judges promises 1, 2, 3, 4,
 // 6, 7, 9 and 10.
-func TestPairs(t *testing.T) {
+func TestRace_Pairs(t *testing.T) {
 	overlaps := 0
 	for i, one := range operations {
 		for _, two := range operations[i:] {

@@ -167,7 +167,7 @@ func TestAny_OwnsNothing(t *testing.T) {
 }
 
 // A timeout can say which one it was; a context goes on to say that it was a deadline.
-func TestTimeoutCause(t *testing.T) {
+func TestTimer_CauseOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, br := range []*breaker.Breaker{
 			breaker.BreakByTimeoutCause(time.Second, errA),
@@ -200,7 +200,7 @@ func TestTimeoutCause(t *testing.T) {
 }
 
 // promise 22: as package context says it, for what package context does, too.
-func TestViews_SayItAsPackageContext(t *testing.T) {
+func TestView_SaysItAsPackageContext(t *testing.T) {
 	closed, expired := breaker.New(), breaker.BreakByTimeout(0)
 	closed.Close()
 	tripped := breaker.New()
@@ -304,7 +304,7 @@ func TestGraphs_ChainOfViews(t *testing.T) {
 }
 
 // promise 27: printing reads nothing that others write, and prints String.
-func TestPrinting(t *testing.T) {
+func TestPrinting_SaysWhatStringSays(t *testing.T) {
 	br := breaker.BreakByTimeout(time.Hour)
 	idle := breaker.BreakByIdle(time.Hour)
 	var group sync.WaitGroup
@@ -512,7 +512,7 @@ func (c hostileContext) AfterFunc(func()) func() bool {
 }
 
 // promise 21: a foreign context that panics when it is asked keeps the owner's trip from nothing.
-func TestOrder_AForeignContextPanicsInErr(t *testing.T) {
+func TestOrder_ForeignContextPanicsInErr(t *testing.T) {
 	for watched := range 2 {
 		inErr, inStop := false, false
 		owned := breaker.BreakByContext(hostileContext{context.Background(), &inErr, &inStop}, nil)
@@ -533,7 +533,7 @@ func TestOrder_AForeignContextPanicsInErr(t *testing.T) {
 }
 
 // promise 8: one that panics when it is unregistered from ends nothing, and the panic goes on up.
-func TestOrder_AForeignContextPanicsInStop(t *testing.T) {
+func TestOrder_ForeignContextPanicsInStop(t *testing.T) {
 	for name, construct := range map[string]func(context.Context) *breaker.Breaker{
 		"BreakByContext": func(ctx context.Context) *breaker.Breaker { return breaker.BreakByContext(ctx, nil) },
 		"Within":         func(ctx context.Context) *breaker.Breaker { return breaker.Within(ctx, time.Hour) },

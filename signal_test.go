@@ -29,7 +29,7 @@ func childMain(mode string) int {
 	return child()
 }
 
-func TestNoSignalAtAll(t *testing.T) {
+func TestSignal_None(t *testing.T) {
 	br := breaker.BreakBySignal()
 	cause := requireTripped(t, br)
 	require.ErrorIs(t, cause, breaker.Interrupted)
@@ -40,7 +40,7 @@ func TestNoSignalAtAll(t *testing.T) {
 	require.Equal(t, cause, br.Cause())
 }
 
-func TestANilSignal(t *testing.T) {
+func TestSignal_NilPanics(t *testing.T) {
 	// promise 15: the panic names function and argument, and comes before anything is registered.
 	requireGoroutines(t, 0)
 	for i, signals := range [][]os.Signal{{nil}, {os.Interrupt, nil}, {os.Interrupt, os.Kill, nil}} {
@@ -62,7 +62,7 @@ type unhashable []int
 func (unhashable) String() string { return "unhashable" }
 func (unhashable) Signal()        {}
 
-func TestAnIncomparableSignal(t *testing.T) {
+func TestSignal_IncomparablePanics(t *testing.T) {
 	// promise 15: before anything has changed
 	require.PanicsWithValue(t, "breaker: BreakBySignal: signal 1 is not comparable", func() {
 		breaker.BreakBySignal(os.Interrupt, unhashable{})
@@ -77,7 +77,7 @@ func (ofOnesOwn) String() string { return "of one's own" }
 func (ofOnesOwn) Signal()        {}
 
 // A signal that the system doesn't know is accepted, as os/signal accepts it, and never arrives.
-func TestASignalOfAnotherType(t *testing.T) {
+func TestSignal_OfAnotherType(t *testing.T) {
 	// promise 12
 	requireGoroutines(t, 0)
 	br := breaker.BreakBySignal(ofOnesOwn(1), os.Interrupt)
@@ -88,7 +88,7 @@ func TestASignalOfAnotherType(t *testing.T) {
 }
 
 // A signal that can't be caught is accepted and never arrives.
-func TestASignalThatCannotBeCaught(t *testing.T) {
+func TestSignal_CannotBeCaught(t *testing.T) {
 	// promise 12
 	requireGoroutines(t, 0)
 	br := breaker.BreakBySignal(os.Kill)
@@ -101,7 +101,7 @@ func TestASignalThatCannotBeCaught(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestSignalsShareAGoroutine(t *testing.T) {
+func TestSignal_SharesAGoroutine(t *testing.T) {
 	// promise 10, promise 11: one for each distinct signal, however many breakers share it; none is
 	// left.
 	requireGoroutines(t, 0)
@@ -133,7 +133,7 @@ func TestSignalsShareAGoroutine(t *testing.T) {
 	}
 }
 
-func TestATripLeavesTheSignals(t *testing.T) {
+func TestSignal_LeftByATrip(t *testing.T) {
 	// promise 10: without a Close.
 	requireGoroutines(t, 0)
 	sibling := breaker.New()
@@ -144,7 +144,7 @@ func TestATripLeavesTheSignals(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestAClosedSignalBreakerIsGarbage(t *testing.T) {
+func TestSignal_ClosedBreakerIsGarbage(t *testing.T) {
 	// promise 10: while others wait for the same signal.
 	stays := breaker.BreakBySignal(os.Interrupt)
 	br := breaker.BreakBySignal(os.Interrupt)
@@ -161,7 +161,7 @@ func TestAClosedSignalBreakerIsGarbage(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestSignalError(t *testing.T) {
+func TestSignal_Error(t *testing.T) {
 	// promise 4
 	cause := fmt.Errorf("stopped: %w", breaker.SignalError{Signal: os.Interrupt})
 	var signal breaker.SignalError

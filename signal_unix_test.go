@@ -57,7 +57,7 @@ func requireSignal(t *testing.T, want os.Signal, br *breaker.Breaker) {
 	require.Contains(t, cause.Error(), want.String())
 }
 
-func TestASignalTrips(t *testing.T) {
+func TestSignal_Trips(t *testing.T) {
 	// promise 4, promise 10, promise 12
 	for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGUSR2} {
 		requireGoroutines(t, 0)
@@ -71,7 +71,7 @@ func TestASignalTrips(t *testing.T) {
 	}
 }
 
-func TestTerminationSignals(t *testing.T) {
+func TestSignal_Termination(t *testing.T) {
 	// They are what a terminal and a service manager send; the slice is the caller's.
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		br := breaker.BreakBySignal(breaker.TerminationSignals()...)
@@ -82,7 +82,7 @@ func TestTerminationSignals(t *testing.T) {
 	require.NotContains(t, breaker.TerminationSignals(), os.Signal(syscall.SIGUSR1))
 }
 
-func TestOtherSignalsDoNothing(t *testing.T) {
+func TestSignal_OthersDoNothing(t *testing.T) {
 	br := breaker.BreakBySignal(syscall.SIGUSR1)
 	sendAll(t)
 	requireOpen(t, br)
@@ -91,7 +91,7 @@ func TestOtherSignalsDoNothing(t *testing.T) {
 }
 
 // The signal comes right after the constructor: nobody has had the time to start.
-func TestASignalAfterTheConstructor(t *testing.T) {
+func TestSignal_AfterTheConstructor(t *testing.T) {
 	// promise 12, D2
 	for i := range 500 {
 		br := breaker.BreakBySignal(syscall.SIGUSR1)
@@ -104,7 +104,7 @@ func TestASignalAfterTheConstructor(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestASignalTripsEveryone(t *testing.T) {
+func TestSignal_TripsEveryone(t *testing.T) {
 	// promise 12: two on one signal both trip, and so do a thousand.
 	var all []*breaker.Breaker
 	for i := range 1000 {
@@ -127,7 +127,7 @@ func TestASignalTripsEveryone(t *testing.T) {
 
 // One arrival never trips a breaker made after it had tripped another, be it at the earliest
 // moment.
-func TestTheSecondWaitsForTheSecondSignal(t *testing.T) {
+func TestSignal_SecondBreakerWaitsForTheSecond(t *testing.T) {
 	// promise 12
 	for range 200 {
 		first := breaker.BreakBySignal(syscall.SIGUSR1)
@@ -153,7 +153,7 @@ func TestTheSecondWaitsForTheSecondSignal(t *testing.T) {
 }
 
 // Each arrival reaches who waits for it at the time, while others come and go on the same signal.
-func TestSignalsUnderChurn(t *testing.T) {
+func TestSignal_UnderChurn(t *testing.T) {
 	// promise 12
 	var stop atomic.Bool
 	var group sync.WaitGroup
@@ -180,7 +180,7 @@ func TestSignalsUnderChurn(t *testing.T) {
 }
 
 // A signal arrives while one of two is closed: that one trips by either, the other by the signal.
-func TestASignalAgainstClose(t *testing.T) {
+func TestSignal_AgainstClose(t *testing.T) {
 	// promise 1, promise 12
 	rounds := min(soaked(300), 3_000)
 	var byClose, bySignal int
@@ -208,7 +208,7 @@ func TestASignalAgainstClose(t *testing.T) {
 }
 
 // A program may ask for the same signal by its own means.
-func TestSignalsOfTheProgramGoOn(t *testing.T) {
+func TestSignal_OfTheProgramGoesOn(t *testing.T) {
 	arrivals := make(chan os.Signal, 1)
 	signal.Notify(arrivals, syscall.SIGUSR1)
 	defer signal.Stop(arrivals)
@@ -222,7 +222,7 @@ func TestSignalsOfTheProgramGoOn(t *testing.T) {
 }
 
 // Inside a bubble nothing from outside can wake who waits, but whoever asks learns of the signal.
-func TestASignalInABubble(t *testing.T) {
+func TestSignal_InABubble(t *testing.T) {
 	// promise 2, promise 12, promise 16
 	requireGoroutines(t, 0)
 	outside := breaker.BreakBySignal(syscall.SIGUSR1)
@@ -278,7 +278,7 @@ func TestASignalInABubble(t *testing.T) {
 }
 
 // A breaker over another one's context asks as well, also once somebody waits for it.
-func TestASignalInABubbleThroughAContext(t *testing.T) {
+func TestSignal_InABubbleThroughAContext(t *testing.T) {
 	// promise 16
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.BreakBySignal(syscall.SIGUSR1)
@@ -296,7 +296,7 @@ func TestASignalInABubbleThroughAContext(t *testing.T) {
 
 // Who makes the first breaker for a signal in a bubble waits for the runtime's cleanups, and one of
 // those may close the last one for another signal.
-func TestACleanupClosesWhileABubbleBegins(t *testing.T) {
+func TestSignal_CleanupClosesWhileABubbleBegins(t *testing.T) {
 	// promise 16
 	if !alone(t) {
 		return
@@ -311,7 +311,7 @@ func TestACleanupClosesWhileABubbleBegins(t *testing.T) {
 
 // In a bubble, too, the constructor catches the signal, and in a process in which nothing was
 // caught before.
-func TestASignalAfterTheConstructorInABubble(t *testing.T) {
+func TestSignal_AfterTheConstructorInABubble(t *testing.T) {
 	// promise 12, promise 16, D2
 	if !alone(t) {
 		return
@@ -467,7 +467,7 @@ func init() {
 	children["overlap"] = childOverlap
 }
 
-func TestD1SignalHasItsDefaultEffectAgain(t *testing.T) {
+func TestD1_SignalHasItsDefaultEffectAgain(t *testing.T) {
 	// promise 12, D1: a handler that stays makes the process ignore SIGTERM.
 	for name := range leavers {
 		t.Run(name, func(t *testing.T) {
@@ -495,7 +495,7 @@ func childConstructor() int {
 	return 0
 }
 
-func TestD2SignalAfterTheConstructor(t *testing.T) {
+func TestD2_SignalAfterTheConstructor(t *testing.T) {
 	// promise 12, D2: it killed the process.
 	child := startChild(t, "constructor")
 	child.expect("alive")
@@ -514,7 +514,7 @@ func childTwoSignals() int {
 	return mortal()
 }
 
-func TestTheSecondSignalKills(t *testing.T) {
+func TestSignal_SecondKills(t *testing.T) {
 	// promise 10, promise 12: a trip is enough, without a Close.
 	child := startChild(t, "two signals")
 	child.expect("first")
@@ -568,7 +568,7 @@ func childOverlap() int {
 	return 0
 }
 
-func TestSignalsNeverFallThrough(t *testing.T) {
+func TestSignal_NeverFallsThrough(t *testing.T) {
 	// promise 12: no moment at which a signal that a live breaker waits for could kill the process.
 	child := startChild(t, "overlap")
 	child.expect("alive")
@@ -577,7 +577,7 @@ func TestSignalsNeverFallThrough(t *testing.T) {
 
 // A channel of the program is received from by nobody but it, so this says that each breaker's
 // arrival is one of the process's, and not that of a breaker before.
-func TestOneArrivalForEachSignal(t *testing.T) {
+func TestSignal_OneArrivalEach(t *testing.T) {
 	// promise 12
 	arrivals := make(chan os.Signal, 1000)
 	signal.Notify(arrivals, syscall.SIGUSR1)

@@ -346,7 +346,7 @@ func TestErr_IffDone(t *testing.T) {
 }
 
 // promise 2: the same for an observer that looks again and again while the trip passes.
-func TestErr_IffDone_Spinning(t *testing.T) {
+func TestErr_IffDoneSpinning(t *testing.T) {
 	const looks = 500 // then the trip has to come first
 	var br *breaker.Breaker
 	for name, look := range map[string]func() (tripped bool, wrong string){

@@ -34,7 +34,7 @@ var timedBreakers = []struct {
 	}},
 }
 
-func TestTimerTripsAtTheInstant(t *testing.T) {
+func TestTimer_TripsAtTheInstant(t *testing.T) {
 	// promise 4, promise 14, promise 16
 	const day = 24 * time.Hour
 	for _, kind := range timedBreakers {
@@ -67,7 +67,7 @@ func TestTimerTripsAtTheInstant(t *testing.T) {
 	}
 }
 
-func TestTimerWakesWhoWaits(t *testing.T) {
+func TestTimer_WakesWhatWaits(t *testing.T) {
 	// promise 16: in a bubble, the time of the bubble is what counts.
 	for _, kind := range timedBreakers {
 		t.Run(kind.name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestTimerWakesWhoWaits(t *testing.T) {
 	}
 }
 
-func TestTimerNeverFiresAfterClose(t *testing.T) {
+func TestTimer_NeverFiresAfterClose(t *testing.T) {
 	// promise 10: after Close there is no timer.
 	for _, kind := range timedBreakers {
 		t.Run(kind.name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestTimerNeverFiresAfterClose(t *testing.T) {
 
 // Close comes at the very instant at which the timer fires: one of them wins, and the cause is the
 // winner's.
-func TestTimerFiresAgainstClose(t *testing.T) {
+func TestTimer_FiresAgainstClose(t *testing.T) {
 	// promise 1, promise 4
 	var closed, fired int
 	for round := 0; closed == 0 || fired == 0; round++ {
@@ -141,7 +141,7 @@ func TestTimerFiresAgainstClose(t *testing.T) {
 
 // A timer that was stopped serves another breaker: what is late of the first must not reach the
 // second.
-func TestAStoppedTimerNeverTripsTheNextBreaker(t *testing.T) {
+func TestTimer_StoppedNeverTripsTheNext(t *testing.T) {
 	const rounds, each = 3000, 200
 	var stopped, fired int
 	next := make([]*breaker.Breaker, 0, rounds)
@@ -168,7 +168,7 @@ func TestAStoppedTimerNeverTripsTheNextBreaker(t *testing.T) {
 }
 
 // The same from many goroutines, which take each other's timers.
-func TestStoppedTimersAreSharedSafely(t *testing.T) {
+func TestTimer_StoppedAreSharedSafely(t *testing.T) {
 	const workers, rounds = 4, 2000
 	var group sync.WaitGroup
 	for w := range workers {
@@ -194,7 +194,7 @@ func TestStoppedTimersAreSharedSafely(t *testing.T) {
 
 // The shortest timer there is goes off while its breaker, and what listens to it, is still being
 // made.
-func TestTimerFiresAgainstConstruction(t *testing.T) {
+func TestTimer_FiresAgainstConstruction(t *testing.T) {
 	const rounds = 3000
 	for range rounds {
 		br := breaker.BreakByTimeout(1)
@@ -211,7 +211,7 @@ func TestTimerFiresAgainstConstruction(t *testing.T) {
 	}
 }
 
-func TestNoTimeLeft(t *testing.T) {
+func TestTimer_NoTimeLeft(t *testing.T) {
 	// promise 4: with no time left a breaker is tripped on return.
 	makers := map[string]func() *breaker.Breaker{
 		"no timeout":          func() *breaker.Breaker { return breaker.BreakByTimeout(0) },
@@ -240,7 +240,7 @@ func TestNoTimeLeft(t *testing.T) {
 	}
 }
 
-func TestDeadlineOfATimeout(t *testing.T) {
+func TestTimer_DeadlineOfATimeout(t *testing.T) {
 	// promise 14
 	for _, d := range []time.Duration{time.Nanosecond, time.Hour, 50 * 365 * 24 * time.Hour, 99 * 365 * 24 * time.Hour} {
 		before := time.Now()
@@ -259,7 +259,7 @@ func TestDeadlineOfATimeout(t *testing.T) {
 	}
 }
 
-func TestDeadlineOfADeadline(t *testing.T) {
+func TestTimer_DeadlineOfADeadline(t *testing.T) {
 	// promise 14: it is the very time that was given.
 	now := time.Now()
 	for name, at := range map[string]time.Time{
@@ -283,7 +283,7 @@ func TestDeadlineOfADeadline(t *testing.T) {
 	}
 }
 
-func TestFarthestTimes(t *testing.T) {
+func TestTimer_FarthestTimes(t *testing.T) {
 	// promise 15: they don't overflow into the past.
 	latest := time.Unix(1<<63-62135596801, 999999999)
 	century := 100 * 365 * 24 * time.Hour
@@ -314,7 +314,7 @@ func TestFarthestTimes(t *testing.T) {
 }
 
 // The moment doesn't move, as long as a timeout may be.
-func TestDeadlineStaysTheSame(t *testing.T) {
+func TestTimer_DeadlineStaysTheSame(t *testing.T) {
 	// promise 14
 	for _, d := range []time.Duration{math.MinInt64, -1, 0, time.Hour, math.MaxInt64 - 1, math.MaxInt64} {
 		t.Run(d.String(), func(t *testing.T) {
@@ -332,7 +332,7 @@ func TestDeadlineStaysTheSame(t *testing.T) {
 }
 
 // A breaker that is tripped because no time was left has no deadline in the future.
-func TestDeadlineOfALowTimeout(t *testing.T) {
+func TestTimer_DeadlineOfALowTimeout(t *testing.T) {
 	// promise 14, promise 15: to overflow into the future is as wrong.
 	for _, d := range []time.Duration{math.MinInt64, math.MinInt64 + 1, -time.Hour, -1} {
 		check := func(t *testing.T) {
@@ -347,7 +347,7 @@ func TestDeadlineOfALowTimeout(t *testing.T) {
 	}
 }
 
-func TestCauseOfATimer(t *testing.T) {
+func TestTimer_Cause(t *testing.T) {
 	// promise 4: it matches what callers look for.
 	synctest.Test(t, func(t *testing.T) {
 		for _, kind := range timedBreakers {
@@ -373,7 +373,7 @@ func TestCauseOfATimer(t *testing.T) {
 	require.False(t, os.IsTimeout(breaker.ErrClosed))
 }
 
-func TestTimersNeedNoGoroutine(t *testing.T) {
+func TestTimer_NoGoroutine(t *testing.T) {
 	// promise 11
 	requireGoroutines(t, 0)
 	before := runtime.NumGoroutine()
@@ -391,7 +391,7 @@ func TestTimersNeedNoGoroutine(t *testing.T) {
 	closeAll(all)
 }
 
-func TestAClosedTimerIsGarbage(t *testing.T) {
+func TestTimer_ClosedIsGarbage(t *testing.T) {
 	// promise 10: the timer, which has an hour to go, doesn't hold on to a closed breaker or its
 	// callbacks.
 	for _, kind := range timedBreakers {

@@ -54,7 +54,7 @@ known() {
 }
 
 # Most mutants are killed by the others of the tests, and soon.
-slow='Pairs|Soak|Memory|Million|Chain|FanOut|Tree|Churn|FallThrough|NoGoroutine|Inlining|Vet|LosersReturn|ReturnsWith|Spinning'
+slow='Pairs|Soak|Memory|Million|Chain|FanOut|Tree|Churn|FallsThrough|NoGoroutine|Inlining|Vet|LosersReturn|ReturnsWith|Spinning'
 
 # try PATCH: prints a line that says what killed the mutant, or that nothing did
 try() {
