@@ -3,6 +3,7 @@ package breaker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -296,11 +297,13 @@ func (c *countingContext) AfterFunc(func()) func() bool {
 	return func() bool { return true }
 }
 
-var errWrapped = errors.Join(errors.New("wrapped"), context.DeadlineExceeded)
-
 // promise 13 in short: what Trip is given decides what a context view says.
 func TestTrip_WithDeadlineAsCause(t *testing.T) {
-	for _, cause := range []error{context.DeadlineExceeded, errWrapped} {
+	for _, cause := range []error{
+		context.DeadlineExceeded, deadlineLike{},
+		fmt.Errorf("the limit: %w", context.DeadlineExceeded),
+		errors.Join(errors.New("wrapped"), context.DeadlineExceeded), errors.Join(errA, nil, deadlineLike{}),
+	} {
 		br := breaker.New()
 		child := breaker.Multiplex(br)
 		br.Trip(cause)
@@ -328,4 +331,18 @@ func TestWait_ReturnsTheCause(t *testing.T) {
 	br := breaker.New()
 	br.Close()
 	assert.Equal(t, breaker.ErrClosed, br.Wait())
+}
+
+// deadlineLike is a deadline's error by its own word.
+type deadlineLike struct{}
+
+func (deadlineLike) Error() string        { return "it took too long" }
+func (deadlineLike) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// A zero value that had a callback closes as one that never had.
+func TestZeroValue_AfterItsLastCallback(t *testing.T) {
+	var br breaker.Breaker
+	assert.True(t, br.OnTrip(func() {})())
+	br.Close()
+	assertClosed(t, &br, breaker.ErrClosed)
 }

@@ -407,3 +407,22 @@ func TestChannel_BreakerTakesOneValue(t *testing.T) {
 		require.Len(t, signal, values-1)
 	}
 }
+
+// promise 8: a callback that blocks, or ends its goroutine, while a poll has tripped a channel's
+// breaker, hangs nobody.
+func TestChannel_PollDoesntHoldOthers(t *testing.T) {
+	signal := make(chan struct{})
+	br := breaker.BreakByChannel(signal)
+	release, begun := make(chan struct{}), make(chan struct{})
+	outer := breaker.BreakByContext(breaker.ToContext(br), func() {
+		close(begun)
+		<-release
+	})
+	close(signal)
+	go outer.Err()
+	<-begun
+	assert.Error(t, br.Err())
+	<-br.Done()
+	close(release)
+	outer.AwaitClosed()
+}

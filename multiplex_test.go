@@ -768,3 +768,19 @@ func TestMultiplex_LongChainIsLookedThroughWithoutRecursion(t *testing.T) {
 	assert.Equal(t, 2, calls)
 	assert.Less(t, deepest, fewFrames)
 }
+
+// A NopCloser has all of Interface.
+func TestNopCloser_HasAllOfInterface(t *testing.T) {
+	br := breaker.BreakByTimeout(time.Hour)
+	view := breaker.NopCloser(br)
+	at, ok := view.Deadline()
+	want, _ := br.Deadline()
+	assert.True(t, ok && at == want)
+	called := false
+	view.OnTrip(func() { called = true })
+	view.Close()
+	assert.NoError(t, view.Cause())
+	br.Trip(errA)
+	assert.Equal(t, errA, view.Cause())
+	assert.True(t, called)
+}

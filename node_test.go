@@ -3,10 +3,12 @@ package breaker_test
 import (
 	"context"
 	"math/rand/v2"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
@@ -253,4 +255,88 @@ func TestNode_Chain(t *testing.T) {
 	br.Close()
 	requireDeadline(t, at, br)
 	require.Equal(t, "a", breaker.ToContext(br).Value(keyA{}))
+}
+
+// promise 23: the same value at each call.
+func TestDeadline_IsConstant(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	for _, br := range []*breaker.Breaker{
+		breaker.BreakByTimeout(time.Hour),
+		breaker.BreakByTimeout(1<<63 - 1),
+		breaker.BreakByDeadline(time.Now().Add(time.Hour)),
+		breaker.BreakByContext(ctx, nil),
+		breaker.Within(context.Background(), time.Hour),
+		breaker.Multiplex(breaker.BreakByTimeout(time.Hour)),
+	} {
+		first, _ := br.Deadline()
+		for range 1_000 {
+			if at, ok := br.Deadline(); at != first || !ok {
+				t.Fatalf("%v, then %v", first, at)
+			}
+		}
+		br.Close()
+		at, _ := br.Deadline()
+		assert.True(t, at == first)
+	}
+}
+
+// promise 25: time is linear in the number of breakers, diamonds and chains of views included.
+func TestNode_GraphsAreLinear(t *testing.T) {
+	t.Run("diamonds", func(t *testing.T) {
+		ctx := context.WithValue(context.Background(), keyA{}, "a")
+		at := time.Now().Add(time.Hour)
+		var br breaker.Interface = breaker.Multiplex(breaker.BreakByContext(ctx, nil), breaker.BreakByDeadline(at))
+		first := br
+		for range 1_000 {
+			br = breaker.Multiplex(breaker.NopCloser(br), breaker.NopCloser(br))
+		}
+		got, _ := br.Deadline()
+		assert.True(t, got == at)
+		assert.Equal(t, "a", breaker.ToContext(br).Value(keyA{}))
+		assert.Nil(t, breaker.ToContext(br).Value(keyB{}))
+		br.(*breaker.Breaker).Close()
+		first.Close()
+		assert.Error(t, br.Err())
+
+		br = breaker.Multiplex(breaker.BreakByContext(ctx, nil))
+		for range 1_000 {
+			br = breaker.Multiplex(br, br)
+		}
+		br.Close()
+		assert.Error(t, br.Err())
+	})
+	t.Run("views", func(t *testing.T) {
+		ctx := context.WithValue(context.Background(), keyA{}, "a")
+		first := breaker.Within(ctx, time.Hour)
+		at, _ := first.Deadline()
+		br := first
+		for i := range scaled(1_000_000) {
+			switch i % 2 {
+			case 0:
+				br = breaker.BreakByContext(breaker.ToContext(br), nil)
+			default:
+				br = breaker.Within(breaker.ToContext(br), 2*time.Hour)
+			}
+		}
+		got, _ := br.Deadline()
+		assert.True(t, got == at)
+		assert.Equal(t, "a", breaker.ToContext(br).Value(keyA{}))
+		first.Trip(errA)
+		assert.Equal(t, errA, br.Cause())
+	})
+}
+
+// promise 25: in a chain of views each asks the one before, and not all that come before.
+func TestNode_GraphsChainOfViews(t *testing.T) {
+	first := breaker.New()
+	br := first
+	// If that one asked in turn, the stack would grow with their number.
+	defer debug.SetMaxStack(debug.SetMaxStack(1 << 20))
+	for range scaled(100_000) {
+		br = breaker.BreakByContext(breaker.ToContext(br), nil)
+	}
+	assert.NoError(t, br.Cause())
+	first.Trip(errA)
+	assert.Equal(t, errA, br.Cause())
 }

@@ -413,3 +413,36 @@ func TestTimer_ClosedIsGarbage(t *testing.T) {
 		})
 	}
 }
+
+// A timeout can say which one it was; a context goes on to say that it was a deadline.
+func TestTimer_CauseOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, br := range []*breaker.Breaker{
+			breaker.BreakByTimeoutCause(time.Second, errA),
+			breaker.BreakByDeadlineCause(time.Now().Add(time.Second), errA),
+			breaker.WithinCause(context.Background(), time.Second, errA),
+			breaker.BreakByTimeoutCause(0, errA),
+			breaker.BreakByDeadlineCause(time.Now().Add(-time.Second), errA),
+			breaker.WithinCause(context.Background(), -1, errA),
+		} {
+			derived, cancel := context.WithCancel(breaker.ToContext(br))
+			further, cancelFurther := context.WithCancel(context.WithValue(breaker.ToContext(br), keyA{}, "a"))
+			require.Equal(t, errA, br.Wait())
+			synctest.Wait()
+			for _, ctx := range []context.Context{breaker.ToContext(br), derived, further} {
+				require.Equal(t, context.DeadlineExceeded, ctx.Err())
+				require.Equal(t, errA, context.Cause(ctx))
+			}
+			cancel()
+			cancelFurther()
+		}
+		for _, br := range []*breaker.Breaker{
+			breaker.BreakByTimeoutCause(time.Second, nil),
+			breaker.BreakByDeadlineCause(time.Now().Add(time.Second), nil),
+			breaker.WithinCause(context.Background(), time.Second, nil),
+		} {
+			require.ErrorIs(t, br.Wait(), context.DeadlineExceeded)
+			require.ErrorIs(t, br.Cause(), breaker.Interrupted)
+		}
+	})
+}
