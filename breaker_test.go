@@ -138,39 +138,6 @@ func TestClose_IsIdempotent(t *testing.T) {
 	}
 }
 
-// promise 3: when Close returns, Done is closed, whatever the breaker is made of.
-func TestClose_IsSynchronousForEverySource(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	for name, construct := range map[string]func() *breaker.Breaker{
-		"New":             breaker.New,
-		"BreakByTimeout":  func() *breaker.Breaker { return breaker.BreakByTimeout(time.Hour) },
-		"BreakByDeadline": func() *breaker.Breaker { return breaker.BreakByDeadline(time.Now().Add(time.Hour)) },
-		"BreakByContext":  func() *breaker.Breaker { return breaker.BreakByContext(ctx, nil) },
-		"BreakByChannel":  func() *breaker.Breaker { return breaker.BreakByChannel(make(chan struct{})) },
-		"BreakBySignal":   func() *breaker.Breaker { return breaker.BreakBySignal(os.Interrupt) },
-		"Multiplex":       func() *breaker.Breaker { return breaker.Multiplex(breaker.New(), breaker.New()) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			for _, asked := range []bool{false, true} {
-				for _, trip := range []bool{false, true} {
-					br, cause := construct(), breaker.ErrClosed
-					assert.NoError(t, br.Err())
-					if asked {
-						assert.False(t, isShut(br.Done()))
-					}
-					if trip {
-						cause = errA
-						assert.True(t, br.Trip(cause))
-					}
-					br.Close()
-					assertClosed(t, br, cause)
-				}
-			}
-		})
-	}
-}
-
 func TestCause_IsNilWhileOpen(t *testing.T) {
 	br := breaker.New()
 	assert.NoError(t, br.Cause())
@@ -233,6 +200,7 @@ func TestBadInput_PanicsBeforeAnythingIsRegistered(t *testing.T) {
 
 		{"ToContext(nil)", func() { breaker.ToContext(nil) }, []string{"ToContext", "breaker is nil"}},
 		{"ToContext(nil pointer)", func() { breaker.ToContext((*breaker.Breaker)(nil)) }, []string{"ToContext", "breaker is nil"}},
+		{"ToContext(nothing inside)", func() { breaker.ToContext(byInterface{}) }, []string{"ToContext", "breaker is nil"}},
 		{"ToContext(nil inside)", func() { breaker.ToContext(byPointer{}) }, []string{"ToContext", "breaker is nil"}},
 
 		{"OnTrip(nil)", func() { parent.OnTrip(nil) }, []string{"OnTrip", "callback is nil"}},

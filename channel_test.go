@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -102,45 +101,6 @@ func TestChannel_EndedBefore(t *testing.T) {
 			requireChannelCause(t, br)
 		})
 	}
-}
-
-func TestChannel_EndedSinceTheConstructor(t *testing.T) {
-	// promise 2, promise 9: it has tripped for who looks, so it has for the first who waits
-	for _, how := range ends {
-		for name, tripped := range waits {
-			t.Run(how.name+" "+name, func(t *testing.T) {
-				requireGoroutines(t, 0)
-				signal := make(chan struct{}, 1)
-				br := breaker.BreakByChannel(signal)
-				how.end(signal)
-				require.True(t, tripped(br))
-				requireChannelCause(t, br)
-				require.Zero(t, goroutinesOf(library))
-			})
-		}
-	}
-}
-
-// waits are the ways to wait for a breaker. Each reports whether there was nothing to wait for.
-var waits = map[string]func(*breaker.Breaker) bool{
-	"Done":      func(br *breaker.Breaker) bool { return isShut(br.Done()) },
-	"NopCloser": func(br *breaker.Breaker) bool { return isShut(breaker.NopCloser(br).Done()) },
-	"ToContext": func(br *breaker.Breaker) bool { return isShut(breaker.ToContext(br).Done()) },
-	"BreakByContext": func(br *breaker.Breaker) bool {
-		return isShut(breaker.BreakByContext(breaker.ToContext(br), nil).Done())
-	},
-	"Multiplex": func(br *breaker.Breaker) bool {
-		return breaker.Multiplex(breaker.New(), br, breaker.New()).State() == breaker.Closed
-	},
-	"OnTrip": func(br *breaker.Breaker) (ran bool) {
-		br.OnTrip(func() { ran = true })
-		return ran
-	},
-	"AfterFunc": func(br *breaker.Breaker) bool {
-		ctx, cancel := context.WithCancel(breaker.ToContext(br))
-		defer cancel()
-		return isShut(ctx.Done())
-	},
 }
 
 func TestChannel_PolledWithoutAGoroutine(t *testing.T) {
@@ -326,24 +286,6 @@ func TestChannel_LeftByATrip(t *testing.T) {
 	signal <- struct{}{}
 	require.Len(t, signal, 1, "nobody is left who would receive")
 	require.Equal(t, cause, br.Cause())
-}
-
-// The goroutine of a channel doesn't hold on to a breaker that is closed.
-func TestChannel_ClosedBreakerIsGarbage(t *testing.T) {
-	// promise 10
-	signal := make(chan struct{})
-	stays := waiting(1, signal)[0]
-	seen := new([1 << 10]byte)
-	br := breaker.BreakByChannel(signal)
-	br.OnTrip(func() { seen[0]++ })
-	whole, callback := weak.Make(br), weak.Make(seen)
-	br.Close()
-	spin(t, "both are collected", func() bool {
-		runtime.GC()
-		return whole.Value() == nil && callback.Value() == nil
-	})
-	requireOpen(t, stays)
-	stays.Close()
 }
 
 // The channel ends while it is closed, polled and waited for at the same time: one trip, one cause.

@@ -236,21 +236,6 @@ func TestContext_Expires(t *testing.T) {
 	}
 }
 
-func TestContext_EndedSinceTheConstructor(t *testing.T) {
-	// promise 2, promise 9: as for a channel
-	for name, tripped := range waits {
-		t.Run(name, func(t *testing.T) {
-			requireGoroutines(t, 0)
-			ctx, cancel := context.WithCancelCause(context.Background())
-			br := breaker.BreakByContext(ctx, nil)
-			cause := errors.New("over")
-			cancel(cause)
-			require.True(t, tripped(br))
-			require.Same(t, cause, br.Cause())
-		})
-	}
-}
-
 func TestContext_BackgroundNeverTrips(t *testing.T) {
 	// promise 5, promise 11
 	for name, ctx := range map[string]context.Context{
@@ -404,26 +389,6 @@ func TestContext_ViewIsUnwrapped(t *testing.T) {
 	}
 	require.Equal(t, context.Canceled, ctx.Err())
 	require.Equal(t, assert.AnError, context.Cause(ctx))
-}
-
-func TestContext_NilPanics(t *testing.T) {
-	// promise 15
-	var none context.Context
-	for name, f := range map[string]func(){
-		"BreakByContext": func() { breaker.BreakByContext(none, nil) },
-		"ToContext":      func() { breaker.ToContext(nil) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			defer func() {
-				message := fmt.Sprint(recover())
-				require.Contains(t, message, name)
-				require.Contains(t, message, "nil")
-			}()
-			f()
-		})
-	}
-	require.Panics(t, func() { breaker.ToContext((*breaker.Breaker)(nil)) })
-	require.Panics(t, func() { breaker.ToContext(struct{ breaker.Interface }{}) })
 }
 
 // promise 5: a context that times out while the trip's callbacks run: Err matches what it says.

@@ -66,17 +66,3 @@ func TestDeprecated_WithContext(t *testing.T) {
 	assert.ErrorIs(t, br.Err(), breaker.Interrupted)
 	assert.Equal(t, context.Canceled, ctx.Err())
 }
-
-func TestDeprecated_IsReleased(t *testing.T) {
-	for name, construct := range sources {
-		t.Run(name, func(t *testing.T) {
-			br := construct()
-			assert.False(t, br.IsReleased())
-			br.OnTrip(func() { assert.True(t, br.IsReleased()) })
-			br.Close()
-			assert.True(t, br.IsReleased())
-		})
-	}
-	assert.True(t, breaker.Multiplex().IsReleased())
-	assert.True(t, breaker.BreakByTimeout(0).IsReleased())
-}

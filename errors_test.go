@@ -327,13 +327,19 @@ func TestErrors_HaveTextsOfTheirOwn(t *testing.T) {
 
 // A timeout is a timeout for those that ask in the way of package net.
 func TestErrors_OfATimeoutIsATimeout(t *testing.T) {
-	cause := breaker.BreakByTimeout(0).Cause()
-	assert.True(t, os.IsTimeout(cause))
-	var timeout net.Error
-	require.ErrorAs(t, cause, &timeout)
-	assert.True(t, timeout.Timeout())
-	assert.Implements(t, (*interface{ Temporary() bool })(nil), cause)
-	assert.Equal(t, context.DeadlineExceeded.(interface{ Temporary() bool }).Temporary(), cause.(interface{ Temporary() bool }).Temporary())
+	type temporary interface{ Temporary() bool }
+	for _, br := range []*breaker.Breaker{
+		breaker.BreakByTimeout(0), breaker.BreakByDeadline(time.Now()), &breaker.BreakByIdle(0).Breaker,
+		breaker.Multiplex(breaker.New(), breaker.BreakByTimeout(0)),
+	} {
+		cause := br.Cause()
+		assert.True(t, os.IsTimeout(cause))
+		var timeout net.Error
+		require.ErrorAs(t, cause, &timeout)
+		assert.True(t, timeout.Timeout())
+		require.Implements(t, (*temporary)(nil), cause)
+		assert.Equal(t, context.DeadlineExceeded.(temporary).Temporary(), cause.(temporary).Temporary())
+	}
 
 	assert.False(t, os.IsTimeout(breaker.ErrClosed))
 	assert.False(t, os.IsTimeout(breaker.Multiplex().Cause()))
@@ -346,6 +352,8 @@ func TestErrors_SignalError(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.NotErrorIs(t, err, context.DeadlineExceeded)
 	assert.NotErrorIs(t, err, breaker.ErrClosed)
+	assert.ErrorIs(t, errors.Join(errA, err), breaker.SignalError{Signal: os.Interrupt})
+	assert.NotErrorIs(t, err, breaker.SignalError{Signal: os.Kill})
 	var found breaker.SignalError
 	require.ErrorAs(t, errors.Join(errA, err), &found)
 	assert.Equal(t, os.Interrupt, found.Signal)

@@ -1,11 +1,9 @@
 package breaker_test
 
 import (
-	"context"
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,18 +13,6 @@ import (
 
 // Done makes its channel when it is first asked: it must be the same one in whatever order it is
 // asked and tripped.
-
-// sources makes a breaker of each kind that is open, and tripped by Trip.
-var sources = map[string]func() *breaker.Breaker{
-	"New":             breaker.New,
-	"BreakByTimeout":  func() *breaker.Breaker { return breaker.BreakByTimeout(time.Hour) },
-	"BreakByDeadline": func() *breaker.Breaker { return breaker.BreakByDeadline(time.Now().Add(time.Hour)) },
-	"BreakByContext": func() *breaker.Breaker {
-		return breaker.BreakByContext(context.WithCancel(context.Background()))
-	},
-	"BreakByChannel": func() *breaker.Breaker { return breaker.BreakByChannel(make(chan struct{})) },
-	"Multiplex":      func() *breaker.Breaker { return breaker.Multiplex(breaker.New(), breaker.New()) },
-}
 
 func TestDone_IsAlwaysTheSame(t *testing.T) {
 	for name, construct := range sources {

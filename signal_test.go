@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"runtime"
 	"testing"
 	"time"
-	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,22 +36,6 @@ func TestSignal_None(t *testing.T) {
 	require.Equal(t, breaker.Closed, br.State())
 	br.Close()
 	require.Equal(t, cause, br.Cause())
-}
-
-func TestSignal_NilPanics(t *testing.T) {
-	// promise 15: the panic names function and argument, and comes before anything is registered.
-	requireGoroutines(t, 0)
-	for i, signals := range [][]os.Signal{{nil}, {os.Interrupt, nil}, {os.Interrupt, os.Kill, nil}} {
-		func() {
-			defer func() {
-				message := fmt.Sprint(recover())
-				require.Contains(t, message, "BreakBySignal")
-				require.Contains(t, message, fmt.Sprintf("signal %d is nil", i))
-			}()
-			breaker.BreakBySignal(signals...)
-		}()
-	}
-	require.Zero(t, goroutinesOf(library))
 }
 
 // unhashable is a signal that nothing can be found by.
@@ -142,36 +124,4 @@ func TestSignal_LeftByATrip(t *testing.T) {
 	sibling.Trip(nil)
 	require.Equal(t, breaker.Interrupted, requireTripped(t, br))
 	requireGoroutines(t, 0)
-}
-
-func TestSignal_ClosedBreakerIsGarbage(t *testing.T) {
-	// promise 10: while others wait for the same signal.
-	stays := breaker.BreakBySignal(os.Interrupt)
-	br := breaker.BreakBySignal(os.Interrupt)
-	seen := new([1 << 10]byte)
-	br.OnTrip(func() { seen[0]++ })
-	whole, callback := weak.Make(br), weak.Make(seen)
-	br.Close()
-	spin(t, "both are collected", func() bool {
-		runtime.GC()
-		return whole.Value() == nil && callback.Value() == nil
-	})
-	requireOpen(t, stays)
-	stays.Close()
-	requireGoroutines(t, 0)
-}
-
-func TestSignal_Error(t *testing.T) {
-	// promise 4
-	cause := fmt.Errorf("stopped: %w", breaker.SignalError{Signal: os.Interrupt})
-	var signal breaker.SignalError
-	require.ErrorAs(t, cause, &signal)
-	require.Equal(t, os.Interrupt, signal.Signal)
-	require.ErrorIs(t, cause, breaker.Interrupted)
-	require.ErrorIs(t, cause, context.Canceled)
-	require.ErrorIs(t, cause, breaker.SignalError{Signal: os.Interrupt})
-	require.NotErrorIs(t, cause, breaker.SignalError{Signal: os.Kill})
-	require.NotErrorIs(t, cause, context.DeadlineExceeded)
-	require.Contains(t, cause.Error(), os.Interrupt.String())
-	require.NotEmpty(t, breaker.SignalError{}.Error())
 }

@@ -456,6 +456,7 @@ var leavers = map[string]func(){
 }
 
 func init() {
+	harmless, raise = syscall.SIGUSR1, func(*origin) { send(syscall.SIGUSR1) }
 	for name, leave := range leavers {
 		children["leave: "+name] = func() int {
 			leave()

@@ -22,35 +22,6 @@ func TestState_String(t *testing.T) {
 	assert.Contains(t, panicText(t, func() { _ = breaker.State(3).String() }), "State 3")
 }
 
-// The states as a user sees them, one after the other.
-func TestState_FromOpenByTrippedToClosed(t *testing.T) {
-	for name, construct := range map[string]func() *breaker.Breaker{
-		"New":            breaker.New,
-		"BreakByTimeout": func() *breaker.Breaker { return breaker.BreakByTimeout(time.Hour) },
-		"Multiplex":      func() *breaker.Breaker { return breaker.Multiplex(breaker.New()) },
-	} {
-		for _, asked := range []bool{false, true} {
-			t.Run(name+", Done asked before: "+strconv.FormatBool(asked), func(t *testing.T) {
-				br := construct()
-				if asked {
-					br.Done()
-				}
-				assert.Equal(t, breaker.Open, br.State())
-				calls := 0
-				br.OnTrip(func() {
-					calls++
-					assert.Equal(t, breaker.Tripped, br.State())
-					assert.Equal(t, breaker.Interrupted, br.Err())
-					assert.True(t, isShut(br.Done()))
-				})
-				br.Close()
-				assert.Equal(t, 1, calls)
-				assert.Equal(t, breaker.Closed, br.State())
-			})
-		}
-	}
-}
-
 func TestState_OnlyGrows(t *testing.T) {
 	for range trials(2_000) {
 		br := breaker.Multiplex(breaker.New())

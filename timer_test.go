@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"math"
-	"net"
-	"os"
 	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-	"weak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -344,73 +341,6 @@ func TestTimer_DeadlineOfALowTimeout(t *testing.T) {
 		}
 		t.Run(d.String(), check)
 		t.Run(d.String()+", in a bubble", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { check(t) }) })
-	}
-}
-
-func TestTimer_Cause(t *testing.T) {
-	// promise 4: it matches what callers look for.
-	synctest.Test(t, func(t *testing.T) {
-		for _, kind := range timedBreakers {
-			single, inner := kind.make(time.Second), kind.make(time.Second)
-			outer := breaker.Multiplex(breaker.New(), inner)
-			time.Sleep(time.Second)
-			synctest.Wait()
-			for _, br := range []*breaker.Breaker{single, inner, outer} {
-				cause := requireTripped(t, br)
-				require.ErrorIs(t, cause, context.DeadlineExceeded)
-				require.ErrorIs(t, cause, breaker.Interrupted)
-				require.ErrorIs(t, cause, breaker.ToContext(br).Err())
-				require.NotErrorIs(t, cause, context.Canceled)
-				require.NotErrorIs(t, cause, breaker.ErrClosed)
-				require.True(t, os.IsTimeout(cause))
-				var netError net.Error
-				require.ErrorAs(t, cause, &netError)
-				require.True(t, netError.Timeout())
-				require.NotEmpty(t, cause.Error())
-			}
-		}
-	})
-	require.False(t, os.IsTimeout(breaker.ErrClosed))
-}
-
-func TestTimer_NoGoroutine(t *testing.T) {
-	// promise 11
-	requireGoroutines(t, 0)
-	before := runtime.NumGoroutine()
-	var all []*breaker.Breaker
-	for _, kind := range timedBreakers {
-		for range 1000 {
-			br := kind.make(time.Hour)
-			br.Done()
-			br.OnTrip(func() {})
-			all = append(all, br)
-		}
-	}
-	require.LessOrEqual(t, runtime.NumGoroutine(), before)
-	require.Zero(t, goroutinesOf(library))
-	closeAll(all)
-}
-
-func TestTimer_ClosedIsGarbage(t *testing.T) {
-	// promise 10: the timer, which has an hour to go, doesn't hold on to a closed breaker or its
-	// callbacks.
-	for _, kind := range timedBreakers {
-		t.Run(kind.name, func(t *testing.T) {
-			seen := new([1 << 10]byte)
-			br := kind.make(time.Hour)
-			br.OnTrip(func() { seen[0]++ })
-			callback, whole := weak.Make(seen), weak.Make(br)
-			br.Close()
-			spin(t, "the callback is collected", func() bool {
-				runtime.GC()
-				return callback.Value() == nil
-			})
-			runtime.KeepAlive(br)
-			spin(t, "the breaker is collected", func() bool {
-				runtime.GC()
-				return whole.Value() == nil
-			})
-		})
 	}
 }
 
