@@ -660,8 +660,8 @@ func prepareSubject(one, two operation, trial int) *subject {
 	return x
 }
 
-// TestRace_Pairs races every unordered pair of operations on one breaker. It judges promises 1, 2, 3, 4,
-// 6, 7, 9 and 10.
+// TestRace_Pairs races every unordered pair of operations on one breaker. It judges promises 1, 2,
+// 3, 4, 6, 7, 9 and 10.
 func TestRace_Pairs(t *testing.T) {
 	overlaps := 0
 	for i, one := range operations {
