@@ -51,7 +51,7 @@ func BenchmarkRegistrations(b *testing.B) {
 	}
 }
 
-// Live: what 100,000 live ones hold, each with a Done that someone has asked for: heap, stacks and
+// Live: what 100,000 live ones hold, each with a Done that was asked for: heap, stacks and
 // goroutines.
 func BenchmarkLive(b *testing.B) {
 	server, stop := context.WithCancel(context.Background())

@@ -38,7 +38,7 @@ func BenchmarkMergeRelease(b *testing.B) {
 			}
 		})
 	})
-	// One of the two is made the child of the other, which only the one who makes it can do.
+	// One of the two is made the child of the other. Only the code that makes it can do that.
 	b.Run("impl=context", func(b *testing.B) {
 		b.ReportAllocs()
 		parent, end := context.WithCancel(context.Background())

@@ -28,7 +28,7 @@ func BenchmarkSharingCallback(b *testing.B) {
 		b.Run("impl=breaker/parent="+name, func(b *testing.B) {
 			parent := parents(shared, func() *breaker.Breaker {
 				br := breaker.New()
-				br.OnTrip(func() {}) // someone else is there, always
+				br.OnTrip(func() {}) // one registration is always there
 				br.OnTrip(func() {})
 				return br
 			})

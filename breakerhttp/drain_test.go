@@ -43,7 +43,7 @@ func (r *rig) awaitStatus(path string, status int) (*http.Response, string) {
 	}
 }
 
-// During the delay all goes on, but who asks is told.
+// During the delay all goes on, but Ready already answers 503.
 func TestServeDrainDelay(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestDrainingElsewhere(t *testing.T) {
 	assert.Nil(t, breakerhttp.Draining(t.Context()))
 }
 
-// Handlers that ask for it end with the drain, and nobody is cut.
+// Handlers that ask for it end with the drain, and nothing is cut.
 func TestDraining(t *testing.T) {
 	const many = 5
 	for _, protocol := range protocols {

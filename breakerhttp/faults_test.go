@@ -93,9 +93,9 @@ func TestRefusedGRPC(t *testing.T) {
 	}
 }
 
-// Who has never sent a request holds up the drain for five seconds, as documented, and not a moment
-// longer: not with half a header, and not with a TLS handshake and nothing after it, for which
-// HTTP/2 would wait ten.
+// A client that has never sent a request holds up the drain for five seconds, as documented, and
+// not a moment longer: not with half a header, and not with a TLS handshake and nothing after it,
+// for which HTTP/2 would wait ten.
 func TestServeConnectionsWithoutRequests(t *testing.T) {
 	tests := map[string]struct {
 		protocol string

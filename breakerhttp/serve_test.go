@@ -224,7 +224,7 @@ func TestServeCuts(t *testing.T) {
 				assert.Equal(t, breakerhttp.ErrShutdown, got.cause)
 			}
 			for _, from := range answers {
-				assert.Equal(t, answer{http.StatusOK, "so far", nil}, receive(t, from), "who has been cut may still answer")
+				assert.Equal(t, answer{http.StatusOK, "so far", nil}, receive(t, from), "a handler that was cut may still answer")
 			}
 			cut := assertCut(t, receive(t, rig.served), many, 0)
 			assert.Equal(t, why, cut.Cause)
@@ -508,7 +508,7 @@ func TestServeHijacked(t *testing.T) {
 		defer its.Close()
 		awaitReturn(t, receive(t, requests))
 		rig.stop.Trip(nil)
-		assert.NoError(t, receive(t, rig.served), "it is somebody else's")
+		assert.NoError(t, receive(t, rig.served), "it is the new owner's")
 		fmt.Fprint(its, "alive\n")
 		line, err := reader.ReadString('\n')
 		assert.NoError(t, err)
@@ -591,7 +591,7 @@ func TestServeFails(t *testing.T) {
 	}
 }
 
-// If someone else shuts the server down, Serve keeps out of it.
+// If other code shuts the server down, Serve keeps out of it.
 func TestServeShutDownByOthers(t *testing.T) {
 	arrived, proceed := make(chan struct{}), make(chan struct{})
 	rig := assemble(t, "HTTP/1", func(w http.ResponseWriter, r *http.Request) {

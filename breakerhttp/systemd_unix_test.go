@@ -81,7 +81,7 @@ func TestSystemdListeners(t *testing.T) {
 	assert.NoError(t, cmd.Wait())
 	assert.Equal(t, "2 <nil>\n0 <nil> \nserving\n<nil>\n", string(text))
 
-	// The socket outlives the service: who connects meanwhile waits for the next.
+	// The socket outlives the service: a client that connects meanwhile waits for the next.
 	conn, err := net.Dial("tcp", addresses[0])
 	assert.NoError(t, err)
 	conn.Close()

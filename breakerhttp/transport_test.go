@@ -142,7 +142,7 @@ func (b *body) Close() error {
 	return nil
 }
 
-// From service to service, what is left gets less, and nobody has more than the one before.
+// From service to service, less time is left, and no service has more than the one before.
 func TestTransportToHandler(t *testing.T) {
 	lefts := make(chan time.Duration, 2)
 	tell := func(r *http.Request) {

@@ -59,7 +59,7 @@ func ExampleNew() {
 	// late: operation interrupted
 }
 
-// The table is made once, by whoever may.
+// The table is created once, by a role that may.
 func ExampleStore_CreateTable() {
 	with(func(pool *pgxpool.Pool) {
 		ctx := context.Background()

@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if pprof.Lookup(breakerprof.Name) != nil {
-		panic("there is a profile that nobody has asked for")
+		panic("there is a profile before its first use")
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -66,7 +66,7 @@ func init() {
 		kill(syscall.SIGTERM)
 		fmt.Println("Run:", <-p.ended)
 	}
-	// Nobody asked for the end yet: the first signal does, the second insists.
+	// Nothing has asked for the end yet: the first signal does, the second cuts.
 	children["after a failure"] = func() {
 		stop := termination()
 		p := start(stop, breakerrun.WithSignalGap(0))

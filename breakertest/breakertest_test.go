@@ -142,7 +142,8 @@ func TestVerifyNone_FailsTheTestThatLeavesABreakerOpen(t *testing.T) {
 	}
 }
 
-// What is closed is nobody's fault, however late: by a cleanup, by a goroutine, by its own timeout.
+// A breaker that is closed doesn't count, however late: by a cleanup, by a goroutine, by its own
+// timeout.
 func TestVerifyNone_PassesWhatIsClosed(t *testing.T) {
 	for name, body := range map[string]func(t *testing.T){
 		"at once":       func(*testing.T) { breaker.BreakByTimeout(time.Hour).Close() },

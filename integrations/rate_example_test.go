@@ -13,7 +13,7 @@ import (
 // breaker's.
 func Example_rate() {
 	limiter := rate.NewLimiter(rate.Every(time.Hour), 1)
-	limiter.Allow() // someone else has been here
+	limiter.Allow() // another caller has taken the token
 
 	br := breaker.New()
 	defer br.Close()

@@ -47,7 +47,7 @@ func TestRate_SeesTheDeadline(t *testing.T) {
 	})
 }
 
-// What the library does with a token that is given up while others wait behind: nobody gets it.
+// What the library does with a token that is given up while others wait behind: it is lost.
 func TestRate_LosesATokenInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

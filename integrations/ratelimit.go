@@ -35,7 +35,7 @@ type Limiter struct {
 	period  time.Duration
 	start   time.Time
 
-	// turn holds a value while someone is at the head of the queue. Whoever is there owns what
+	// turn holds a value while a caller is at the head of the queue. The caller there owns what
 	// follows.
 	turn  chan struct{}
 	clock *reservingClock
@@ -94,7 +94,7 @@ func (l *Limiter) Take(br breaker.Interface) (time.Time, error) {
 	return l.start.Add(at), nil
 }
 
-// reserve returns the moment that the library issues to one who asks at the moment given, both
+// reserve returns the moment that the library issues to a caller at the given moment, both
 // counted from the start on the monotonic clock: setting the wall clock changes nothing.
 func (l *Limiter) reserve(asked time.Duration) time.Duration {
 	return asked + l.clock.reserve(l.limiter, asked+l.ahead)
@@ -116,7 +116,7 @@ func (c *reservingClock) Now() time.Time { return time.Unix(0, int64(c.now)+1) }
 
 func (c *reservingClock) Sleep(d time.Duration) { c.slept = d }
 
-// reserve returns how long the limiter lets one wait who asks at the time given.
+// reserve returns how long a caller at the given time has to wait.
 func (c *reservingClock) reserve(limiter ratelimit.Limiter, now time.Duration) time.Duration {
 	c.now, c.slept = now, 0
 	limiter.Take()
@@ -124,7 +124,7 @@ func (c *reservingClock) reserve(limiter ratelimit.Limiter, now time.Duration) t
 }
 
 // periodOf returns the time between two permissions, which only the library knows: how long the
-// second of two has to wait who ask at the same moment.
+// second of two callers at the same moment has to wait.
 func periodOf(rate int, opts []ratelimit.Option) time.Duration {
 	clock := new(reservingClock)
 	limiter := newWithClock(rate, opts, clock)

@@ -10,7 +10,7 @@ import (
 	"github.com/kamilsk/breaker/integrations"
 )
 
-// One an hour: whoever comes second gives up, and doesn't use up what it was waiting for.
+// One an hour: the second caller gives up, and doesn't use up what it was waiting for.
 func ExampleLimiter_Take() {
 	limiter := integrations.NewLimiter(1, ratelimit.Per(time.Hour))
 

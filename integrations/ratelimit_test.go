@@ -48,7 +48,7 @@ func TestLimiter_AsIfTheInterruptedHadNeverCome(t *testing.T) {
 }
 
 // takesOf lets one after the other take, with random pauses and patience, and returns what those
-// did who had patience enough.
+// did that had patience enough.
 func takesOf(t *testing.T, seed uint64, takers int, period time.Duration, opts []ratelimit.Option) (takes []take) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	upTo := func(periods int64) time.Duration { return time.Duration(random.Int64N(periods * int64(period))) }
@@ -132,7 +132,7 @@ func TestLimiter_KeepsWhatIsGivenUp(t *testing.T) {
 	})
 }
 
-// Who is interrupted in the middle of the queue leaves it, and those behind move up.
+// A caller that is interrupted in the middle of the queue leaves it, and those behind move up.
 func TestLimiter_TheQueueMovesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -193,8 +193,8 @@ func TestLimiter_OneTripForAll(t *testing.T) {
 	})
 }
 
-// A timer is late at times, by more than a period if those are short. Whoever has waited for his
-// turn that long is served as of the moment at which he came, so that nothing is lost by it.
+// A timer is late at times, by more than a period if those are short. A caller that has waited that
+// long for its turn is served as of the moment at which it came, so that nothing is lost by it.
 func TestLimiter_LateTurnsCostNothing(t *testing.T) {
 	limiter := integrations.NewLimiter(10, ratelimit.WithoutSlack)
 	ms := time.Millisecond

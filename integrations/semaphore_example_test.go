@@ -12,7 +12,7 @@ import (
 // Wait for a place, but not for ever.
 func Example_semaphore() {
 	places := semaphore.NewWeighted(5)
-	places.TryAcquire(1) // someone else has one
+	places.TryAcquire(1) // another caller has one
 
 	br := breaker.BreakByTimeout(time.Millisecond)
 	defer br.Close()

@@ -28,7 +28,7 @@ var (
 	harmless = set("New")
 )
 
-// The methods of a breaker, by what they mean for those who have to close it.
+// The methods of a breaker, by what they mean for the code that has to close it.
 var (
 	// enders leave nothing to close: when they return, the breaker has tripped.
 	enders = set("Close", "Trip", "Wait", "AwaitClosed")

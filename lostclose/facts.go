@@ -219,7 +219,7 @@ type made struct {
 	fails  int    // which one says that there is none, or none
 }
 
-// makes returns what a call makes, if it makes a breaker that somebody has to close.
+// makes returns what a call makes, if it makes a breaker that has to be closed.
 func (c *checker) makes(call *ast.CallExpr) (made, bool) {
 	if name := maker(c.info, call); name != "" {
 		return made{"breaker." + name, 0, none}, true
@@ -347,7 +347,7 @@ func (c *checker) returnsFresh(function inspector.Cursor, signature *types.Signa
 type origin int
 
 const (
-	isForeign origin = iota // somebody else may close it
+	isForeign origin = iota // other code may close it
 	isNothing               // there is nothing to close
 	isFresh                 // it has just been made
 )
@@ -394,7 +394,7 @@ func (c *checker) originOfLiteral(function inspector.Cursor, literal *ast.Compos
 	return isNothing
 }
 
-// originOfVariable judges a variable by all that it is given, and by all who are given it.
+// originOfVariable judges a variable by all its values, and by all code that gets it.
 func (c *checker) originOfVariable(function inspector.Cursor, v *types.Var) origin {
 	if !within(function.Node(), v.Pos()) || isParameter(c.signature(function), v) || c.judging[v] {
 		return isForeign
@@ -435,7 +435,7 @@ func (c *checker) originOfVariable(function inspector.Cursor, v *types.Var) orig
 	u.followVariable(v, aBreaker)
 	for _, end := range u.ends {
 		if end.ParentEdgeKind() != edge.ReturnStmt_Results && !u.isClose(end) {
-			return isForeign // stored, sent, passed on: somebody else has it, too
+			return isForeign // stored, sent, passed on: other code has it, too
 		}
 	}
 	return found

@@ -37,7 +37,7 @@ func (c *checker) fix(call inspector.Cursor, u *uses, v *types.Var) []analysis.S
 }
 
 // closesAlone reports whether the Close of what a call makes touches nothing but what the call has
-// made, and nobody can tell whether it is closed. A signal gets its default effect back, which may
+// made, and it is unknown whether it is closed. A signal gets its default effect back, which may
 // kill the process; a channel's value that the breaker would have received stays in it; a cancel
 // function of others is called; and a Multiplex closes its children.
 func (c *checker) closesAlone(call *ast.CallExpr) bool {

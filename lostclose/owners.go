@@ -40,7 +40,7 @@ func (c *checker) checkOwner(call inspector.Cursor, node *ast.CallExpr) {
 type holder int
 
 const (
-	aLocal     holder = iota // the function itself, or nobody knows
+	aLocal     holder = iota // the function itself, or unknown
 	aParameter               // its caller
 	aField                   // a value that the function was given
 	aGlobal                  // the package

@@ -71,7 +71,7 @@ func (u *uses) followCloses(v *types.Var) {
 	}
 }
 
-// followAll notes every use of a variable: whoever has a cancel function calls it.
+// followAll notes every use of a variable. Code that has a cancel function is trusted to call it.
 func (u *uses) followAll(v *types.Var) {
 	for cur := range u.identifiers(v) {
 		if u.info.Defs[cur.Node().(*ast.Ident)] == nil && cur.ParentEdgeKind() != edge.AssignStmt_Lhs {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// checkStop reports a callback that nobody can take back, where callbacks pile up: its
+// checkStop reports a callback that can't be taken back, where callbacks pile up: its
 // registration, and all that it refers to, is kept until the breaker trips.
 func (c *checker) checkStop(call inspector.Cursor, node *ast.CallExpr) {
 	selector, ok := ast.Unparen(node.Fun).(*ast.SelectorExpr)

@@ -28,7 +28,7 @@ type uses struct {
 	*checker
 	function inspector.Cursor
 
-	// ends are the expressions after which nobody has to close the breaker.
+	// ends are the expressions after which the breaker needn't be closed.
 	ends []inspector.Cursor
 	// clauses are those of a select that run after a receive from Done, or after the breaker was
 	// sent.
@@ -75,7 +75,7 @@ func (c *checker) newUses(function inspector.Cursor) *uses {
 func (u *uses) any() bool { return len(u.ends)+len(u.clauses) > 0 }
 
 // closesBefore reports whether something before the breaker is made takes care of what the variable
-// will hold: a function literal, deferred as a rule, or whoever has its address.
+// will hold: usually a deferred function literal, or code that has its address.
 func (u *uses) closesBefore(made token.Pos) bool {
 	for _, end := range u.ends {
 		if end.Node().Pos() < made && (!u.isOwn(end) || isAddressed(end)) {
@@ -269,7 +269,7 @@ func (u *uses) received(receive inspector.Cursor) {
 		return
 	}
 	if u.onlyTrips && !u.isOwn(receive) {
-		return // someone else waits for the source, which doesn't end it
+		return // other code waits for the source, which doesn't end it
 	}
 	u.end(receive)
 }
@@ -288,7 +288,7 @@ func (u *uses) isClose(end inspector.Cursor) bool {
 	return end.ParentEdgeKind() == edge.SelectorExpr_X && enders[end.Parent().Node().(*ast.SelectorExpr).Sel.Name]
 }
 
-// pass notes that someone else has the breaker now.
+// pass notes that other code has the breaker now.
 func (u *uses) pass(cur inspector.Cursor) {
 	if !u.onlyTrips {
 		u.end(cur)

@@ -18,7 +18,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// The colors differ in brightness, too, for those who don't see their hue.
+// The colors differ in brightness, too, for readers who don't see their hue.
 var (
 	ours   = color.RGBA{0x1b, 0x5f, 0xae, 0xff}
 	theirs = color.RGBA{0xf0, 0x9a, 0x2e, 0xff}
@@ -85,7 +85,7 @@ func save(path string, height vg.Length, rows, columns int, plots []*plot.Plot) 
 	if _, err := img.WriteTo(&out); err != nil {
 		return err
 	}
-	// Who doesn't have this font has one of the others, whose letters are as wide.
+	// A system without this font has one of the others, whose letters are as wide.
 	svg := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
 	return os.WriteFile(path, svg, 0o644)
 }

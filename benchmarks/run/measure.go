@@ -53,7 +53,7 @@ func measure(o options, to string) error {
 		return err
 	}
 	defer f.Close()
-	// These lines are in the format of the results, so whoever reads those knows what they are of.
+	// These lines are in the format of the results, so a reader of those knows what they are of.
 	fmt.Fprintf(f, "go: %s\ncores: %d\ncommit: %s\ndate: %s\nbenchtime: %v\n",
 		runtime.Version(), runtime.NumCPU(), commit(), time.Now().UTC().Format(time.DateOnly), o.benchtime)
 	began := time.Now()

@@ -7,7 +7,7 @@
 //	breakit ps
 //
 // The command runs in a process group of its own. At the limit the whole group gets SIGTERM, and
-// SIGKILL after the grace, 10 seconds by default. The reason is said on standard error.
+// SIGKILL after the grace, 10 seconds by default. breakit reports the reason on standard error.
 //
 // The breakit in breakercluster/cmd/breakit has all of this, and ends a command on every machine
 // when a key of a cluster is set.
@@ -34,24 +34,24 @@
 //
 // A command that is started in a terminal's foreground gets the terminal: it can read from it, and
 // Ctrl-C, Ctrl-\ and Ctrl-Z reach it. breakit takes the terminal back when the command stops or
-// ends; if the command didn't end by itself, with the modes as they were. In a pipeline, or if
-// standard input isn't the terminal, the command gets it when it asks for it. Ctrl-Z stops the
-// whole job; fg and bg continue it. The clock of after and idle goes on meanwhile; it stands still
-// while the machine sleeps. That of until is the wall clock.
+// ends. If the command didn't end by itself, breakit restores the modes. In a pipeline, or if
+// standard input isn't the terminal, the command gets the terminal when it asks for it. Ctrl-Z
+// stops the whole job; fg and bg continue it. The clock of after and idle goes on meanwhile, but
+// stands still while the machine sleeps. until uses the wall clock.
 //
-// With idle the command's output goes through breakit, so that the command writes to a pipe and not
-// to the terminal. Many programs then use no color, and collect their output before they write it.
+// With idle the command's output goes through breakit, so the command writes to a pipe instead of
+// the terminal. Many programs then use no color, and buffer their output.
 //
 // # State
 //
-// Each breakit has a file in $XDG_RUNTIME_DIR/breakit, which ps reads, or in breakit-UID in the
-// directory for temporary files if that variable isn't set, or isn't a directory of yours. It holds
-// a lock on the file that ends with the process in whichever way that ends. ps removes files that
-// nobody holds a lock on.
+// Each breakit has a file in $XDG_RUNTIME_DIR/breakit, which ps reads. If that variable isn't set,
+// or isn't a directory of yours, the file is in breakit-UID in the directory for temporary files.
+// breakit holds a lock on the file, which ends with the process, however that ends. ps removes
+// files without a lock.
 //
 // # Systems
 //
-// Linux is where it is tested. For darwin and the BSDs it is compiled in our tests, and not run. On
-// Windows there is no ps, no signal but Ctrl-C, and the limit kills the command alone, without a
+// breakit is tested on Linux. For darwin and the BSDs our tests compile it, but don't run it. On
+// Windows there is no ps and no signal but Ctrl-C, and the limit kills the command alone, without a
 // grace.
 package main

@@ -13,7 +13,7 @@ import (
 )
 
 // The instrumented twin. Each access says what it is about to do, and the scheduler of package
-// explore decides who goes on. Outside of an exploration it does what plain.go does.
+// explore decides which thread goes on. Outside of an exploration it does what plain.go does.
 
 // Int32 is the twin of atomic.Int32.
 type Int32 struct{ v atomic.Int32 }

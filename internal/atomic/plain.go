@@ -62,7 +62,7 @@ func Closed(c <-chan struct{}) bool {
 // Wait blocks until c is closed.
 func Wait(c <-chan struct{}) { <-c }
 
-// AwaitZero returns when x is zero. Whoever makes it so is a few instructions away from it.
+// AwaitZero returns when x is zero. The goroutine that makes it so is a few instructions away.
 func AwaitZero(x *Uint32) {
 	for x.Load() != 0 {
 		runtime.Gosched()

@@ -15,7 +15,7 @@ import (
 	"github.com/kamilsk/breaker/breakerexec"
 )
 
-// control is between the terminal, or whoever else sends signals, and the command.
+// control is between the terminal, or other senders of signals, and the command.
 type control struct {
 	arrivals chan os.Signal
 	process  *breakerexec.Process
@@ -59,7 +59,7 @@ func (c *control) begin(process *breakerexec.Process) {
 	if c.tty == nil {
 		return
 	}
-	// Giving and taking the terminal from the background stops who doesn't ignore this.
+	// Giving and taking the terminal from the background stops a process that doesn't ignore this.
 	signal.Ignore(syscall.SIGTTOU)
 	if c.eager {
 		// The command may have asked already, and been stopped. Then a SIGCHLD has arrived, and is
@@ -143,7 +143,7 @@ func (c *control) suspend(by syscall.Signal) {
 		restore = func() {}
 	}
 	// Here we are stopped. In a group that no shell looks after the system discards the signal;
-	// then nobody would ever continue us.
+	// then nothing would ever continue us.
 	timer := time.NewTimer(100 * time.Millisecond)
 	defer timer.Stop()
 	for waiting := true; waiting; {

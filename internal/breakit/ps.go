@@ -20,7 +20,7 @@ func ps(w io.Writer, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "PID\tCOMMAND\tSINCE\tUNTIL\tLIMIT")
 	for _, e := range all {
-		until := "-" // nobody knows when
+		until := "-" // unknown
 		if !e.Until.IsZero() {
 			until = clock(e.Until, now)
 		}

@@ -27,8 +27,8 @@ func flock(f *os.File, how int) error {
 	return err
 }
 
-// ours checks that nobody else can write to the directory. Anybody may have made the one among the
-// temporary files.
+// ours checks that no other user can write to the directory. Any user may have made the one among
+// the temporary files.
 func ours(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {

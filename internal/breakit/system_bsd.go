@@ -7,7 +7,7 @@ import "syscall"
 func attributes() *syscall.SysProcAttr { return nil }
 
 // openTerminal pretends that there is none: package syscall has nothing here that tells that a
-// command has stopped and never reaps it, and who lends the terminal has to know.
+// command has stopped and never reaps it, and breakit has to know, because it lends the terminal.
 func openTerminal() *terminal { return nil }
 
 type terminal struct{ lent bool }

@@ -1,5 +1,5 @@
 // Package census keeps the list of live breakers that packages breakerprof and breakertest show.
-// Only one package can be told of breakers by internal/live, so both use this one.
+// internal/live reports breakers to one recorder only, so both share this one.
 //
 //	census.Sample(1000)  // breakerprof: one of 1,000
 //	census.KeepAll()     // breakertest: each, also if it has become garbage
@@ -23,14 +23,14 @@ import (
 	"github.com/kamilsk/breaker/internal/live"
 )
 
-// An Entry is a breaker that is neither closed nor, unless KeepAll says otherwise, collected.
+// An Entry is a recorded breaker that isn't closed. Unless KeepAll was called, it also isn't
+// garbage.
 type Entry struct {
-	// Ref doesn't keep the breaker from being collected.
+	// Ref is weak: it doesn't keep the breaker alive.
 	Ref weak.Pointer[breaker.Breaker]
 	// Made is when the breaker was constructed or, if it has no constructor, first used.
 	Made time.Time
-	// Rate is what Sample was told when the entry was made, or 0 if only KeepAll is the reason for
-	// it.
+	// Rate is the rate of Sample when the entry was made, or 0 if only KeepAll has recorded it.
 	Rate int
 
 	// number orders the entries by age.
@@ -47,9 +47,9 @@ func (e *Entry) Stack() []runtime.Frame { return frames(e.pcs)[e.inside:] }
 // Source returns the name of the function that made the breaker, without the path of its package.
 func (e *Entry) Source() string { return shortName(e.Stack()[0].Function) }
 
-// Sample records one of rate breakers made from now on, chosen at random, in the profile, too; 0 or
-// less records none. It returns the rate before. There is one profile, which has to be given only
-// with a rate.
+// Sample records one of rate breakers made from now on, chosen at random, also in the profile. With
+// 0 or less it records none. It returns the previous rate. There is one profile, which the caller
+// has to pass only with a rate.
 func Sample(rate int, profile *pprof.Profile) (before int) {
 	setting.Lock()
 	defer setting.Unlock()
@@ -79,7 +79,7 @@ func apply() {
 	live.Switch(wanted)
 }
 
-// Entries returns what is recorded, the oldest first.
+// Entries returns the recorded breakers, the oldest first.
 func Entries() []*Entry {
 	var all []*Entry
 	for i := range current.shards {
@@ -99,7 +99,7 @@ func Entries() []*Entry {
 	return all
 }
 
-// Forget removes an entry, and reports whether it was there. The breaker may go on.
+// Forget removes an entry, and reports whether it was there. It doesn't close the breaker.
 func Forget(e *Entry) bool { return current.remove(e.Ref) }
 
 var (
@@ -109,7 +109,7 @@ var (
 	seed    = maphash.MakeSeed()
 )
 
-// recorder is what package breaker tells of breakers.
+// recorder implements live.Recorder.
 type recorder struct {
 	profile atomic.Pointer[pprof.Profile]
 	rate    atomic.Int64
@@ -164,7 +164,7 @@ func (r *recorder) Made(br any) bool {
 	s.entries[k] = e
 	s.mu.Unlock()
 	if !all {
-		// What is garbage isn't alive. (It held nothing but, perhaps, a cancel function.)
+		// A garbage breaker isn't alive. (It held at most a cancel function.)
 		runtime.AddCleanup(b, func(k weak.Pointer[breaker.Breaker]) { r.remove(k) }, k)
 	}
 	return true

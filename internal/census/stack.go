@@ -14,7 +14,7 @@ var constructing = []string{module + ".", module + "/breakernats.", module + "/b
 // internal are the packages that are on the stack when a breaker is recorded.
 var internal = []string{module + "/internal/census.", module + "/internal/live."}
 
-// frames returns the functions that the counters are in, inlined ones included. There is at least
+// frames returns the functions of the program counters, including inlined ones. There is at least
 // one.
 func frames(pcs []uintptr) []runtime.Frame {
 	all := make([]runtime.Frame, 0, len(pcs))
@@ -27,9 +27,8 @@ func frames(pcs []uintptr) []runtime.Frame {
 	}
 }
 
-// constructor returns the index of the constructor among the frames: of the last one, counted from
-// the innermost, before the user's code begins. It looks no names up beyond that, which takes most
-// of the time.
+// constructor returns the index of the constructor: the outermost frame before the user's code. It
+// looks up no names beyond that, because that takes most of the time.
 func constructor(pcs []uintptr) int {
 	next := runtime.CallersFrames(pcs)
 	for i := 0; ; i++ {
@@ -52,7 +51,7 @@ func in(function string, packages []string) bool {
 	return false
 }
 
-// shortName cuts the path of the package but for its last element.
+// shortName shortens the path of the package to its last element.
 func shortName(function string) string {
 	return function[strings.LastIndexByte(function, '/')+1:]
 }

@@ -2,12 +2,13 @@
 //
 // Go's atomic operations are sequentially consistent, so for code free of data races the
 // interleavings of its accesses to shared memory are all its behaviors: going through them
-// exhaustively is exact. Whether it is free of them is seen as well, where it says by Plain what it
-// reads and writes otherwise.
+// exhaustively is exact. The explorer also finds data races, where the code declares its plain
+// reads and writes by Plain.
 //
 // A program is a function that sets up fresh state and starts a few threads. Each thread is a
 // coroutine, which calls Access before every access to shared memory. There the scheduler decides
-// who goes on; what a thread does between two calls is one step, with the access at its beginning.
+// which thread goes on. What a thread does between two calls is one step, which begins with the
+// access.
 // The search is depth-first and stateless: each schedule runs the program again, from its setup.
 //
 // For that a program must be deterministic: nothing may depend on time, addresses, map order or
@@ -35,10 +36,9 @@
 // So what a thread observes by its own accesses, and what AtEnd sees, is complete. A check of
 // several objects at one instant isn't, because equivalent schedules pass through different states
 // in between. Two ways to do that soundly: let a thread observe one object after the other, which
-// finds all there is to find where they change in one direction only; or have the check in Always
-// depend on one object, whose changes are never reordered.
+// finds everything if they change in one direction only. Or have the check in Always depend on one
+// object, whose changes are never reordered.
 //
-// With Options.Every nothing is left out, and Options.Preemptions bounds how often a schedule may
-// take the turn from a thread that could have gone on; the search is then complete up to that
-// bound.
+// With Options.Every nothing is left out. Options.Preemptions bounds how often a schedule may take
+// the turn from a thread that could have gone on. The search is then complete up to that bound.
 package explore

@@ -44,7 +44,7 @@ type Run struct {
 	threads []*thread // the first started of them are in use
 	started int
 	current *thread
-	next    *thread // who takes over when current yields; nil at the end
+	next    *thread // takes over when current yields; nil at the end
 	phase   runPhase
 
 	// What has happened: depth events, each with the choice that was made before it. Choices
@@ -84,7 +84,7 @@ const (
 // call this package.
 var active *Run
 
-// Active reports whether the caller is a thread. While a search goes on, nobody else may ask.
+// Active reports whether the caller is a thread. During a search, only threads may ask.
 func Active() bool { return active != nil }
 
 // Explore runs the program on every schedule, until the bound or a failure ends that.

@@ -14,7 +14,7 @@ func (s set) has(id uint8) bool { return s&(1<<id) != 0 }
 
 func (s set) first() uint8 { return uint8(bits.TrailingZeros8(uint8(s))) }
 
-// nobody is in no set.
+// nobody is the number of no thread. It is in no set.
 const nobody uint8 = 255
 
 // event is a step of a thread.
@@ -48,7 +48,8 @@ type choice struct {
 	last        uint8 // whose step was the one before
 }
 
-// decide settles the event before, and returns who makes the next one: nil if nobody can, or need.
+// decide settles the event before, and returns the thread that makes the next one. It returns nil
+// if no thread can, or need.
 func (r *Run) decide() *thread {
 	if r.depth > 0 {
 		r.settle(r.depth - 1)

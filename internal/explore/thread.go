@@ -172,7 +172,7 @@ func (r *Run) Label(label string) {
 	}
 }
 
-// step yields to whoever is to make the next step. It returns when that is the calling thread.
+// step yields to the thread that makes the next step. It returns when that is the calling thread.
 func (r *Run) step(a access) {
 	t := r.current
 	if r.phase == aborting {

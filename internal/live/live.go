@@ -4,7 +4,7 @@ package live
 
 import "go.uber.org/atomic"
 
-// A Recorder hears of breakers. Its methods are called concurrently.
+// A Recorder is told about breakers. Its methods are called concurrently.
 type Recorder interface {
 	// Made says that br has been made, a *breaker.Breaker, and reports whether Closed is to be
 	// called for it. It is called by enlist, which the constructor calls.
@@ -18,14 +18,15 @@ var (
 	recorder atomic.Pointer[Recorder]
 )
 
-// SetRecorder sets the recorder, once and for all: Closed has to reach the one that Made told.
+// SetRecorder sets the recorder. It can't be replaced, because Closed has to reach the recorder
+// that Made has told.
 func SetRecorder(r Recorder) {
 	if !recorder.CompareAndSwap(nil, &r) {
 		panic("live: there is a recorder already")
 	}
 }
 
-// Switch says whether the recorder is to hear of breakers made from now on.
+// Switch sets whether the recorder is told about breakers made from now on.
 func Switch(to bool) {
 	if to {
 		on.Store(1)
@@ -34,7 +35,7 @@ func Switch(to bool) {
 	}
 }
 
-// On reports what Switch said. It is one load.
+// On returns what Switch has set. It is one load.
 func On() bool { return on.Load() != 0 }
 
 // Get returns the recorder. There is one if On ever returned true.

@@ -23,7 +23,7 @@ import (
 // Several goroutines work on one breaker, and take down when each call began and returned, by a
 // counter that they share. porcupine then looks for an order of all calls that respects who
 // returned before whom began, in which a sequential breaker (step, below) gives the same answers.
-// If there is none, someone saw what can't be.
+// If there is none, a call has returned what it can't.
 
 // call is one operation of a history.
 type call struct {
@@ -458,11 +458,11 @@ func TestLinearizableBreaker(t *testing.T) {
 
 // Promise 9, of a Multiplex of two, whose children are tripped as well.
 //
-// A child and its Multiplex don't trip at one instant: who looks at both may see the one tripped
-// and the other open. What is promised is when, at the latest: within the call that tripped the
-// child. So the history is completed by a call of its own for that, which may take place at any
-// time during the call that tripped the child; the same for the children that are closed with the
-// Multiplex.
+// A child and its Multiplex don't trip at one instant: a goroutine that looks at both may see the
+// one tripped and the other open. What is promised is when, at the latest: within the call that
+// tripped the child. So the history is completed by a call of its own for that, which may take
+// place at any time during the call that tripped the child; the same for the children that are
+// closed with the Multiplex.
 //
 // That holds for each call that trips a child, also if another one, on the other child, is just
 // tripping the Multiplex: the second waits for its Done as a loser's Trip does (promise 3). Of the
@@ -602,7 +602,7 @@ type asyncClose struct{ *breaker.Breaker }
 
 func (b asyncClose) Close() { go b.Breaker.Close() }
 
-// loserFirst doesn't wait for the winner: promise 3, for who comes second.
+// loserFirst doesn't wait for the winner: promise 3, for the loser.
 type loserFirst struct {
 	*breaker.Breaker
 	claimed atomic.Bool
@@ -616,7 +616,7 @@ func (b *loserFirst) Trip(cause error) bool {
 	return b.Breaker.Trip(cause)
 }
 
-// everyoneWins says so to each who trips.
+// everyoneWins returns true to every Trip.
 type everyoneWins struct{ *breaker.Breaker }
 
 func (b everyoneWins) Trip(cause error) bool {

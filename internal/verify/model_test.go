@@ -122,7 +122,7 @@ type ending struct {
 type modelChannel struct {
 	name    string
 	closed  bool
-	pending bool // a value that nobody has received
+	pending bool // a value that hasn't been received
 	fired   bool // something was received in this step
 }
 
@@ -254,7 +254,7 @@ func (m *model) askContext(c *modelContext) {
 	}
 }
 
-// watch is what everyone does who waits for a breaker.
+// watch is what every waiter does.
 func (m *model) watch(b *modelBreaker) {
 	if b.tripped || b.watched {
 		return

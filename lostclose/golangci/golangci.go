@@ -17,7 +17,7 @@
 //	    custom:
 //	      lostclose:
 //	        type: module
-//	        description: reports breakers that nobody closes
+//	        description: reports breakers that are never closed
 //	        settings:
 //	          skip-tests: true
 package golangci

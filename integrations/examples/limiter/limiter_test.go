@@ -71,7 +71,7 @@ func TestLimiter_TheRequestEnds(t *testing.T) {
 	}
 }
 
-// One trip wakes everyone, with the cause, and whoever comes later doesn't wait.
+// One trip wakes all requests, with the cause, and a later request doesn't wait.
 func TestLimiter_OneTripWakesAll(t *testing.T) {
 	for name, wait := range waits {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestLimiter_OneTripWakesAll(t *testing.T) {
 	}
 }
 
-// startedHere returns how many goroutines there are that weren't started by those who run tests.
+// startedHere returns how many goroutines there are that weren't started by the test runner.
 func startedHere() (count int) {
 	trace := make([]byte, 64<<20)
 	trace = trace[:runtime.Stack(trace, true)]
