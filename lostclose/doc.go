@@ -4,10 +4,10 @@
 //
 // lostclose: check that breakers are closed
 //
-// A breaker of github.com/kamilsk/breaker that listens to something holds on to it until it trips
-// or is closed: a timer, a signal handler, a registration with a context or with other breakers.
-// The analyzer reports a breaker that, on some path through the function that made it, is neither
-// closed nor handed to anything that could close it:
+// A breaker of github.com/kamilsk/breaker may retain a timer, a signal handler, or registrations
+// with a context or other breakers, until it trips or is closed. The analyzer reports a breaker
+// that, on some path through the function that made it, is neither closed nor passed to code that
+// could close it:
 //
 //	func fetch(ctx context.Context, keys []string) error {
 //		br := breaker.Within(ctx, time.Minute)
@@ -40,10 +40,10 @@
 //   - doesn't return: os.Exit, log.Fatal, panic, an endless loop. Nor does it matter what main.main
 //     leaves behind.
 //
-// The other methods leave the responsibility where it is. So do NopCloser, ToContext, Any and
-// Within, which never close what they are given; functions that print, as log.Print; and your
-// functions that only watch. Another variable, or a struct, slice, array or map of the function's
-// own is only another name: whatever happens to that, happens to the breaker.
+// The other methods don't take care of it. Neither do NopCloser, ToContext, Any and Within, which
+// never close their arguments; functions that print, such as log.Print; and your functions that
+// only watch. Another variable, or a local struct, slice, array or map, is only another name:
+// whatever happens to that happens to the breaker.
 //
 // What ends a source of the breaker, in the same function, takes care of it, too: a Close or Trip
 // of a breaker that was given to Multiplex, also as NopCloser, a use of the cancel function of a
@@ -55,18 +55,18 @@
 //
 //   - *BreakByTimeout(d), or any other constructor's result, copied by value: the copy panics at
 //     its first use.
-//   - A breaker in a field, in a package's variable, or of the caller, given to Multiplex: that
-//     closes it. Give it as NopCloser(br), or use Any. Fine is what the function closes itself, and
-//     what goes into a Multiplex that is stored or, for a parameter, returned.
+//   - A breaker in a field, in a package's variable, or of the caller, passed to Multiplex, which
+//     closes it. Pass NopCloser(br), or use Any. It isn't reported if the function closes it
+//     itself, or if the Multiplex is stored or, for a parameter, returned.
 //   - OnTrip whose stop is discarded, where callbacks pile up: in an endless loop, or on a breaker
 //     in a field or a package's variable, if the callback refers to something that is gone with the
 //     call.
 //
 // # Fixes
 //
-// With -fix the command inserts a deferred Close where that changes nothing that can be seen. It
-// isn't offered if a view, the Done channel or a callback may outlive the function, if the Close
-// would reach a child, a context, a signal or a channel of others, or in a loop.
+// With -fix the command inserts a deferred Close where that doesn't change what the program does.
+// There is no fix if a view, the Done channel or a callback may outlive the function, if the Close
+// would reach a child, a context, a signal or a channel of other code, or in a loop.
 //
 // # What it doesn't see
 //
