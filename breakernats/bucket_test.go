@@ -357,7 +357,7 @@ func TestBadInput(t *testing.T) {
 		"mirror":        {bucket: "mirror", want: breakernats.ErrMirror},
 		"prefix":        {option: breakernats.WithPrefix("a.*"), want: jetstream.ErrInvalidKey, text: `"a.*"`},
 		"no prefix":     {option: breakernats.WithPrefix(""), want: jetstream.ErrInvalidKey},
-		"short TTL":     {option: breakernats.WithTTL(time.Millisecond), text: "less than a second"},
+		"short TTL":     {option: breakernats.WithTTL(time.Millisecond), text: "WithTTL: 1ms is less than a second"},
 		"no silence":    {option: breakernats.WithSilence(0), text: "more than 0"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,25 +9,25 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Limiter is a go.uber.org/ratelimit limiter whose Take a breaker can interrupt: without a
-// goroutine, and without losing the permission that was waited for.
+// Limiter is a go.uber.org/ratelimit limiter whose Take a breaker can interrupt. It starts no
+// goroutine, and an interrupted Take doesn't lose its permission.
 //
-// That library's Take can't be given up: it reserves the next moment and sleeps until that comes.
-// All that its API lets you replace is the clock, and that is enough:
+// Take of the library can't be interrupted: it reserves the next moment and sleeps until then. Its
+// API lets you replace only the clock, and that is enough:
 //
-//   - With a clock that notes how long it was to sleep, and doesn't, Take is a reservation and
-//     returns at once. Limiter does the waiting, in a select with the breaker's Done.
-//   - One taker at a time reserves and waits, the others queue up. A taker that is interrupted in
-//     the queue has reserved nothing.
-//   - A taker that is interrupted at its head gives the reservation back by moving the clock: one
-//     period ahead, it makes the limiter issue that moment once more, or count it as slack, as if
-//     it had never been reserved.
+//   - With a clock that records the sleep instead of sleeping, Take is a reservation and returns at
+//     once. Limiter does the waiting, in a select with the breaker's Done.
+//   - One taker at a time reserves and waits, and the others queue up. A taker that is interrupted
+//     in the queue has reserved nothing.
+//   - A taker that is interrupted at the head gives the reservation back by moving the clock one
+//     period ahead. The limiter then issues that moment once more, or counts it as slack, as if it
+//     had never been reserved.
 //   - A taker that comes to the head reserves with the clock at the moment of its call, as it would
-//     have done without a queue. So it costs no permission that timers are late.
+//     have done without a queue. So late timers cost no permission.
 //
-// So the others go on at the very moments at which the library's own limiter would let them go on
-// if the interrupted takers had never come. What it costs is that takers go on one after the other:
-// it keeps the library's pace up to some 100,000 permissions a second.
+// So the others go on at the same moments as with the library's own limiter, as if the interrupted
+// takers had never come. The cost is that takers go on one after the other: Limiter keeps the
+// library's pace up to some 100,000 permissions a second.
 //
 // All methods may be called concurrently.
 type Limiter struct {
@@ -45,8 +45,8 @@ type Limiter struct {
 }
 
 // NewLimiter returns a Limiter that permits rate events a second, or in the time given by
-// ratelimit.Per. It takes the same options as ratelimit.New, but for WithClock, which it needs
-// itself: a clock given to it isn't used. It panics if the rate isn't positive.
+// ratelimit.Per. It takes the options of ratelimit.New, but ignores WithClock, which it needs
+// itself. It panics if the rate isn't positive.
 func NewLimiter(rate int, opts ...ratelimit.Option) *Limiter {
 	if rate <= 0 {
 		panic("integrations: NewLimiter: the rate isn't positive")
@@ -61,10 +61,10 @@ func NewLimiter(rate int, opts ...ratelimit.Option) *Limiter {
 	}
 }
 
-// Take waits until the next event is permitted, and returns that moment and no error; or until br
-// trips, and then returns the cause of that, and leaves the permission to others. Takers are served
-// in the order in which they come. If br has tripped before, Take always returns its cause. It
-// starts no goroutine and doesn't look at the deadline of br. It panics if br is nil.
+// Take waits until the next event is permitted, and returns that moment. If br trips first, it
+// returns the cause of br, and leaves the permission to other takers. If br has tripped before the
+// call, Take always returns its cause. Takers are served first come, first served. Take starts no
+// goroutine, and doesn't look at the deadline of br. It panics if br is nil.
 func (l *Limiter) Take(br breaker.Interface) (time.Time, error) {
 	if br == nil {
 		panic("integrations: Limiter.Take: br is nil")
@@ -100,8 +100,7 @@ func (l *Limiter) reserve(asked time.Duration) time.Duration {
 	return asked + l.clock.reserve(l.limiter, asked+l.ahead)
 }
 
-// causeOf returns why a breaker has tripped. Not every Interface has a Cause, but every one makes a
-// context.
+// causeOf returns why a breaker has tripped.
 func causeOf(br breaker.Interface) error { return context.Cause(breaker.ToContext(br)) }
 
 // reservingClock is the clock of a limiter that only reserves. It isn't for concurrent use.

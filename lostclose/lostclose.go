@@ -61,7 +61,7 @@ func run(pass *analysis.Pass) (any, error) {
 	return nil, nil
 }
 
-// checker is what all steps of one pass share.
+// checker is shared by all steps of one pass.
 type checker struct {
 	pass      *analysis.Pass
 	info      *types.Info

@@ -1,5 +1,5 @@
-// Profile shows which code forgets Close: it serves some requests, a part of which forget to, and
-// writes the profile of what is alive.
+// Command profile shows which code forgets Close. It serves some requests, some of which forget
+// Close, and writes the profile of the live breakers.
 //
 //	go run ./examples/profile breaker.pprof
 //	go tool pprof -http=: breaker.pprof
@@ -44,7 +44,7 @@ func run(name string) error {
 	return f.Close()
 }
 
-// process is what all requests watch, and what retains those that aren't closed.
+// process is watched by all requests. It retains the requests that aren't closed.
 var process = breaker.New()
 
 func serve() {

@@ -32,13 +32,13 @@ func main() {
 			return context.Background()
 		}
 	}
-	// Drains for 10 seconds, then cuts, and says how many.
+	// Drains for 10 seconds, then cuts, and reports how many requests were cut.
 	err := breakerhttp.ListenAndServe(server, stop)
 	fmt.Printf("Serve was stopped by %v and returned %v\n", stop.Cause(), err)
 }
 
-// work answers with what it has when its time runs out. The status and the length aren't known
-// before, so they are sent then.
+// work returns a partial result when time runs out. The status and the length aren't known before,
+// so it sends them then.
 func work(w http.ResponseWriter, r *http.Request) {
 	for n := range 10 {
 		select {

@@ -27,7 +27,7 @@ func lock() {
 	fmt.Println("lock:", mu.Lock(br))
 }
 
-// group runs two tasks. One fails, and the other one, which would sleep for an hour, stops.
+// group runs two tasks. One fails. The other, which would sleep for an hour, stops.
 func group() {
 	tasks := breakersync.NewGroup(breaker.New())
 	tasks.Go(func(br breaker.Interface) error {

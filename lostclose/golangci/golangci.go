@@ -1,6 +1,6 @@
 // Package golangci makes lostclose a linter of golangci-lint, by its module plugins.
 //
-// Build a golangci-lint that has it, with this .custom-gcl.yml, by golangci-lint custom:
+// To build a golangci-lint with it, write this .custom-gcl.yml and run golangci-lint custom:
 //
 //	version: v2.15.0
 //	plugins:
@@ -31,18 +31,18 @@ import (
 	"github.com/kamilsk/breaker/lostclose"
 )
 
-// Name is the linter's.
+// Name is the name of the linter.
 const Name = "lostclose"
 
 func init() { register.Plugin(Name, New) }
 
-// Settings are what .golangci.yml may say.
+// Settings are the settings in .golangci.yml.
 type Settings struct {
 	// SkipTests leaves out the files whose names end in _test.go.
 	SkipTests bool `json:"skip-tests"`
 }
 
-// New returns the plugin. Settings that it doesn't know are an error.
+// New returns the plugin. It returns an error for unknown settings.
 func New(settings any) (register.LinterPlugin, error) {
 	s, err := register.DecodeSettings[Settings](settings)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// Limiter lets events happen at a limited rate, until it is tripped or closed: then all waiters go
-// on at once, with the reason, and so do later callers.
+// Limiter lets events happen at a limited rate, until it is tripped or closed. Then all waiters
+// return at once, with the cause, and so do later callers.
 //
-// The breaker is part of it by value: Trip, Close, Done, Err, Cause and OnTrip are the limiter's
-// own, and it can be passed to breaker.Multiplex and breaker.ToContext. All methods may be called
+// It embeds a breaker by value, so Trip, Close, Done, Err, Cause and OnTrip are its own methods.
+// You can pass it to breaker.Multiplex and breaker.ToContext. All methods may be called
 // concurrently. It must not be copied.
 type Limiter struct {
 	breaker.Breaker
@@ -29,9 +29,9 @@ func NewLimiter(limit rate.Limit, burst int) *Limiter {
 
 var errNoBurst = errors.New("the limiter permits nothing: its burst is zero")
 
-// Wait returns nil as soon as the next event is permitted. If br or the limiter trips before, it
-// gives the permission back and returns the cause of that. It closes neither of them and starts no
-// goroutine: the caller's own waits for both.
+// Wait returns nil as soon as the next event is permitted. If br or the limiter trips first, it
+// gives the permission back and returns the cause. It closes neither of them. It starts no
+// goroutine: the caller's goroutine waits for both.
 func (l *Limiter) Wait(br breaker.Interface) error {
 	if cause := l.cause(br); cause != nil {
 		return cause
