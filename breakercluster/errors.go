@@ -35,7 +35,7 @@ type TripError struct {
 func (e TripError) Error() string {
 	by := e.By
 	if by == "" {
-		by = "someone"
+		by = "another program"
 	}
 	return fmt.Sprintf("%s/%s tripped by %s: %s", e.Bucket, e.Key, by, e.Text)
 }

@@ -72,7 +72,7 @@ type About struct {
 	// Name is the name of the store in causes and errors.
 	Name string
 	// Identity is equal for Stores that watch the same keys with the same client. They share a
-	// watch. It has to be comparable.
+	// watch. Its type must be comparable.
 	Identity any
 	// Limit is the known limit of the length of a value, in bytes; 0 if there is none.
 	Limit int

@@ -167,7 +167,7 @@ type identity struct {
 	api, bucket string
 }
 
-// About returns what has to be known of the bucket.
+// About describes the bucket.
 func (s *store) About() breakercluster.About {
 	return breakercluster.About{
 		Name: s.bucket, Identity: identity{s.nc, s.api, s.bucket}, Limit: s.limit(), Timeout: s.js.Options().DefaultTimeout,

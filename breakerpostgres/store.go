@@ -168,7 +168,7 @@ func (s *Store) Watch(
 	}
 	life, cancel := context.WithCancel(context.Background())
 	w := &watch{store: s, conn: conn, seen: after, deliver: deliver, cancel: cancel, done: make(chan struct{})}
-	// Listening comes first: what is set between is told by the one or the other.
+	// Listening comes first: a key that is set in between is either read or notified.
 	if _, err = conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel}.Sanitize()); err == nil {
 		var fresh []breakercluster.Entry
 		if fresh, err = w.read(ctx); err == nil {

@@ -85,8 +85,8 @@ func (u *uses) isLocal(v *types.Var) bool {
 	return within(u.function.Node(), v.Pos()) && !isResult(u.signature(u.function), v)
 }
 
-// container returns the variable that an expression names, if it is the function's own and nobody
-// else sees what is in it: all that it ever gets is made here.
+// container returns the variable that an expression names, if it is local and no other code sees
+// what is in it: every value that it gets is made here.
 func (u *uses) container(e ast.Expr) *types.Var {
 	id, ok := ast.Unparen(e).(*ast.Ident)
 	if !ok {
@@ -117,8 +117,8 @@ func (u *uses) container(e ast.Expr) *types.Var {
 	return v
 }
 
-// isMadeHere reports whether nobody else has what the expression is. (The contents may be copies of
-// pointers; it is what holds them that matters.)
+// isMadeHere reports whether no other code has the value of the expression. (Its contents may be
+// copies of pointers; only the container matters.)
 func (u *uses) isMadeHere(e ast.Expr, v *types.Var) bool {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.CompositeLit:

@@ -316,7 +316,7 @@ func (c *checker) returns(function inspector.Cursor) func(yield func(inspector.C
 	}
 }
 
-// returnsFresh reports whether the i-th result of a function is always a breaker that nobody else
+// returnsFresh reports whether the i-th result of a function is always a breaker that no other code
 // closes, or none at all.
 func (c *checker) returnsFresh(function inspector.Cursor, signature *types.Signature, i int) bool {
 	fresh := false

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/tools/go/ast/inspector"
 )
 
-// followSources follows what the breaker listens to, the call being the one that makes it: once one
-// of its sources has ended, the breaker has tripped and holds nothing, whoever ended that source.
+// followSources follows the sources of the breaker that the call makes. Once one of them has ended,
+// the breaker has tripped and holds nothing, whatever has ended that source.
 func (u *uses) followSources(call *ast.CallExpr) {
 	for _, arg := range call.Args {
 		u.followSource(ast.Unparen(arg))

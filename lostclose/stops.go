@@ -37,7 +37,7 @@ func (c *checker) checkStop(call inspector.Cursor, node *ast.CallExpr) {
 	}
 }
 
-// isRepeated reports whether a call is in a loop that may go on for ever, and the breaker is the
+// isRepeated reports whether a call is in a loop that may go on forever, and the breaker is the
 // same each time. A loop over what is in memory comes to an end.
 func (c *checker) isRepeated(call, function inspector.Cursor, breaker ast.Expr) bool {
 	root := c.rootOf(breaker)

@@ -40,7 +40,7 @@ func run(name string) error {
 		_ = f.Close()
 		return err
 	}
-	fmt.Println(profile.Count(), "breakers are alive; to see who made them: go tool pprof -http=:", name)
+	fmt.Println(profile.Count(), "breakers are alive; to see where they were made: go tool pprof -http=:", name)
 	return f.Close()
 }
 

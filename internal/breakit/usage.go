@@ -20,10 +20,10 @@ Options, before the --:
                  told to, before it is killed (10s; 0s kills it at once)
 {{flags}}  -h, --help     show this
 
-Everything after -- is the command, as it is. It is told to end by SIGTERM and
-killed by SIGKILL, with everything that it has started, unless that has left
-its process group. Signals sent to breakit go on to the command, and in a
-terminal Ctrl-C and Ctrl-Z work as ever.
+Everything after -- is the command. breakit ends it with SIGTERM, and then
+kills it with SIGKILL, together with everything that it has started, unless
+that has left its process group. Signals sent to breakit go on to the command,
+and in a terminal Ctrl-C and Ctrl-Z work as usual.
 
 Exit code: 124 if a limit was reached, 125 if breakit has failed, 126 if the
 command can't be run, 127 if there is none, 128+n if signal n has ended it,

@@ -1,7 +1,7 @@
 // Package verify holds the proofs of package breaker that need more than its own dependencies:
 // random programs against a model, linearizability of recorded histories, what code written for
 // package context expects, and real consumers. It is a module of its own, so that none of this
-// reaches those who import the library.
+// reaches importers of the library.
 //
 //	go test ./...
 //

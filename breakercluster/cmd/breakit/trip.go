@@ -122,7 +122,7 @@ const (
 
   --key KEY      which key
   --store URL    where keys are; $BREAKIT_STORE by default
-  --by NAME      who does it; by default it is the host and the process ID
+  --by NAME      the name in the cause; by default the host and the process ID
   --ttl TIME     when the key expires (a day)
 
 It prints the cause that stands, which is an earlier one if the key is set
