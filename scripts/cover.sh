@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Says which statements of the root package no test reaches: neither those of the package and of
-# breakerprof, nor the explorer, which brings about what a race would need luck for. Fails if there
-# is one that could be reached: what is left are panics that say that the package has a bug, and
-# what only another Go release or another machine can run.
+# Lists the statements of the root package that no test reaches: neither the tests of the package
+# and of breakerprof, nor the explorer, which reaches what needs luck in a race. Fails if one of
+# them could be reached. Panics that report a bug in the package can't, nor can code for another Go
+# release or another machine.
 #
-#   scripts/cover.sh              runs all that it needs
-#   scripts/cover.sh PROFILE      has the coverage profile of a run of the explorer
+#   scripts/cover.sh              runs everything it needs
+#   scripts/cover.sh PROFILE      uses the coverage profile of a run of the explorer
 set -euo pipefail
 cd "$(dirname "$0")/.."
 temp=$(mktemp -d)

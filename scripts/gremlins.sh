@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Has gremlins change the conditions, the logic, the bits and the arithmetic of the root package,
-# one at a time, in a copy, and run its tests, but for the slowest. What lives is to be tried again
-# with all of them and the explorer; RELIABILITY.md says what came of that. What gremlins calls not
-# covered is a case of a switch, of which coverage knows the body only, or outside functions. It
-# takes the & of an address for the operator, too: that does not compile.
+# Lets gremlins change the conditions, the logic, the bits and the arithmetic of the root package,
+# one at a time, in a copy, and run its tests, except the slowest. Try survivors again with all
+# tests and the explorer; RELIABILITY.md has the results. "Not covered" means a case of a switch,
+# because coverage has only its body, or code outside functions. gremlins also takes the & of an
+# address for the operator: that does not compile.
 #
 #   scripts/gremlins.sh            all files
 #   scripts/gremlins.sh FILE...    some

@@ -15,15 +15,17 @@ mkdir "$3"
 dir=$(cd "$3" && pwd)
 module=github.com/kamilsk/breaker
 
-# Those that a program imports. Each requires the root module; what replaces it counts in the clone only.
+# The modules that a program imports. Each requires the root module. Go ignores their replace lines
+# outside of a clone.
 libraries=(breakeretcd breakergrpc breakernats breakerpostgres breakerredis)
-# go install refuses a module with replacements, so those of the command are left out of its release.
+# go install refuses a module with replace lines, so the release of the command has none.
 command=breakercluster/cmd/breakit
 
 git clone -q . "$dir/breaker"
 cd "$dir/breaker"
 
-# From here on the clone is what Go finds at the module's address, and nothing of it is kept in the user's cache.
+# From here on Go finds the clone at the module's address, and keeps nothing of it in the user's
+# cache.
 GOPROXY=file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)
 export GOPROXY GOPRIVATE=$module GONOSUMDB='*' GOWORK=off GOFLAGS=-modcacherw GOMODCACHE=$dir/mod
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=url.file://$dir/breaker.insteadOf GIT_CONFIG_VALUE_0=https://$module

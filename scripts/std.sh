@@ -6,9 +6,9 @@
 #   scripts/std.sh quick    database/sql and os/exec
 #   scripts/std.sh full     net/http too
 #
-# Takes the Go release that runs: GOTOOLCHAIN chooses another one, GOFLAGS=-tags=... the files of
-# the breaker. A test that fails is repeated, also with the GOROOT as it was; only what fails there
-# as well doesn't fail the script.
+# Uses the current Go release. GOTOOLCHAIN chooses another one, GOFLAGS=-tags=... the files of the
+# breaker. A failed test is repeated, also with the original GOROOT. If it fails there as well, it
+# doesn't fail the script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

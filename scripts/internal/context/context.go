@@ -1,5 +1,5 @@
-// Package context has the names of the standard library's package context, but what can end it
-// makes of breakers. scripts/std.sh has the standard library import it in place of its own.
+// Package context has the names of the standard library's package context, but makes contexts that
+// can end of breakers. scripts/std.sh makes the standard library import it instead of its own.
 package context
 
 import (
@@ -9,8 +9,8 @@ import (
 	"github.com/kamilsk/breaker"
 )
 
-// What has no end of its own, or is a type or an error that others compare with, stays package
-// context's.
+// Contexts that never end by themselves are those of package context. So are the types and errors
+// that other code compares with.
 type (
 	Context         = context.Context
 	CancelFunc      = context.CancelFunc
@@ -68,8 +68,8 @@ func WithTimeoutCause(parent Context, timeout time.Duration, cause error) (Conte
 	return breaker.ToContext(br), br.Close
 }
 
-// AfterFunc calls f in a goroutine of its own, as package context does, and lets go of ctx when it
-// is stopped.
+// AfterFunc calls f in a goroutine of its own, as package context does. Stopping it unregisters
+// from ctx.
 func AfterFunc(ctx Context, f func()) (stop func() bool) {
 	br := breaker.BreakByContext(ctx, nil)
 	cancel := br.OnTrip(func() { go f() })
