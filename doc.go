@@ -40,7 +40,8 @@
 //		}
 //	}()
 //
-// A request watches what outlives it. Within owns neither the context nor the process's breaker:
+// A request watches longer-lived breakers, and never closes them. Within owns neither the context
+// nor the process's breaker:
 //
 //	br := breaker.Within(r.Context(), limit, process)
 //	defer br.Close()
@@ -63,15 +64,15 @@
 //  6. A callback that was registered and not stopped runs exactly once if the breaker trips, with
 //     Done closed.
 //  7. If stop returns true, the callback never runs. stop never blocks.
-//  8. Callbacks may do anything but block. If one panics, the others still run and resources are
-//     released.
+//  8. Callbacks must not block; otherwise they may do anything. If one panics, the others still
+//     run and resources are released.
 //  9. A Multiplex trips with the first of its breakers, and then closes all of them except those
 //     wrapped in NopCloser.
 //  10. A breaker that has tripped leaves nothing behind: no timer, registration, signal handler or
 //     goroutine.
 //  11. A breaker has no goroutine of its own. There is one per distinct signal, one per distinct
-//     channel being waited on, and the one that package context needs for a context that isn't of
-//     its kind.
+//     channel being waited on, and the one that package context needs for a context of a foreign
+//     type.
 //  12. Signals are caught from the return of BreakBySignal on. A signal that has already arrived
 //     never trips a breaker created later. While callbacks run, the signal stays caught.
 //  13. A context returned by ToContext ends at the same instant, with the cause, the deadline and
@@ -81,19 +82,20 @@
 //     changed.
 //  16. All of it works inside testing/synctest bubbles, next to others and next to code outside.
 //  17. Registering, stopping, Err and Done are lock-free, and do the same work with 0 or 1,000,000
-//     others registered, also while the breaker trips. A chain of 1,000,000 breakers trips without
-//     recursion.
+//      other registrations, even while the breaker trips. A chain of 1,000,000 breakers trips
+//      without recursion.
 //  18. A trip first trips everything that depends on the breaker, at any depth. Then it releases
 //     sources. Only then does it run your code: callbacks, cancel functions, Close of your types.
 //     So a callback never finds a dependent open, and never delays one. The order among callbacks
-//     is undefined. If another goroutine is tripping a dependent at the time, the dependents of
-//     that one are tripped first, too; the other goroutine closes what it owns. A callback
-//     registered late runs at once.
-//  19. What has ended counts: Close and Trip first ask the contexts and channels that the breaker
-//     owns. Err of BreakByContext and Within asks the context: once cancel has returned, Err isn't
-//     nil.
+//     is undefined. Another goroutine may be tripping a dependent at the same time: this trip
+//     still trips everything below it first, and the other goroutine closes what that dependent
+//     owns. A callback registered late runs at once.
+//  19. An end that hasn't been reported yet counts: Close and Trip first ask the contexts and
+//      channels that the breaker owns. Err of BreakByContext and Within asks the context: once
+//      cancel has returned, Err isn't nil.
 //  20. A breaker made by a constructor and copied by value panics at its first use.
-//  21. A cause whose methods panic or call back, or that is a typed nil, is a cause like another.
+//  21. A cause whose methods panic or call back, or that is a typed nil, works like any other
+//      cause.
 //  22. context.Cause of a view is exactly context.DeadlineExceeded after a timeout without a cause
 //     of its own, and exactly context.Canceled after a plain Close. Otherwise it is the breaker's
 //     Cause.
@@ -115,8 +117,8 @@
 //
 // Callbacks run on the goroutine that trips the breaker: the caller of Trip or Close, the timer's
 // goroutine, the one that waits for a signal or a channel, or the one that package context starts
-// when a context ends. A breaker on which nobody waits trips on the goroutine that asks, and the
-// cancel function of BreakByContext runs there.
+// when a context ends. If nothing waits on a breaker, it trips on the goroutine that calls Err or
+// Cause, and the cancel function of BreakByContext runs there.
 //
 // OnTrip on a breaker that has tripped runs the callback before it returns. If the callback takes a
 // lock that you hold, that is a deadlock: register before you take the lock, or have the callback
@@ -128,10 +130,11 @@
 // things inside of package context make that possible. They are the same in Go 1.26 and 1.27, with
 // which the tests run:
 //
-//   - the private key by which package context looks for a context of its own. It is learned by
-//     asking, at start. Without it, context.Cause of a view would be the view's Err.
-//   - the private field done of its contexts. It is found by reflection, and checked. Without
-//     it, a context derived through context.WithValue costs a goroutine.
+//   - the private key by which package context looks for a context of its own. This package finds
+//     it at start, by calling context.Cause on a probe. Without it, context.Cause of a view would
+//     be the view's Err.
+//   - the private fields done, mu and cause of its contexts. They are found by reflection, and
+//     checked. Without them, a context derived through context.WithValue costs a goroutine.
 //
 // The build tag breaker_pure does without both, and without package unsafe. It passes the same
 // tests, except those of memory and goroutine budgets.

@@ -21,7 +21,7 @@ import (
 // The goroutine whose claim succeeds is the winner. State returns Tripped for claimed and for
 // tripped:
 //
-//	phase    Done                Err                   who writes the breaker
+//	phase    Done                Err                   who writes to it
 //	open     open                nil                   nobody yet: any goroutine may claim it
 //	claimed  open, then closed   nil until it closes   the winner: cause, close of Done
 //	tripped  closed              not nil               the winner: dependents, sources, callbacks
@@ -229,8 +229,8 @@ func (b *Breaker) claim(s, mark uint32, plainClose bool) (word uint32, won bool)
 }
 
 // publish makes the trip visible, once the cause is stored. On return Done is closed, or will be
-// born closed (promise 3). Only the winner calls it. It takes the word that claim left, and returns
-// the next one.
+// created closed (promise 3). Only the winner calls it. It takes the word that claim left, and
+// returns the next one.
 func (b *Breaker) publish(s uint32) (word uint32) {
 	for s&settled == 0 { // after a plain close there may be nothing to close
 		if s&flagDone != 0 {
@@ -249,8 +249,8 @@ func (b *Breaker) publish(s uint32) (word uint32) {
 	return s
 }
 
-// hasTripped reports whether Done is closed, or would be if you asked for it. Every observer
-// decides by it (promise 2). If it returns true, the cause may be read. The word is the one just
+// hasTripped reports whether Done is closed, or would be if you asked for it. All observers
+// use this test (promise 2). If it returns true, the cause may be read. The word is the one just
 // loaded.
 func (b *Breaker) hasTripped(word uint32) bool {
 	return word&settled != 0 ||
