@@ -6,13 +6,18 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
+)
+
+// How the build is, which says what to expect.
+const (
+	pure        = testkit.Pure
+	raceEnabled = testkit.Race
 )
 
 func TestMain(m *testing.M) {
@@ -23,38 +28,18 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// isShut reports whether a channel is closed, without waiting for it.
-func isShut(done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	default:
-		return false
-	}
-}
+func soaked(quick int) int { return testkit.Soaked(quick) }
 
-// awaitThat yields until the condition holds. The limit is no expectation: it turns a hang into a
-// failure.
+func isShut(done <-chan struct{}) bool { return testkit.IsShut(done) }
+
 func awaitThat(t testing.TB, condition func() bool, what string) {
 	t.Helper()
-	for begin := time.Now(); !condition(); runtime.Gosched() {
-		if time.Since(begin) > time.Minute {
-			require.FailNow(t, "it never came: "+what)
-		}
-	}
+	testkit.Await(t, what, condition)
 }
 
-// awaitGone collects garbage until the condition holds.
 func awaitGone(t testing.TB, condition func() bool, what string) {
 	t.Helper()
-	for range 100 {
-		if condition() {
-			return
-		}
-		runtime.GC()
-		runtime.Gosched()
-	}
-	require.FailNow(t, "not collected after 100 cycles: "+what)
+	testkit.AwaitCollected(t, what, condition)
 }
 
 // assertOpen checks all that is promised of a breaker that nothing has tripped.
@@ -97,14 +82,7 @@ func goroutineID() int {
 }
 
 // ownGoroutines returns how many goroutines there are that the library has started.
-func ownGoroutines() int {
-	for size := 1 << 20; ; size *= 2 {
-		buf := make([]byte, size)
-		if n := runtime.Stack(buf, true); n < size {
-			return bytes.Count(buf[:n], []byte("\ncreated by github.com/kamilsk/breaker."))
-		}
-	}
-}
+func ownGoroutines() int { return testkit.Goroutines(testkit.Library) }
 
 // awaitQuiet waits for the goroutines of the library that earlier tests have ended, so that one can
 // count from nothing.

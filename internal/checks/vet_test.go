@@ -1,4 +1,4 @@
-package breaker_test
+package checks_test
 
 import (
 	"os/exec"
@@ -10,7 +10,7 @@ import (
 
 // Promise 15: a Breaker that is copied by value is reported by go vet.
 func TestVet_ReportsCopies(t *testing.T) {
-	report, err := exec.Command("go", "vet", "-copylocks", "./testdata/copylocks").CombinedOutput()
+	report, err := exec.Command("go", "vet", "-copylocks", "../../testdata/copylocks").CombinedOutput()
 	require.Error(t, err, "go vet has found nothing")
 
 	assert.Contains(t, string(report), "assignment copies lock value to another: github.com/kamilsk/breaker.Breaker")

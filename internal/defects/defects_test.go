@@ -1,4 +1,4 @@
-package breaker_test
+package defects_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,10 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
-
-// What the older implementation got wrong, a test for each. D1 and D2 are about processes that die
-// of a signal: see signal_unix_test.go.
 
 // every makes a breaker of every kind that a close, and nothing else, trips soon.
 func every() map[string]*breaker.Breaker {
@@ -51,19 +50,19 @@ func TestD3_ErrAndDoneAgree(t *testing.T) {
 			})
 			group.Go(func() {
 				for br.Err() == nil {
-					if isShut(done) {
+					if testkit.IsShut(done) {
 						assert.Error(t, br.Err(), "%s: Done is closed, Err is nil", name)
 						return
 					}
 					runtime.Gosched()
 				}
-				assert.True(t, isShut(done), "%s: Err isn't nil, Done is open", name)
+				assert.True(t, testkit.IsShut(done), "%s: Err isn't nil, Done is open", name)
 			})
 			group.Go(br.Close)
 			group.Wait()
 		}
 	}
-	requireGoroutines(t, 0)
+	testkit.AwaitGoroutines(t, testkit.Library, 0)
 }
 
 func TestD4_CloseIsSynchronous(t *testing.T) {
@@ -75,18 +74,39 @@ func TestD4_CloseIsSynchronous(t *testing.T) {
 			}
 			br.Close()
 			require.Error(t, br.Err(), name)
-			require.True(t, isShut(br.Done()), name)
+			require.True(t, testkit.IsShut(br.Done()), name)
 			require.Equal(t, breaker.ErrClosed, br.Cause(), name)
 			require.Equal(t, breaker.Closed, br.State(), name)
 		}
 	}
-	requireGoroutines(t, 0)
+	testkit.AwaitGoroutines(t, testkit.Library, 0)
 }
+
+// registering is a context of the user's that never ends. It counts what is registered with it.
+type registering struct {
+	done       chan struct{}
+	registered atomic.Int32
+}
+
+func (*registering) Err() error                  { return nil }
+func (c *registering) Done() <-chan struct{}     { return c.done }
+func (*registering) Value(any) any               { return nil }
+func (*registering) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+func (c *registering) AfterFunc(func()) func() bool {
+	c.registered.Add(1)
+	return func() bool {
+		c.registered.Add(-1)
+		return true
+	}
+}
+
+type key struct{}
 
 func TestD5_ForeignCancelLeaksNothing(t *testing.T) {
 	// promise 10, D5: a Multiplex over a context that its cancel doesn't end.
-	foreign := newForeignContext()
-	bare := &bareContext{context.Background(), make(chan struct{})}
+	foreign := &registering{done: make(chan struct{})}
+	bare := struct{ context.Context }{&registering{done: make(chan struct{})}} // it hides AfterFunc
 	calls := 0
 	br := breaker.Multiplex(
 		breaker.BreakByContext(foreign, func() { calls++ }),
@@ -94,12 +114,12 @@ func TestD5_ForeignCancelLeaksNothing(t *testing.T) {
 		breaker.New(),
 	)
 	br.Done()
-	require.Equal(t, 1, foreign.registered())
+	require.Equal(t, int32(1), foreign.registered.Load())
 	br.Close()
 	require.Equal(t, 2, calls)
-	require.Zero(t, foreign.registered())
-	requireContextGoroutines(t, 0)
-	requireGoroutines(t, 0)
+	require.Zero(t, foreign.registered.Load())
+	testkit.AwaitGoroutines(t, "context", 0)
+	testkit.AwaitGoroutines(t, testkit.Library, 0)
 	require.NoError(t, foreign.Err())
 }
 
@@ -119,7 +139,7 @@ func TestD6_SliceOfTheCaller(t *testing.T) {
 	all[0] = other
 	br.Close()
 	require.Error(t, first.Err())
-	requireOpen(t, other)
+	testkit.RequireOpen(t, other)
 	require.NoError(t, third.Err())
 }
 
@@ -129,11 +149,11 @@ func TestD7_SharedBreaker(t *testing.T) {
 	first := breaker.Multiplex(breaker.BreakByTimeout(time.Hour), breaker.NopCloser(process))
 	second := breaker.Multiplex(breaker.NopCloser(process), breaker.BreakByTimeout(time.Hour))
 	first.Close()
-	requireOpen(t, process)
-	requireOpen(t, second)
+	testkit.RequireOpen(t, process)
+	testkit.RequireOpen(t, second)
 	process.Trip(assert.AnError)
-	require.Equal(t, assert.AnError, requireTripped(t, second))
-	require.Equal(t, breaker.ErrClosed, requireTripped(t, first))
+	require.Equal(t, assert.AnError, testkit.RequireTripped(t, second))
+	require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, first))
 }
 
 func TestD8_SourceThatFired(t *testing.T) {
@@ -158,41 +178,41 @@ func TestD8_SourceThatFired(t *testing.T) {
 		byChannel := multiplex()
 		signal <- struct{}{}
 		<-byChannel.Done()
-		requireChannelCause(t, byChannel)
+		require.Equal(t, "breaker: channel closed", testkit.RequireTripped(t, byChannel).Error())
 
 		byOwner := multiplex()
 		owner.Trip(assert.AnError)
-		require.Equal(t, assert.AnError, requireTripped(t, byOwner))
+		require.Equal(t, assert.AnError, testkit.RequireTripped(t, byOwner))
 		owner = breaker.New()
 
 		byClose := multiplex()
 		byClose.Close()
-		require.Equal(t, breaker.ErrClosed, requireTripped(t, byClose))
+		require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, byClose))
 
 		byContext := multiplex()
 		cancel(io.ErrUnexpectedEOF)
 		<-byContext.Done()
-		require.Equal(t, io.ErrUnexpectedEOF, requireTripped(t, byContext))
+		require.Equal(t, io.ErrUnexpectedEOF, testkit.RequireTripped(t, byContext))
 	})
 }
 
 func TestD9_ContextTellsEverything(t *testing.T) {
 	// promise 13, D9: it had a goroutine, no deadline, always Canceled, no cause, no values, and
 	// was late.
-	requireGoroutines(t, 0)
-	requireContextGoroutines(t, 0)
+	testkit.AwaitGoroutines(t, testkit.Library, 0)
+	testkit.AwaitGoroutines(t, "context", 0)
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.Multiplex(
-			breaker.BreakByContext(context.WithValue(context.Background(), keyA{}, "a"), nil),
+			breaker.BreakByContext(context.WithValue(context.Background(), key{}, "a"), nil),
 			breaker.BreakByTimeout(time.Minute),
 		)
 		ctx := breaker.ToContext(br)
-		require.Equal(t, "a", ctx.Value(keyA{}))
+		require.Equal(t, "a", ctx.Value(key{}))
 		at, ok := ctx.Deadline()
 		require.True(t, ok)
 		require.Equal(t, time.Now().Add(time.Minute), at)
-		require.Zero(t, goroutinesOf(library))
-		require.Zero(t, goroutinesOf("context"))
+		require.Zero(t, testkit.Goroutines(testkit.Library))
+		require.Zero(t, testkit.Goroutines("context"))
 		<-ctx.Done()
 		require.Equal(t, context.DeadlineExceeded, ctx.Err())
 		require.Equal(t, context.DeadlineExceeded, context.Cause(ctx))
@@ -201,14 +221,14 @@ func TestD9_ContextTellsEverything(t *testing.T) {
 	ctx := breaker.ToContext(br)
 	br.Trip(assert.AnError)
 	require.Equal(t, context.Canceled, ctx.Err()) // right after the trip
-	require.True(t, isShut(ctx.Done()))
+	require.True(t, testkit.IsShut(ctx.Done()))
 	require.Equal(t, assert.AnError, context.Cause(ctx))
 }
 
 func TestD10_Goroutines(t *testing.T) {
 	// promise 11, D10: there were five for this.
-	requireGoroutines(t, 0)
-	requireContextGoroutines(t, 0)
+	testkit.AwaitGoroutines(t, testkit.Library, 0)
+	testkit.AwaitGoroutines(t, "context", 0)
 	parent, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	br := breaker.Multiplex(
@@ -220,16 +240,16 @@ func TestD10_Goroutines(t *testing.T) {
 	defer cancelDerived()
 	ctx.Done()
 	br.OnTrip(func() {})
-	require.Zero(t, goroutinesOf(library))
-	require.Zero(t, goroutinesOf("context"))
+	require.Zero(t, testkit.Goroutines(testkit.Library))
+	require.Zero(t, testkit.Goroutines("context"))
 
 	bySignal := breaker.Multiplex(br, breaker.BreakBySignal(os.Interrupt))
-	requireGoroutines(t, 1)
+	testkit.AwaitGoroutines(t, testkit.Library, 1)
 	byChannel := breaker.Multiplex(bySignal, breaker.BreakByChannel(make(chan struct{})))
-	requireGoroutines(t, 2)
+	testkit.AwaitGoroutines(t, testkit.Library, 2)
 	byChannel.Close()
-	requireGoroutines(t, 0)
-	requireContextGoroutines(t, 0)
+	testkit.AwaitGoroutines(t, testkit.Library, 0)
+	testkit.AwaitGoroutines(t, "context", 0)
 }
 
 func TestD11_ManyChildren(t *testing.T) {
@@ -243,7 +263,7 @@ func TestD11_ManyChildren(t *testing.T) {
 		br := breaker.Multiplex(children...)
 		require.NoError(t, br.Err())
 		children[which].(*breaker.Breaker).Trip(assert.AnError)
-		require.Equal(t, assert.AnError, requireTripped(t, br))
+		require.Equal(t, assert.AnError, testkit.RequireTripped(t, br))
 		for _, child := range children {
 			if child.Err() == nil {
 				require.Fail(t, "a child is open")

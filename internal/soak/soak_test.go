@@ -1,4 +1,4 @@
-package breaker_test
+package soak_test
 
 import (
 	"context"
@@ -16,60 +16,64 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
-
-// What a process that runs for weeks would show: nothing accumulates. Heap, goroutines,
-// registrations and breakers that aren't collected, because a timer or someone else still has them,
-// are counted before, during and after.
-//
-//	BREAKER_SOAK=100 go test -run Soak -v -timeout 1h .
-//
-// does a hundred times as much as a quick run.
-
-// soaked returns so much, multiplied by BREAKER_SOAK.
-func soaked(quick int) int {
-	times := 1
-	if text := os.Getenv("BREAKER_SOAK"); text != "" {
-		var err error
-		if times, err = strconv.Atoi(text); err != nil || times < 1 {
-			panic("BREAKER_SOAK is not a factor: " + text)
-		}
-	}
-	return scaled(quick) * times
-}
 
 // level is what is there at a moment.
 type level struct {
-	heap, goroutines, registrations int
+	heap, goroutines int
 }
 
-func levelOf(parent *breaker.Breaker) level {
+func levelNow() level {
 	var stats runtime.MemStats
 	for range 3 { // what has a cleanup goes one cycle later, and what was pooled another
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&stats)
-	return level{int(stats.HeapAlloc), runtime.NumGoroutine(), registrations(parent)}
+	return level{int(stats.HeapAlloc), runtime.NumGoroutine()}
 }
 
 // assertLevel compares with the level before; the heap may have grown by so many bytes.
 func assertLevel(t *testing.T, before, now level, growth int, when string) {
 	t.Helper()
-	t.Logf("%s: heap %+d bytes, goroutines %+d, registrations %+d",
-		when, now.heap-before.heap, now.goroutines-before.goroutines, now.registrations-before.registrations)
-	if !raceEnabled { // the race detector remembers
+	t.Logf("%s: heap %+d bytes, goroutines %+d", when, now.heap-before.heap, now.goroutines-before.goroutines)
+	if !testkit.Race { // the race detector remembers
 		assert.Less(t, now.heap, before.heap+growth, "%s: the heap has grown", when)
 	}
 	assert.LessOrEqual(t, now.goroutines, before.goroutines, when)
-	assert.Equal(t, before.registrations, now.registrations, when)
 }
 
-// promises 10 and 17: one parent, on which callbacks come and go, a few at a time and many at a
+// awaitQuiet waits for the goroutines of the library to end, so that one can count from nothing.
+func awaitQuiet(t *testing.T) {
+	t.Helper()
+	testkit.AwaitGoroutines(t, testkit.Library, 0)
+}
+
+// awaitCollected waits for the cleanups of all breakers that live counts.
+func awaitCollected(t *testing.T, live *atomic.Int64) {
+	t.Helper()
+	testkit.AwaitCollected(t, "breakers that are closed", func() bool { return live.Load() == 0 })
+}
+
+// count counts a breaker in live until it is collected. While its parents live on, that says that
+// it isn't registered with them any more.
+func count(live *atomic.Int64, br *breaker.Breaker) {
+	live.Add(1)
+	runtime.AddCleanup(br, func(live *atomic.Int64) { live.Add(-1) }, live)
+}
+
+var (
+	errTrip  = errors.New("tripped")
+	errPanic = errors.New("thrown by a callback")
+)
+
+// promise 10, promise 17: one parent, on which callbacks come and go, a few at a time and many at a
 // time.
 func TestSoak_ChurnOnOneParent(t *testing.T) {
-	rounds := soaked(1_000_000)
+	rounds := testkit.Soaked(1_000_000)
 	const players, turns = 4, 5
 	parent := breaker.New()
+	var left atomic.Int64
 	churn := func(rounds int) {
 		var all sync.WaitGroup
 		for range players {
@@ -81,7 +85,7 @@ func TestSoak_ChurnOnOneParent(t *testing.T) {
 					if stop := window[i]; stop != nil && !stop() {
 						panic("it was stopped before, or ran")
 					}
-					window[i] = parent.OnTrip(func() { panic("nothing has tripped") })
+					window[i] = parent.OnTrip(func() { left.Add(1) })
 				}
 				for _, stop := range window {
 					if stop != nil {
@@ -94,17 +98,19 @@ func TestSoak_ChurnOnOneParent(t *testing.T) {
 	}
 	churn(10_000)
 	awaitQuiet(t)
-	before := levelOf(parent)
+	before := levelNow()
 	for turn := range turns {
 		churn(rounds / turns)
-		assertLevel(t, before, levelOf(parent), 64<<10, strconv.Itoa(rounds/turns*(turn+1))+" callbacks")
+		assertLevel(t, before, levelNow(), 64<<10, strconv.Itoa(rounds/turns*(turn+1))+" callbacks")
 	}
+	assert.Zero(t, left.Load(), "nothing has tripped")
 	parent.Close()
+	assert.Zero(t, left.Load(), "callbacks were left")
 }
 
-// promises 10 and 11: breakers of every kind come and go, by each way there is to end.
+// promise 10, promise 11: breakers of every kind come and go, by each way there is to end.
 func TestSoak_EverySource(t *testing.T) {
-	rounds := min(soaked(100_000), 2_000_000)
+	rounds := min(testkit.Soaked(100_000), 2_000_000)
 	const players, turns = 4, 5
 	parent := breaker.New()
 	channels := [4]chan struct{}{}
@@ -122,7 +128,7 @@ func TestSoak_EverySource(t *testing.T) {
 			case 2:
 				return breaker.BreakByTimeout(time.Duration(random.IntN(100)) * time.Microsecond)
 			case 3:
-				// Of nobody\'s: a context keeps a map of its children, which doesn\'t shrink.
+				// Of nobody's: a context keeps a map of its children, which doesn't shrink.
 				return breaker.BreakByContext(context.WithCancel(context.Background()))
 			case 4:
 				return breaker.BreakByChannel(channels[random.IntN(len(channels))])
@@ -133,8 +139,7 @@ func TestSoak_EverySource(t *testing.T) {
 		child := one()
 		br := breaker.Multiplex(breaker.NopCloser(parent), child, one())
 		for _, b := range []*breaker.Breaker{child, br} {
-			live.Add(1)
-			runtime.AddCleanup(b, func(live *atomic.Int64) { live.Add(-1) }, &live)
+			count(&live, b)
 		}
 		if random.IntN(2) == 0 {
 			br.Done()
@@ -142,9 +147,9 @@ func TestSoak_EverySource(t *testing.T) {
 		br.OnTrip(func() {})
 		switch random.IntN(3) {
 		case 0:
-			child.Trip(errA)
+			child.Trip(errTrip)
 		case 1:
-			br.Trip(errA)
+			br.Trip(errTrip)
 		}
 		br.Close()
 	}
@@ -160,16 +165,16 @@ func TestSoak_EverySource(t *testing.T) {
 		}
 		all.Wait()
 		awaitQuiet(t)
-		awaitGone(t, func() bool { return live.Load() == 0 }, "breakers that are closed")
+		awaitCollected(t, &live)
 	}
 	churn(10_000)
-	before := levelOf(parent)
+	before := levelNow()
 	for turn := range turns {
 		churn(rounds / turns)
 		// The runtime takes stopped timers out of its heaps when they have become many, and never
 		// makes those heaps smaller. A breaker takes some 200 bytes, so this is less than one in
 		// twenty of a quick run's.
-		assertLevel(t, before, levelOf(parent), 1<<20, strconv.Itoa(rounds/turns*(turn+1))+" breakers")
+		assertLevel(t, before, levelNow(), 1<<20, strconv.Itoa(rounds/turns*(turn+1))+" breakers")
 	}
 	parent.Close()
 }
@@ -177,35 +182,37 @@ func TestSoak_EverySource(t *testing.T) {
 // promise 8: 10,000 callbacks that panic, among others that don't, and children.
 func TestSoak_Panics(t *testing.T) {
 	const panics = 10_000
-	for range min(soaked(1)+1, 10) {
+	for range min(testkit.Soaked(1)+1, 10) {
 		parent := breaker.New()
 		other := breaker.New()
 		awaitQuiet(t)
-		before := levelOf(other)
+		before := levelNow()
 		ran := 0
+		var live atomic.Int64
 		children := make([]*breaker.Breaker, 0, panics/10)
 		for i := range panics {
-			parent.OnTrip(func() { ran++; panic(errB) })
+			parent.OnTrip(func() { ran++; panic(errPanic) })
 			if i%10 == 0 {
 				parent.OnTrip(func() { ran++ })
-				children = append(children, breaker.Multiplex(breaker.NopCloser(parent), breaker.NopCloser(other)))
+				child := breaker.Multiplex(breaker.NopCloser(parent), breaker.NopCloser(other))
+				count(&live, child)
+				children = append(children, child)
 			}
 		}
 		func() {
-			defer func() { assert.Equal(t, errB, recover(), "the panic goes on up") }()
-			parent.Trip(errA)
+			defer func() { assert.Equal(t, errPanic, recover(), "the panic goes on up") }()
+			parent.Trip(errTrip)
 		}()
 		require.Equal(t, panics+panics/10, ran)
 		require.Equal(t, breaker.Closed, parent.State())
 		for _, child := range children {
 			require.Equal(t, breaker.Closed, child.State())
-			require.True(t, errors.Is(child.Cause(), errA))
+			require.True(t, errors.Is(child.Cause(), errTrip))
 		}
-		assert.Zero(t, registrations(parent))
-		assert.Zero(t, registrations(other))
 		children = nil
+		awaitCollected(t, &live)
 		runtime.KeepAlive(parent)
-		now := levelOf(other)
-		assert.LessOrEqual(t, now.goroutines, before.goroutines)
+		runtime.KeepAlive(other)
+		assert.LessOrEqual(t, levelNow().goroutines, before.goroutines)
 	}
 }

@@ -1,0 +1,3 @@
+// Package checks reads the source of the library at the root of the module, and asks Go's tools
+// about it.
+package checks
