@@ -307,14 +307,7 @@ func TestChannel_EndsAgainstEverything(t *testing.T) {
 				}
 			},
 		}
-		var group sync.WaitGroup
-		start := make(chan struct{})
-		for j := range steps {
-			step := steps[(i+j)%len(steps)]
-			group.Go(func() { <-start; step() })
-		}
-		close(start)
-		group.Wait()
+		atOnce(i, steps...)
 		if br.Cause() == breaker.ErrClosed {
 			byClose++
 		} else {

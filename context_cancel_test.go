@@ -2,7 +2,6 @@ package breaker_test
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/atomic"
 )
 
 // Whatever trips the breaker, cancel is called once, and before the trip returns to the winner.
@@ -32,29 +32,21 @@ func TestCancel_IsCalledOnce(t *testing.T) {
 		"Close, waited on": func(br *breaker.Breaker, _ context.CancelFunc) { br.Done(); br.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var mu sync.Mutex
-			calls := 0
-			count := func() int {
-				mu.Lock()
-				defer mu.Unlock()
-				return calls
-			}
+			var calls atomic.Int32
 			ctx, cancel := context.WithCancel(context.Background())
 			br := breaker.BreakByContext(ctx, func() {
-				mu.Lock()
-				calls++
-				mu.Unlock()
+				calls.Add(1)
 				cancel()
 			})
-			require.Zero(t, count())
+			require.Zero(t, calls.Load())
 			trip(br, cancel)
-			spin(t, "cancel is called", func() bool { return count() == 1 })
+			spin(t, "cancel is called", func() bool { return calls.Load() == 1 })
 			require.Error(t, ctx.Err())
 			br.Close()
 			br.Close()
 			breaker.Multiplex(br).Close()
 			spin(t, "all is released", func() bool { return br.State() == breaker.Closed })
-			require.Equal(t, 1, count())
+			require.Equal(t, int32(1), calls.Load())
 		})
 	}
 	t.Run("synchronously", func(t *testing.T) {
@@ -73,30 +65,16 @@ func TestCancel_IsCalledOnce(t *testing.T) {
 	})
 	t.Run("against everything", func(t *testing.T) {
 		for i := range 1000 {
-			var mu sync.Mutex
-			calls := 0
+			var calls atomic.Int32
 			ctx, cancel := context.WithCancel(context.Background())
 			br := breaker.BreakByContext(ctx, func() {
-				mu.Lock()
-				calls++
-				mu.Unlock()
+				calls.Add(1)
 				cancel()
 			})
 			steps := []func(){cancel, br.Close, func() { br.Trip(nil) }, func() { br.Done() }, func() { _ = br.Err() }}
-			var group sync.WaitGroup
-			start := make(chan struct{})
-			for j := range steps {
-				step := steps[(i+j)%len(steps)]
-				group.Go(func() { <-start; step() })
-			}
-			close(start)
-			group.Wait()
+			atOnce(i, steps...)
 			spin(t, "all is released", func() bool { return br.State() == breaker.Closed })
-			spin(t, "cancel is called", func() bool {
-				mu.Lock()
-				defer mu.Unlock()
-				return calls == 1
-			})
+			spin(t, "cancel is called", func() bool { return calls.Load() == 1 })
 		}
 	})
 }

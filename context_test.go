@@ -350,14 +350,7 @@ func TestContext_EndsAgainstEverything(t *testing.T) {
 			func() { <-br.Done(); assert.ErrorIs(t, br.Err(), breaker.Interrupted) },
 			func() { breaker.Multiplex(breaker.NopCloser(br)).Close() },
 		}
-		var group sync.WaitGroup
-		start := make(chan struct{})
-		for j := range steps {
-			step := steps[(i+j)%len(steps)]
-			group.Go(func() { <-start; step() })
-		}
-		close(start)
-		group.Wait()
+		atOnce(i, steps...)
 		if br.Cause() == breaker.ErrClosed {
 			byClose++
 		} else {

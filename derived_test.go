@@ -338,16 +338,7 @@ func TestDerived_AgainstTrip(t *testing.T) {
 					live = view.Err() == nil
 					ctx, cancel = derive(view)
 				}
-				first, second := trip, work
-				if i%2 == 0 {
-					first, second = work, trip
-				}
-				var group sync.WaitGroup
-				start := make(chan struct{})
-				group.Go(func() { <-start; first() })
-				group.Go(func() { <-start; second() })
-				close(start)
-				group.Wait()
+				atOnce(i, trip, work)
 				if live {
 					before++
 				} else {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,6 +41,19 @@ func awaitThat(t testing.TB, condition func() bool, what string) {
 func awaitGone(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	testkit.AwaitCollected(t, what, condition)
+}
+
+// atOnce runs the steps at the same time, each on a goroutine of its own, and returns when all have
+// ended. Each round begins with another one of them.
+func atOnce(round int, steps ...func()) {
+	var group sync.WaitGroup
+	start := make(chan struct{})
+	for i := range steps {
+		step := steps[(round+i)%len(steps)]
+		group.Go(func() { <-start; step() })
+	}
+	close(start)
+	group.Wait()
 }
 
 // assertOpen checks all that is promised of a breaker that nothing has tripped.

@@ -457,7 +457,7 @@ func TestMultiplex_ClosesWhatIsInside(t *testing.T) {
 	assert.Zero(t, registrations(culprit))
 }
 
-// promises 8 and 10: a panic out of Multiplex, for which nobody gets the result, leaves nothing
+// promise 8, promise 10: a panic out of Multiplex, for which nobody gets the result, leaves nothing
 // behind either.
 func TestMultiplex_PanicsWhileBeingMade(t *testing.T) {
 	for name, culprit := range map[string]func() []breaker.Interface{
@@ -750,7 +750,7 @@ func (w watched) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// promises 13, 14 and 17: the deadline and the values of a long chain are found without recursion.
+// promise 13, promise 14, promise 17: the deadline and the values of a long chain are found without recursion.
 func TestMultiplex_LongChainIsLookedThroughWithoutRecursion(t *testing.T) {
 	calls, deepest := 0, 0
 	chain := breaker.BreakByContext(watched{context.Background(), func() {

@@ -152,7 +152,7 @@ func TestOrder_FollowsWhatIsOwned(t *testing.T) {
 	}
 }
 
-// promises 6 and 18: what is closed with its owner has its callbacks run, whenever they came.
+// promise 6, promise 18: what is closed with its owner has its callbacks run, whenever they came.
 func TestOrder_CallbacksOfWhatIsOwned(t *testing.T) {
 	for name, construct := range map[string]func() *breaker.Breaker{
 		"New":            breaker.New,

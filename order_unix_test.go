@@ -41,7 +41,7 @@ func TestOrder_SlowCallbackDelaysNobodyOnASignal(t *testing.T) {
 	}
 }
 
-// promises 12 and 18: a signal is caught until the callbacks have run, of which one may be about to
+// promise 12, promise 18: a signal is caught until the callbacks have run, of which one may be about to
 // catch the next.
 func TestOrder_SignalIsCaughtWhileCallbacksRun(t *testing.T) {
 	if !alone(t) {

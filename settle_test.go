@@ -374,7 +374,7 @@ func TestCallback_StopsThoseOfAnotherBreaker(t *testing.T) {
 }
 
 // While a callback is under way, nobody has to wait for it: a Close of the same breaker elsewhere
-// returns, and so does all else (promises 3, 7 and 17).
+// returns, and so does all else (promise 3, promise 7, promise 17).
 func TestCallback_NobodyWaitsForIt(t *testing.T) {
 	s := newScene()
 	s.OnTrip(func() {
@@ -529,7 +529,7 @@ func TestTree_IsTrippedWithoutRecursion(t *testing.T) {
 	}
 }
 
-// promises 9 and 17: many children of one, owned and watched, with callbacks of their own.
+// promise 9, promise 17: many children of one, owned and watched, with callbacks of their own.
 func TestMultiplex_OfSeventyThousand(t *testing.T) {
 	const n = 70_000 // reflect.Select ended at 65,536
 	for name, last := range map[string]bool{"the first trips": false, "the last trips": true} {
