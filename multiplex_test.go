@@ -750,7 +750,8 @@ func (w watched) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// promise 13, promise 14, promise 17: the deadline and the values of a long chain are found without recursion.
+// promise 13, promise 14, promise 17: the deadline and the values of a long chain are found without
+// recursion.
 func TestMultiplex_LongChainIsLookedThroughWithoutRecursion(t *testing.T) {
 	calls, deepest := 0, 0
 	chain := breaker.BreakByContext(watched{context.Background(), func() {

@@ -81,8 +81,8 @@ func TestDone_WakesEveryone(t *testing.T) {
 	woken.Wait()
 }
 
-// promise 1, promise 2: first calls of Done against each other and against the trip. All get the same
-// channel, and that is closed; if it were closed twice, it would panic.
+// promise 1, promise 2: first calls of Done against each other and against the trip. All get the
+// same channel, and that is closed; if it were closed twice, it would panic.
 func TestDone_FirstCallsAgainstTrip(t *testing.T) {
 	for name, construct := range map[string]func() *breaker.Breaker{
 		"New": breaker.New,

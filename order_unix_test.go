@@ -41,8 +41,8 @@ func TestOrder_SlowCallbackDelaysNobodyOnASignal(t *testing.T) {
 	}
 }
 
-// promise 12, promise 18: a signal is caught until the callbacks have run, of which one may be about to
-// catch the next.
+// promise 12, promise 18: a signal is caught until the callbacks have run, of which one may be
+// about to catch the next.
 func TestOrder_SignalIsCaughtWhileCallbacksRun(t *testing.T) {
 	if !alone(t) {
 		return
