@@ -82,8 +82,8 @@
 //     changed.
 //  16. All of it works inside testing/synctest bubbles, next to others and next to code outside.
 //  17. Registering, stopping, Err and Done are lock-free, and do the same work with 0 or 1,000,000
-//      other registrations, even while the breaker trips. A chain of 1,000,000 breakers trips
-//      without recursion.
+//     other registrations, even while the breaker trips. A chain of 1,000,000 breakers trips
+//     without recursion.
 //  18. A trip first trips everything that depends on the breaker, at any depth. Then it releases
 //     sources. Only then does it run your code: callbacks, cancel functions, Close of your types.
 //     So a callback never finds a dependent open, and never delays one. The order among callbacks
@@ -91,11 +91,11 @@
 //     still trips everything below it first, and the other goroutine closes what that dependent
 //     owns. A callback registered late runs at once.
 //  19. An end that hasn't been reported yet counts: Close and Trip first ask the contexts and
-//      channels that the breaker owns. Err of BreakByContext and Within asks the context: once
-//      cancel has returned, Err isn't nil.
+//     channels that the breaker owns. Err of BreakByContext and Within asks the context: once
+//     cancel has returned, Err isn't nil.
 //  20. A breaker made by a constructor and copied by value panics at its first use.
 //  21. A cause whose methods panic or call back, or that is a typed nil, works like any other
-//      cause.
+//     cause.
 //  22. context.Cause of a view is exactly context.DeadlineExceeded after a timeout without a cause
 //     of its own, and exactly context.Canceled after a plain Close. Otherwise it is the breaker's
 //     Cause.
