@@ -30,7 +30,7 @@ lint: ## check formatting, vet and staticcheck
 
 .PHONY: explore
 explore: ## go through every interleaving of small programs
-	go test -tags breaker_explore -run Explore -v . ./internal/explore
+	go test -tags breaker_explore -run Explore -v . ./internal/registry ./internal/explore
 
 .PHONY: prove-quick
 prove-quick: ## run all layers of RELIABILITY.md, small: 10 minutes at most

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/live"
+	"github.com/kamilsk/breaker/internal/registry"
 )
 
 // Interface is implemented by every breaker. Multiplex, NopCloser and ToContext take it.
@@ -60,7 +61,7 @@ type Breaker struct {
 	// nothing to write.
 	cause atomic.Plain[error]
 	// registry holds the callbacks, and the links of the nodes that listen.
-	registry registry
+	registry registry.Registry[node, linkTag, relay]
 	// source is what differs from kind to kind. Written by the constructor; nil in a zero value.
 	source source
 }
@@ -237,13 +238,62 @@ func (b *Breaker) onTrip(f func()) handle {
 		panic("breaker: OnTrip: the callback is nil")
 	}
 	b.checkCopy()
-	r := newCallback(f)
+	r := registry.NewCallback[node, linkTag](f)
 	if !b.register(r) {
-		r.drop()
+		r.Drop()
 		b.awaitDone() // promise 6: with Done already closed
 		f()
 	}
 	return handle{b, r}
+}
+
+// registration is an entry of a breaker's registry: a callback, or a link by which a node listens
+// to one of its sources.
+type registration = registry.Entry[node, linkTag]
+
+// handle is a callback and the breaker it is registered with.
+type handle struct {
+	b *Breaker
+	r *registration
+}
+
+// stop is what OnTrip and the context view return (promise 7).
+func (h handle) stop() bool { return h.b.registry.Take(h.r) }
+
+// register enters r, and reports whether it did. If it returns true, the trip sweeps r, unless it
+// is taken out before (promises 6 and 7). If it returns false, the breaker isn't open any more, and
+// Done is closed or about to be: the caller awaits it before it acts (the claimed window).
+//
+// register attaches a source that isn't attached yet.
+func (b *Breaker) register(r *registration) bool {
+	s := b.state.Load()
+	if s&flagPoll != 0 {
+		b.watch(s)
+		s = b.state.Load()
+	}
+	for s&(phase|flagHeld) == open { // the first registration of a breaker that has no source
+		if b.state.CompareAndSwap(s, s|flagHeld) {
+			if live.On() {
+				b.enlistUsed(s)
+			}
+			break
+		}
+		s = b.state.Load()
+	}
+	if s&phase != open {
+		return false
+	}
+	at := b.registry.Put(r)
+	if b.state.Load()&phase == open {
+		return true // a trip from here on sees the slot
+	}
+	// Dekker: the sweep may have seen the slot, or not. If r is still there, we take it back. A
+	// directory made for r after the breaker had forgotten its own goes, too.
+	back := registry.TakeBack(at, r)
+	if b.state.Load()&phase == closed {
+		b.registry.Forget()
+	}
+	return !back
 }
 
 // trip is the way by which every source and every owner trips the breaker. It takes the word just

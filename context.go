@@ -6,6 +6,7 @@ import (
 
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/live"
+	"github.com/kamilsk/breaker/internal/registry"
 )
 
 // BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its
@@ -156,7 +157,7 @@ func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breake
 	l := &b.array[0]
 	source := (*Breaker)(view)
 	l.source.Set(source)
-	l.role = keep
+	l.Tag.role = keep
 	// A view's breaker that isn't attached asks its own source. In a chain of them each would ask
 	// all that come before it, so the one before is attached from here on (promise 25).
 	source.watchView()
@@ -242,9 +243,9 @@ func (v *contextView) String() string { return "breaker.ToContext" }
 // late registration runs f in a goroutine of its own. And f panics unless it finds Err non-nil.
 func (v *contextView) AfterFunc(f func()) func() bool {
 	b := (*Breaker)(v)
-	r := newCallback(f)
+	r := registry.NewCallback[node, linkTag](f)
 	if !b.register(r) {
-		r.drop()
+		r.Drop()
 		b.awaitDone()
 		atomic.Go(f)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/kamilsk/breaker/internal/explore"
+	"github.com/kamilsk/breaker/internal/registry"
 )
 
 // FuzzExplore runs programs that are longer, and of more threads, than TestExplore can search: both
@@ -20,8 +21,7 @@ func FuzzExplore(f *testing.F) {
 	f.Add([]byte{0, 2, 0, 8, 8, 9, 0x10, 1, 2, 3, 4, 5})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, lead := decodeProgram(data)
-		defer func(span uint32, w bool) { minSpan, wide = span, w }(minSpan, wide)
-		minSpan, wide = 1, true
+		registry.SetWide(true)
 		if got := explore.Lead(p.setup, lead); got.Message != "" {
 			t.Fatalf("%s: %s\n%s", p.name, got.Message, strings.Join(got.Trace, "\n"))
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/kamilsk/breaker/internal/explore"
+	"github.com/kamilsk/breaker/internal/registry"
 )
 
 // The states that a plain breaker is in when the threads begin.
@@ -18,22 +19,22 @@ var beginnings = []struct {
 	{"held", func(s *subject) { s.shared = s.onTrip() }},
 	{"waited, held", func(s *subject) { s.done1(); s.shared = s.onTrip() }},
 	{"base full", func(s *subject) {
-		for range 1 + baseSlots {
+		for range 1 + registry.BaseSlots {
 			s.shared = s.onTrip()
 		}
 	}},
 	{"block full", func(s *subject) {
-		for range 1 + baseSlots + blockSlots {
+		for range 1 + registry.BaseSlots + registry.BlockSlots {
 			s.shared = s.onTrip()
 		}
 	}},
 	{"second block begun", func(s *subject) { // by what stopShared stops
-		for range 1 + baseSlots + blockSlots + 1 {
+		for range 1 + registry.BaseSlots + registry.BlockSlots + 1 {
 			s.shared = s.onTrip()
 		}
 	}},
 	{"held, narrow", func(s *subject) {
-		wide = false
+		registry.SetWide(false)
 		s.shared = s.onTrip()
 	}},
 }

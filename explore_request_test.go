@@ -175,11 +175,11 @@ func (q *inquiry) fire() {
 	q.r.Label("fire")
 	b := q.parent
 	if b == nil {
-		first := q.watched[0].registry.first[0].Load()
-		if first == nil || first.node == nil {
+		first := q.watched[0].registry.First()
+		if first == nil || first.Node == nil {
 			return
 		}
-		b = &subject{Breaker: &first.node.Breaker}
+		b = &subject{Breaker: &first.Node.Breaker}
 	}
 	// See timerSubject: the timer isn't behind the seam.
 	touch(&b.state)

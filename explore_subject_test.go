@@ -229,7 +229,7 @@ func (s *subject) end() {
 		}
 	}
 	mustHold(s.r, s.Breaker, 0)
-	if base := s.registry.base.Load(); base != nil && (base.directories[ofLinks].Load() != nil || base.directories[ofCallbacks].Load() != nil) {
+	if s.registry.HasDirectory() {
 		s.r.Failf("promise 10: a closed breaker has a directory")
 	}
 }

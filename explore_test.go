@@ -14,6 +14,7 @@ import (
 
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/explore"
+	"github.com/kamilsk/breaker/internal/registry"
 )
 
 // TestExploreSeam shows that what the package starts, locks, closes and waits for goes through the
@@ -58,8 +59,6 @@ func TestExploreSeam(t *testing.T) {
 // BREAKER_SCHEDULE repeats.
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // little lives, and there is much garbage
-	defer func(span uint32, w bool) { minSpan, wide = span, w }(minSpan, wide)
-	minSpan = 1
 
 	e := exploration{want: quickRun, begun: time.Now()}
 	if text := os.Getenv("BREAKER_SCHEDULES"); text != "" {
@@ -77,7 +76,6 @@ func TestExplore(t *testing.T) {
 	e.group(t, "sources", false, slices.Concat(sources(), ended()))
 	e.group(t, "channels", false, slices.Concat(polled(), polledAfterTheEnd(), watchedChannels()))
 	e.group(t, "sequences", false, sequences(e.want > quickRun))
-	e.group(t, "directory", false, directories())
 	e.group(t, "order", false, ordered())
 	e.group(t, "any", false, anies())
 	e.group(t, "requests", false, requests())
@@ -85,7 +83,7 @@ func TestExplore(t *testing.T) {
 	e.group(t, "idle", false, idles())
 	e.bubble = false
 	e.group(t, "triples", true, slices.Concat(
-		hubTriples(), viewTriples(), directoryTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), orderTriples(), triples()))
+		hubTriples(), viewTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), orderTriples(), triples()))
 
 	t.Logf("%d programs, %d of them complete; %d schedules, and %d begun that were equivalent to one of them; %.0f a second",
 		e.programs, e.complete, e.schedules, e.redundant, float64(e.schedules+e.redundant)/time.Since(e.begun).Seconds())
@@ -151,7 +149,7 @@ func (e *exploration) group(t *testing.T, name string, share bool, programs []pr
 
 // explore explores one program.
 func (e *exploration) explore(t *testing.T, p program, limit int) {
-	wide = true
+	registry.SetWide(true)
 	if schedule, ok := os.LookupEnv("BREAKER_SCHEDULE"); ok {
 		var got explore.Failure
 		e.run(t, func() { got = explore.Replay(p.setup, schedule) })

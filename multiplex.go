@@ -98,6 +98,26 @@ type link struct {
 	source atomic.Plain[*Breaker]
 }
 
+// linkTag is what a link notes in its registration, where it takes no room.
+type linkTag struct {
+	// role says what the source is to the node.
+	role role
+	// The next two are written by the winner of the node's trip.
+	dropped atomic.Plain[bool] // it is out of the source's registry
+	pending atomic.Plain[bool] // the winner has closed the source, whose callbacks haven't run yet
+}
+
+type role uint8
+
+const (
+	owned role = 1 << iota // the source is closed with the node
+	// The source is still needed after the trip, for its deadline or its values, or must be asked.
+	keep
+	blind // values aren't looked up there
+)
+
+func (l *link) is(role role) bool { return l.Tag.role&role != 0 }
+
 // A node with up to four links is one allocation. Each size is a type that has its links in an
 // array.
 type (
@@ -154,7 +174,7 @@ func newNode(links int) (*node, []link) {
 func (n *node) over(s source, links []link) *node {
 	n.source = s
 	for i := range links {
-		links[i].node = n
+		links[i].Node = n
 	}
 	return n
 }
@@ -213,12 +233,12 @@ func (l *link) listensTo(source *Breaker, own bool, flags uint32) uint32 {
 	l.source.Set(source)
 	has := source.state.Load() & (flagLookUp | flagPollOnly | flagAsk)
 	if own {
-		l.role = owned
+		l.Tag.role = owned
 	} else {
 		has &^= flagAsk
 	}
 	if has != 0 {
-		l.role |= keep
+		l.Tag.role |= keep
 	}
 	if has&flagPollOnly != 0 {
 		has |= flagPoll // if a source can only be asked, so must the node be

@@ -46,16 +46,16 @@ func (b *Breaker) relayTo() *relay {
 	}
 	b.watch(b.state.Load())
 	done := b.handOut()
-	base := b.registry.more()
-	r := base.relay.Load()
+	place := b.registry.Extra()
+	r := place.Load()
 	if r == nil {
 		r = &relay{b: b}
 		ctx, stop := context.WithCancel(r)
 		_ = stop // r.cancel is what ends it
 		r.ctx = ctx
 		field[atomic.Value](ctx, doneOffset).Store(done)
-		if !base.relay.CompareAndSwap(nil, r) {
-			r = base.relay.Load()
+		if !place.CompareAndSwap(nil, r) {
+			r = place.Load()
 		}
 	}
 	for {
@@ -77,7 +77,7 @@ func (b *Breaker) closeDone(s uint32) {
 		return
 	}
 	done := b.done.get()
-	r := b.registry.base.Load().relay.Load()
+	r := b.registry.Extra().Load()
 	r.cause = b.reason()
 	seam.CloseBy(done, func() {
 		mu := field[sync.Mutex](r.ctx, muOffset)
@@ -91,7 +91,7 @@ func (b *Breaker) closeDone(s uint32) {
 // endRelay ends what is derived from a breaker with flagRelay. Only the winner of the trip calls
 // it.
 func (b *Breaker) endRelay() {
-	r := b.registry.base.Load().relay.Load()
+	r := b.registry.Extra().Load()
 	seam.Unseen(func() {
 		// Which cancel closes; the breaker's is closed.
 		field[atomic.Value](r.ctx, doneOffset).Store(make(chan struct{}))

@@ -45,7 +45,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 		l := &links[i]
 		l.source.Set(&join(s).Breaker)
 		if bubble {
-			l.role = keep // to be polled
+			l.Tag.role = keep // to be polled
 		} else if !n.listen(l) {
 			break
 		}

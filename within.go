@@ -125,7 +125,7 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 		}
 		source.checkCopy()
 		flags = links[i].listensTo(source, false, flags)
-		links[i].role |= blind // the request's values are its context's
+		links[i].Tag.role |= blind // the request's values are its context's
 	}
 	at, bubble := after(timeout)
 	r.at = at

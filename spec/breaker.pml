@@ -1,7 +1,7 @@
 /*
  * The trip: the state word, Done made lazily, Err, OnTrip, stop.
- * Models state.go, once_close.go, register/unregister/sweep of registry.go with the first slot and the base, and
- * settle.go for a breaker without sources of its own. README.md says which lines stand for which.
+ * Models state.go, once_close.go, register of breaker.go, Put, Take and the sweep of internal/registry with the first
+ * slot and the base, and settle.go for a breaker without sources of its own. README.md says which lines stand for which.
  *
  * Every step below is one atomic operation of Go, but for three merges that lose no behavior:
  *
@@ -56,14 +56,14 @@ bit shut; /* MADE has been closed */
 
 byte cause; /* 0 is a plain close's nil */
 
-/* slot[0] is registry.first. Whoever finds it taken goes to the base, and each registers once: S-1 places do. */
+/* slot[0] is Registry.first. Whoever finds it taken goes to the base, and each registers once: S-1 places do. */
 #if S > 1
 #define BASE (S - 1)
 #else
 #define BASE 1
 #endif
 byte slot[BASE + 1];
-bit base;  /* registry.base != nil */
+bit base;  /* Registry.base != nil */
 
 /* What the properties look at. Nothing below decides anything in the algorithm. */
 bit won;       /* somebody's call returned true, or will */
@@ -440,13 +440,13 @@ proctype Subscriber(byte i)
 	if
 	:: ok ->
 		/*
-		 * registry.claim. The base, once there, stays: to have seen that there is none means that there was none at the
+		 * Registry.Put. The base, once there, stays: to have seen that there is none means that there was none at the
 		 * beginning, and to see one goes with the claim in it. There, a search begins anywhere and goes on as long as it
 		 * finds slots taken, which is the same as to begin at the one that it will find free.
 		 */
 		do
 		:: d_step { !seen && slot[0] == 0 -> slot[0] = i + 1 }; break
-		:: d_step { !seen && slot[0] != 0 -> base = 1; seen = 1 } /* registry.more: an empty base is like none */
+		:: d_step { !seen && slot[0] != 0 -> base = 1; seen = 1 } /* Registry.more: an empty base is like none */
 		:: atomic {
 				base ->
 				k = 1;

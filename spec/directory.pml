@@ -1,7 +1,8 @@
 /*
  * The blocks of the directory: claiming a slot, sealing, giving up, making again, growing and shrinking, and the sweep.
- * Models directory.claim, takeBack, left, resize, giveUp and block, and register and unregister as far as they come here
- * (registry.go). README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
+ * Models directory.claim, takeBack, left, resize, giveUp and block, and Put, Take and register as far as they come here
+ * (internal/registry). README.md says which lines stand for which; the rules for what is one step are those of
+ * breaker.pml.
  *
  * When to grow, which block is crowded, and when to shrink is a matter of figures, which no promise depends on: here a search
  * that fails may double the span or not, whoever leaves may look at his block or not where only crowding decides, and if he

@@ -2,7 +2,7 @@
  * What follows from a trip, and in what order: several trips at once in one graph of breakers that
  * listen to each other and own each other (promises 9, 10 and 18).
  * Models settle.go: tripAll, tripDependents, lose, closeOwned, settleAtOnce, releaseNode, isSimple,
- * finish; nextLink, register and unregister of registry.go as far as links go; listen and follow of
+ * finish; NextLink, Put and Take of internal/registry as far as links go; listen and follow of
  * multiplex.go; attached and leftToAttacher of source.go. README.md says which lines stand for which;
  * the rules for what is one step are those of breaker.pml.
  *

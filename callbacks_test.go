@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -430,44 +429,6 @@ func TestLedger_ExactlyOnce(t *testing.T) {
 	assert.NotZero(t, late, "none was late")
 }
 
-// promise 17: the registry grows and shrinks while others come and go in it; nothing is lost on the
-// way.
-func TestRegistry_GrowsAndShrinksUnderLoad(t *testing.T) {
-	const clerks = 4
-	burst := scaled(20_000)
-	br := breaker.New()
-	var (
-		clerk sync.WaitGroup
-		runs  atomic.Int64
-		kept  atomic.Int64
-	)
-	for i := range clerks {
-		clerk.Go(func() {
-			random := rand.New(rand.NewPCG(rand.Uint64(), uint64(i)))
-			stops := make([]func() bool, 0, burst)
-			for range 5 {
-				for range burst/2 + random.IntN(burst/2) {
-					stops = append(stops, br.OnTrip(func() { runs.Add(1) }))
-				}
-				random.Shuffle(len(stops), func(i, j int) { stops[i], stops[j] = stops[j], stops[i] })
-				for _, stop := range stops[10:] {
-					if !stop() {
-						t.Error("nobody else stops it, and nothing trips the breaker")
-						return
-					}
-				}
-				stops = stops[:10]
-			}
-			kept.Add(int64(len(stops)))
-		})
-	}
-	clerk.Wait()
-	assert.Zero(t, runs.Load())
-	assert.Equal(t, int(kept.Load()), registrations(br))
-	br.Close()
-	assert.Equal(t, kept.Load(), runs.Load())
-}
-
 // heapGrown returns by how much the live heap is larger after f than before.
 func heapGrown(f func()) int64 {
 	var before, after runtime.MemStats
@@ -481,35 +442,8 @@ func heapGrown(f func()) int64 {
 	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
 }
 
-// promise 17: 1,000,000 registrations, and what they take besides themselves.
-func TestRegistry_MillionAtOnce(t *testing.T) {
-	n := scaled(1_000_000)
-	br := breaker.New()
-	runs := 0
-	count := func() { runs++ }
-	grown := heapGrown(func() {
-		for range n {
-			br.OnTrip(count)
-		}
-	})
-	slots, taken := breaker.Slots(br)
-	assert.Equal(t, n, taken)
-	// A callback is a pointer, a number, four flags and a function: 24 bytes, or 16 on 32 bits.
-	const word = int64(unsafe.Sizeof(uintptr(0)))
-	own := int64(n) * (8 + 2*word)
-	perSlot := float64(grown-own) / float64(n)
-	t.Logf("%d slots for %d registrations, %.1f bytes for each", slots, n, perSlot)
-	if !raceEnabled && !pure {
-		assert.Less(t, perSlot, 17.0)
-	}
-	assert.Less(t, slots, 3*n)
-	br.Trip(errA)
-	assert.Equal(t, n, runs)
-	assertClosed(t, br, errA)
-}
-
 // promise 10: a closed breaker that someone retains doesn't retain the room for its callbacks.
-func TestRegistry_ClosedHasNoRoom(t *testing.T) {
+func TestOnTrip_ClosedHasNoRoom(t *testing.T) {
 	for _, n := range []int{1, 2, 40, 10_000} {
 		br := breaker.New()
 		stops := make([]func() bool, n)
@@ -526,107 +460,9 @@ func TestRegistry_ClosedHasNoRoom(t *testing.T) {
 	}
 }
 
-// promise 17: a burst of registrations gives its memory back, in whatever order they end.
-func TestRegistry_MemoryAfterBurst(t *testing.T) {
-	n := scaled(1_000_000)
-	br := breaker.New()
-	for name, order := range map[string]func(i int) int{
-		"first in, first out": func(i int) int { return i },
-		"last in, first out":  func(i int) int { return n - 1 - i },
-		"even, then odd": func(i int) int {
-			if i < n/2 {
-				return 2 * i
-			}
-			return 2*(i-n/2) + 1
-		},
-		// No factor in common with n.
-		"far apart": func(i int) int { return int(int64(i) * 7_654_321 % int64(n)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			stops := make([]func() bool, n)
-			grown := heapGrown(func() {
-				for i := range stops {
-					stops[i] = br.OnTrip(func() { assert.Fail(t, "it was stopped") })
-				}
-				for i := range stops {
-					at := order(i)
-					if !stops[at]() {
-						require.FailNow(t, "not stopped", "callback %d", at)
-					}
-					stops[at] = nil
-				}
-			})
-			runtime.KeepAlive(stops)
-			slots, taken := breaker.Slots(br)
-			t.Logf("heap: %+d bytes, %d slots", grown, slots)
-			assert.Zero(t, taken)
-			assert.Less(t, grown, int64(1<<20))
-		})
-	}
-	br.Close()
-}
-
-// promise 17: a few of a burst that stay keep the blocks they are in, and not the size of the
-// whole.
-func TestRegistry_MemoryAfterBurstButForAFew(t *testing.T) {
-	n, few := scaled(1_000_000), scaled(2_000)
-	br := breaker.New()
-	stops := make([]func() bool, n)
-	for i := range stops {
-		stops[i] = br.OnTrip(func() {})
-	}
-	rand.Shuffle(n, func(i, j int) { stops[i], stops[j] = stops[j], stops[i] })
-	for _, stop := range stops[few:] {
-		require.True(t, stop())
-	}
-	slots, taken := breaker.Slots(br)
-	t.Logf("%d slots for %d registrations", slots, few)
-	assert.Equal(t, few, taken)
-	assert.Less(t, slots, (few+64)*256, "more than a block for each")
-	for _, stop := range stops[:few] {
-		require.True(t, stop())
-	}
-	slots, taken = breaker.Slots(br)
-	assert.Zero(t, taken)
-	assert.Less(t, slots, 64*256)
-	br.Close()
-}
-
-// promise 17: when half of a burst has gone, or all of it in some places, whoever comes finds the
-// room that was made for the whole, instead of having it made again. When next to none is left it
-// is given back, down to the least.
-func TestRegistry_KeepsItsRoomWhileItIsUsed(t *testing.T) {
-	n := 4_000 * breaker.MinSpan()
-	br := breaker.New()
-	stops := make([]func() bool, n)
-	for i := range stops {
-		stops[i] = br.OnTrip(func() {})
-	}
-	peak := breaker.Span(br)
-	require.Greater(t, peak, 8*breaker.MinSpan())
-	stop := func(i int) {
-		if stops[i] != nil {
-			require.True(t, stops[i]())
-			stops[i] = nil
-		}
-	}
-	for i := range n / 10 {
-		stop(i)
-	}
-	assert.Equal(t, peak, breaker.Span(br), "all have gone that came next to each other, in a tenth of it")
-	for i := 0; i < n; i += 2 {
-		stop(i)
-	}
-	assert.Equal(t, peak, breaker.Span(br), "every second has gone, everywhere")
-	for i := range n {
-		stop(i)
-	}
-	assert.Equal(t, breaker.MinSpan(), breaker.Span(br))
-	br.Close()
-}
-
-// promise 17: the same for breakers that watch a parent and close, and never all at the same time.
-func TestRegistry_MemoryAfterChurn(t *testing.T) {
+// promise 17: breakers that watch a parent and close, never all at the same time, leave no memory
+// behind.
+func TestMultiplex_MemoryAfterChurn(t *testing.T) {
 	n := scaled(500_000)
 	parent := breaker.New()
 	grown := heapGrown(func() {
@@ -651,7 +487,7 @@ func TestRegistry_MemoryAfterChurn(t *testing.T) {
 
 // promise 17: registering and stopping go on while a breaker of 1,000,000 is tripped, and each of
 // them is served.
-func TestRegistry_DuringTheTripOfMillion(t *testing.T) {
+func TestOnTrip_DuringTheTripOfMillion(t *testing.T) {
 	n := scaled(1_000_000)
 	br := breaker.New()
 	var (

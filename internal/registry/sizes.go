@@ -1,6 +1,11 @@
 //go:build !breaker_explore
 
-package breaker
+package registry
+
+import (
+	"math/bits"
+	"runtime"
+)
 
 const (
 	// baseSlots makes the base four cache lines: more or less one for each P.
@@ -15,6 +20,13 @@ const (
 	// shrinkAt: span halves when fewer than one in shrinkAt of its blocks are crowded. Just after
 	// it has doubled, about half of them are.
 	shrinkAt = 8
-	// touchAhead is how many slots of a block the sweep looks ahead.
-	touchAhead = 32
+	// lookAhead is how many slots of a block Sweep.Ahead returns at most.
+	lookAhead = 32
+)
+
+var (
+	// minSpan has enough blocks that cores seldom meet in one.
+	minSpan = uint32(1) << bits.Len(uint(4*runtime.NumCPU()-1))
+	// wide: there are more cores than the base has cache lines, so some cores meet in one.
+	wide = runtime.NumCPU()*lineSlots > baseSlots
 )

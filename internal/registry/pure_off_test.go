@@ -1,0 +1,5 @@
+//go:build !breaker_pure
+
+package registry
+
+const pure = false
