@@ -45,7 +45,9 @@ passed() { echo "$(grep -cE '^ *--- PASS|^    --- PASS' "$1") tests and subtests
 packages() { echo "$(grep -c '^ok' "$1") packages, $(grep -c '^FAIL' "$1") failed"; }
 last() { tail -1 "$1"; }
 logged() { grep -oE '[a-z_]+_test\.go:[0-9]+: .*' "$1" | sed 's/^[^ ]* //' | tail -1; }
-explored() { grep -oE '[0-9]+ programs, .* schedules' "$1" | tail -1; }
+# Of several packages, the sum.
+explored() { awk '/[0-9]+ programs, .* schedules/ {sub(/.*_test\.go:[0-9]+: /, ""); p += $1; c += $3; s += $7}
+  END {print p " programs, " c " of them complete; " s " schedules"}' "$1"; }
 # The last line of each target has its total.
 fuzzed() { sed -n 's/^fuzz: elapsed: .*, execs: \([0-9]*\) .*/\1/p' "$1" | awk '$1 < last {sum += last} {last = $1} END {print sum + last " executions"}'; }
 
@@ -67,7 +69,7 @@ if [ "$mode" = quick ]; then
   (
     lane=1
     export GOFLAGS=-p=1
-    layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 25m . ./breakersync
+    layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 25m . ./internal/registry ./breakersync
     layer '32 bits' packages env GOARCH=386 go test -count=1 "${core[@]}"
   ) &
   (
@@ -91,8 +93,9 @@ else
   (
     lane=1
     export GOFLAGS=-p=1
-    layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg . -coverprofile "$logs/explorer" \
-      -run Explore -v -timeout 60m .
+    layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg .,./internal/registry \
+      -coverprofile "$logs/explorer" -run Explore -v -timeout 60m .
+    layer 'explorer of the registry' explored go test -count=1 -tags breaker_explore -run Explore -v ./internal/registry
     layer 'explorer of breakersync' explored go test -count=1 -tags breaker_explore -run Explore -v ./breakersync
     layer 'statements reached' last scripts/cover.sh "$logs/explorer"
     layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
