@@ -56,6 +56,11 @@ func sit(read bool) int {
 			fmt.Println("continued")
 		}
 	}()
+	// It has the terminal before anything is typed: what is typed while breakit hands that over may
+	// go to either.
+	for read && foreground(0) != syscall.Getpgrp() {
+		time.Sleep(time.Millisecond)
+	}
 	fmt.Println("ready")
 	if !read {
 		time.Sleep(time.Hour)

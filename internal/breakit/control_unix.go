@@ -119,7 +119,8 @@ func (c *control) resume() {
 }
 
 // stopped is called when the command has stopped. If it wants the terminal and we have it, the
-// command gets it. Otherwise the whole job stops.
+// command gets it. Otherwise the whole job stops. A Ctrl-Z in the moment between the two steps of
+// handing the terminal over is lost: SIGCONT discards it.
 func (c *control) stopped(by syscall.Signal) {
 	if (by == syscall.SIGTTIN || by == syscall.SIGTTOU) && (c.tty.has(c.process.Pid()) || c.lend()) {
 		_ = c.process.Signal(syscall.SIGCONT)
