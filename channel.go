@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/bubble"
 	"github.com/kamilsk/breaker/internal/live"
 )
 
@@ -70,7 +71,7 @@ func (b *channelBreaker) ask() {
 	if s&(phase|flagPoll) != open || !atomic.Received(b.signal) {
 		return
 	}
-	if w := channels.find(keyOf(b.signal)); w != nil {
+	if w := channels.find(bubble.Key(b.signal)); w != nil {
 		w.fire(errChannel)
 		w.leave()
 	}
@@ -86,7 +87,7 @@ func (b *channelBreaker) attach() (clear uint32) {
 	if b.state.Load()&phase != open {
 		return 0
 	}
-	w, _ := channels.join(keyOf(b.signal), b.watched)
+	w, _ := channels.join(bubble.Key(b.signal), b.watched)
 	b.array[0].source.Set(&w.Breaker)
 	b.listen(&b.array[0])
 	return 0

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/kamilsk/breaker/internal/bubble"
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
@@ -124,7 +125,7 @@ func (d *idler) end() {
 		d.r.Failf("its time has passed, and it is open")
 		return
 	}
-	left := due - time.Since(start)
+	left := due - time.Since(bubble.Start)
 	if timeout := time.Duration(d.i.timeout.Load()); d.touched && left != timeout {
 		d.r.Failf("it was touched just now, and %v of %v are left", left, timeout)
 	}

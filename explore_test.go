@@ -26,9 +26,6 @@ func TestExploreSeam(t *testing.T) {
 	if _, ok := any(&(&hub{}).watches).(*atomic.Map); !ok {
 		t.Error("hub.go: the map isn't one of internal/atomic")
 	}
-	if _, ok := any(&realTick).(*atomic.Hint); !ok {
-		t.Error("bubble.go: realTick follows the clock, so it has to be an atomic.Hint")
-	}
 	started := explore.Explore(func(r *explore.Run) {
 		b := New()
 		b.Close()

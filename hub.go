@@ -67,7 +67,7 @@ func (h *hub) find(key any) *watch {
 }
 
 // leave undoes one join. The last one ends the watch. It takes no lock: the goroutine that holds
-// that may be waiting for the runtime's cleanups (see outside), and one of those may close a
+// that may be waiting for the runtime's cleanups (see bubble.Outside), and one of those may close a
 // breaker.
 func (w *watch) leave() {
 	if w.refs.Dec() == 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/bubble"
 	"github.com/kamilsk/breaker/internal/live"
 )
 
@@ -21,9 +22,9 @@ type Idle struct {
 	timer *time.Timer
 	// timeout is written by Reset.
 	timeout atomic.Int64
-	// due is when the breaker trips, counted from start, or expired. Touch, Reset and the timer
-	// move it by compare-and-swap. So if a touch races with the timer, one of them wins, and both
-	// know which.
+	// due is when the breaker trips, counted from bubble.Start, or expired. Touch, Reset and the
+	// timer move it by compare-and-swap. So if a touch races with the timer, one of them wins, and
+	// both know which.
 	due atomic.Int64
 	// last is what due was before it expired: Deadline returns it after the trip. It is read only
 	// after due was found expired.
@@ -39,7 +40,7 @@ const expired = math.MinInt64
 // It costs two allocations and a timer, and no goroutine. Close it when the work is done.
 func BreakByIdle(timeout time.Duration) *Idle {
 	flags := uint32(0)
-	if inBubble() {
+	if bubble.Inside() {
 		flags = flagBubble
 	}
 	i := new(Idle)
@@ -65,7 +66,7 @@ func BreakByIdle(timeout time.Duration) *Idle {
 // dueAfter returns when the timeout will have passed, counted from start. Fake time in a bubble is
 // far from start, but the distance is the same at each call.
 func dueAfter(timeout time.Duration) int64 {
-	now := time.Since(start)
+	now := time.Since(bubble.Start)
 	if at := now + timeout; at >= now && at <= farthest {
 		return int64(at)
 	}
@@ -136,7 +137,7 @@ func (i *Idle) arm() {
 		if due == expired {
 			return
 		}
-		i.timer.Reset(max(time.Duration(due)-time.Since(start), 0))
+		i.timer.Reset(max(time.Duration(due)-time.Since(bubble.Start), 0))
 		if i.state.Load()&phase != open {
 			i.timer.Stop() // Dekker: the winner may have stopped it before
 			return
@@ -154,7 +155,7 @@ func (i *Idle) expire() {
 		if due == expired {
 			return
 		}
-		if time.Duration(due) > time.Since(start) {
+		if time.Duration(due) > time.Since(bubble.Start) {
 			i.arm()
 			return
 		}
@@ -175,7 +176,7 @@ func (i *Idle) deadline() (time.Time, bool) {
 		due = i.last.Load()
 	}
 	if i.state.Load()&flagBubble != 0 {
-		return time.Now().Add(time.Duration(due) - time.Since(start)), true
+		return time.Now().Add(time.Duration(due) - time.Since(bubble.Start)), true
 	}
 	return timeAt(time.Duration(due), 0), true
 }

@@ -2,6 +2,7 @@ package breaker
 
 import (
 	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/bubble"
 	"github.com/kamilsk/breaker/internal/live"
 )
 
@@ -70,7 +71,7 @@ func (o *onceClose) openClosed() chan struct{} {
 
 // closedChannel returns a closed channel that code inside and outside of a bubble may use.
 func closedChannel() chan struct{} {
-	if inBubble() {
+	if bubble.Inside() {
 		return closedOutside
 	}
 	made := make(chan struct{})

@@ -1,6 +1,10 @@
 package breaker
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/kamilsk/breaker/internal/bubble"
+)
 
 // promise 2: who has decided to ask the channel, and comes too late, leaves it to the goroutine
 // that receives by now: the breaker would take two values.
@@ -24,7 +28,7 @@ func TestAsk_TellsTheOthers(t *testing.T) {
 	signal := make(chan struct{}, 1)
 	stopped := 0
 	// As if its goroutine hadn't come to it.
-	w, _ := channels.join(keyOf(signal), func(w *watch) { w.stop.Set(func() { stopped++ }) })
+	w, _ := channels.join(bubble.Key(signal), func(w *watch) { w.stop.Set(func() { stopped++ }) })
 	one, other := BreakByChannel(signal), BreakByChannel(signal)
 	one.Done()
 	other.Done()

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/kamilsk/breaker/internal/bubble"
 	"github.com/kamilsk/breaker/internal/live"
 )
 
@@ -35,8 +36,8 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 			panic("breaker: BreakBySignal: signal " + strconv.Itoa(i) + " is not comparable")
 		}
 	}
-	join, flags, bubble := joinSignal, uint32(0), inBubble()
-	if bubble {
+	join, flags, inside := joinSignal, uint32(0), bubble.Inside()
+	if inside {
 		join, flags = joinSignalOutside, flagPoll|flagPollOnly
 	}
 	n, links := newNode(len(sig))
@@ -44,7 +45,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 	for i, s := range sig {
 		l := &links[i]
 		l.source.Set(&join(s).Breaker)
-		if bubble {
+		if inside {
 			l.Tag.role = keep // to be polled
 		} else if !n.listen(l) {
 			break
@@ -82,7 +83,7 @@ func joinSignal(s os.Signal) *watch {
 // joinSignalOutside is joinSignal for callers in a bubble. All of it runs outside: the hub's lock
 // can't be held while the runtime's cleanups are awaited, because one of them may want it.
 func joinSignalOutside(s os.Signal) (w *watch) {
-	outside(func() { w = joinSignal(s) })
+	bubble.Outside(func() { w = joinSignal(s) })
 	return w
 }
 

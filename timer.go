@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kamilsk/breaker/internal/bubble"
 	"github.com/kamilsk/breaker/internal/live"
 )
 
@@ -34,7 +35,7 @@ func BreakByTimeoutCause(timeout time.Duration, cause error) *Breaker {
 }
 
 func newTimeout(timeout time.Duration, cause error) *Breaker {
-	at, bubble := after(timeout)
+	at, flags := after(timeout)
 	var b *timeoutBreaker
 	var own *error
 	if cause == nil {
@@ -47,7 +48,7 @@ func newTimeout(timeout time.Duration, cause error) *Breaker {
 		b, own = &more.timeoutBreaker, &more.cause
 	}
 	b.source = b
-	b.start(kindTimeout, timeout, own, bubble)
+	b.start(kindTimeout, timeout, own, flags)
 	return &b.Breaker
 }
 
@@ -105,7 +106,7 @@ type timed struct {
 
 type timeoutBreaker struct {
 	timed
-	// at is the deadline, counted from start on the monotonic clock: a third of a time.Time.
+	// at is the deadline, counted from bubble.Start on the monotonic clock: a third of a time.Time.
 	at time.Duration
 }
 
@@ -118,24 +119,21 @@ type deadlineBreaker struct {
 
 func (b *deadlineBreaker) deadline() (time.Time, bool) { return b.at, true }
 
-// start is the zero of the monotonic times that breakers keep.
-var start = time.Now()
-
-// farthest is the latest such time: some 292 years after start. It is an hour short of the longest
+// farthest is the latest such time: some 292 years after bubble.Start. It is an hour short of the longest
 // Duration, so that adding to it doesn't overflow.
 const farthest = math.MaxInt64 - time.Hour
 
 // century is about where a time.Time loses its monotonic reading.
 const century = 100 * 365 * 24 * time.Hour
 
-// after returns the time, since start, at which the timeout has passed, and flagBubble inside of a
-// bubble.
+// after returns the time, since bubble.Start, at which the timeout has passed. Inside of a bubble it
+// also returns flagBubble.
 func after(timeout time.Duration) (at time.Duration, flags uint32) {
-	now, bubble := clock()
-	if bubble {
+	now, inside := bubble.Clock()
+	if inside {
 		flags = flagBubble
 	}
-	// Promise 15: not into the past, nor where counting on from start would overflow.
+	// Promise 15: not into the past, nor where counting on from bubble.Start would overflow.
 	at = now + max(timeout, -farthest/2)
 	if timeout > 0 && at < now || at > farthest {
 		at = farthest
@@ -144,12 +142,12 @@ func after(timeout time.Duration) (at time.Duration, flags uint32) {
 }
 
 // timeAt returns the same time.Time for the same at (promise 23). Its wall clock reading is counted
-// from start. If the wall clock has been set since, that reading isn't corrected.
+// from bubble.Start. If the wall clock has been set since, that reading isn't corrected.
 func timeAt(at time.Duration, word uint32) time.Time {
-	if t := start.Add(at); word&flagBubble == 0 && at <= century && at >= -century {
+	if t := bubble.Start.Add(at); word&flagBubble == 0 && at <= century && at >= -century {
 		return t
 	}
-	return start.Add(at).Round(0)
+	return bubble.Start.Add(at).Round(0)
 }
 
 // alarm is a timer that can be used again for another breaker. A fresh one costs three times as

@@ -45,9 +45,11 @@ passed() { echo "$(grep -cE '^ *--- PASS|^    --- PASS' "$1") tests and subtests
 packages() { echo "$(grep -c '^ok' "$1") packages, $(grep -c '^FAIL' "$1") failed"; }
 last() { tail -1 "$1"; }
 logged() { grep -oE '[a-z_]+_test\.go:[0-9]+: .*' "$1" | sed 's/^[^ ]* //' | tail -1; }
-# Of several packages, the sum.
-explored() { awk '/[0-9]+ programs, .* schedules/ {sub(/.*_test\.go:[0-9]+: /, ""); p += $1; c += $3; s += $7}
-  END {print p " programs, " c " of them complete; " s " schedules"}' "$1"; }
+# Each package has a line: "9 programs, 9 of them complete; 120 schedules".
+explored() {
+  sed -nE 's/.* ([0-9]+) programs, ([0-9]+) of them complete; ([0-9]+) schedules.*/\1 \2 \3/p' "$1" |
+    awk '{p += $1; c += $2; s += $3} END {print p " programs, " c " of them complete; " s " schedules"}'
+}
 # The last line of each target has its total.
 fuzzed() { sed -n 's/^fuzz: elapsed: .*, execs: \([0-9]*\) .*/\1/p' "$1" | awk '$1 < last {sum += last} {last = $1} END {print sum + last " executions"}'; }
 
@@ -69,7 +71,7 @@ if [ "$mode" = quick ]; then
   (
     lane=1
     export GOFLAGS=-p=1
-    layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 25m . ./internal/registry ./breakersync
+    layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 25m . ./internal/registry ./breakersync ./internal/bubble
     layer '32 bits' packages env GOARCH=386 go test -count=1 "${core[@]}"
   ) &
   (
