@@ -126,8 +126,8 @@ const farthest = math.MaxInt64 - time.Hour
 // century is about where a time.Time loses its monotonic reading.
 const century = 100 * 365 * 24 * time.Hour
 
-// after returns the time, since bubble.Start, at which the timeout has passed. Inside of a bubble it
-// also returns flagBubble.
+// after returns the time, since bubble.Start, at which the timeout has passed, and flagBubble in a
+// bubble.
 func after(timeout time.Duration) (at time.Duration, flags uint32) {
 	now, inside := bubble.Clock()
 	if inside {
