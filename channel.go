@@ -3,6 +3,7 @@ package breaker
 import (
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/bubble"
+	"github.com/kamilsk/breaker/internal/hub"
 	"github.com/kamilsk/breaker/internal/live"
 )
 
@@ -71,7 +72,7 @@ func (b *channelBreaker) ask() {
 	if s&(phase|flagPoll) != open || !atomic.Received(b.signal) {
 		return
 	}
-	if w := channels.find(bubble.Key(b.signal)); w != nil {
+	if w, found := channels.Find(bubble.Key(b.signal)); found {
 		w.fire(errChannel)
 		w.leave()
 	}
@@ -87,17 +88,60 @@ func (b *channelBreaker) attach() (clear uint32) {
 	if b.state.Load()&phase != open {
 		return 0
 	}
-	w, _ := channels.join(bubble.Key(b.signal), b.watched)
+	w, _ := channels.Join(bubble.Key(b.signal), b.watched)
 	b.array[0].source.Set(&w.Breaker)
 	b.listen(&b.array[0])
 	return 0
 }
 
-// channels has the watch for each channel that a breaker waits for.
-var channels hub
+// A watch is one goroutine that waits for one thing outside, a signal or a channel, on behalf of
+// all breakers over it (promise 11). It is itself a breaker, which trips when that thing happens.
+// Those breakers are nodes that listen to it. Each joins the watch, and leaves it once it has
+// tripped.
+//
+// A watch is for one arrival only: a breaker made after it gets a watch of its own, so no arrival
+// trips a breaker made later (promise 12). While the old watch and the new one overlap, both catch
+// the signal, so there is no gap. The new one catches only what arrives after it was made.
+type watch struct {
+	Breaker
+	hub.Entry
 
-// watched starts the goroutine that waits for the channel.
-func (b *channelBreaker) watched(w *watch) {
+	in *watches
+	// stop ends the goroutine, if it hasn't fired. Written before the watch is shared.
+	stop atomic.Plain[func()]
+	// renew asks for delivery again. Only for signals. Written before the watch is shared.
+	renew func()
+}
+
+// watches finds the watch for a key.
+type watches = hub.Map[*watch]
+
+// channels has the watch for each channel that a breaker waits for.
+var channels watches
+
+func newWatch(in *watches) *watch {
+	w := &watch{in: in}
+	w.source = w
+	w.state = wordOf(kindPlain, flagHeld)
+	return w
+}
+
+// fire trips the watch, and all that listen to it. The next breaker gets another watch.
+func (w *watch) fire(cause error) {
+	w.in.Remove(w)
+	w.trip(w.state.Load(), cause, 0)
+}
+
+// leave is called by a breaker that has tripped, and was the watch's. The last one ends the watch.
+func (w *watch) leave() {
+	if w.in.Leave(w) {
+		w.stop.Get()()
+	}
+}
+
+// watched returns a watch for the channel, and starts the goroutine that waits.
+func (b *channelBreaker) watched() *watch {
+	w := newWatch(&channels)
 	signal := b.signal
 	quit, out := make(chan struct{}), make(chan struct{})
 	w.stop.Set(func() {
@@ -114,4 +158,5 @@ func (b *channelBreaker) watched(w *watch) {
 			close(out)
 		}
 	}()
+	return w
 }

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/explore"
 	"github.com/kamilsk/breaker/internal/registry"
 )
@@ -20,12 +19,6 @@ import (
 // TestExploreSeam shows that what the package starts, locks, closes and waits for goes through the
 // seam. What doesn't would make TestExplore miss schedules, or hang.
 func TestExploreSeam(t *testing.T) {
-	if _, ok := any(&(&hub{}).mu).(*atomic.Mutex); !ok {
-		t.Error("hub.go: the mutex isn't one of internal/atomic")
-	}
-	if _, ok := any(&(&hub{}).watches).(*atomic.Map); !ok {
-		t.Error("hub.go: the map isn't one of internal/atomic")
-	}
 	started := explore.Explore(func(r *explore.Run) {
 		b := New()
 		b.Close()

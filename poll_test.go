@@ -28,7 +28,11 @@ func TestAsk_TellsTheOthers(t *testing.T) {
 	signal := make(chan struct{}, 1)
 	stopped := 0
 	// As if its goroutine hadn't come to it.
-	w, _ := channels.join(bubble.Key(signal), func(w *watch) { w.stop.Set(func() { stopped++ }) })
+	w, _ := channels.Join(bubble.Key(signal), func() *watch {
+		w := newWatch(&channels)
+		w.stop.Set(func() { stopped++ })
+		return w
+	})
 	one, other := BreakByChannel(signal), BreakByChannel(signal)
 	one.Done()
 	other.Done()

@@ -67,13 +67,13 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 func TerminationSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
 // signals has the watch for each signal that a breaker waits for.
-var signals hub
+var signals watches
 
 // joinSignal returns the watch for the signal. If there was one already, joinSignal asks for
 // delivery again: other code may have ended it by signal.Reset or signal.Ignore, and there is no
 // way to find out (promise 24). That takes the lock of package signal.
 func joinSignal(s os.Signal) *watch {
-	w, found := signals.join(s, func(w *watch) { notify(w, s) })
+	w, found := signals.Join(s, func() *watch { return notify(s) })
 	if found {
 		w.renew()
 	}
@@ -87,9 +87,11 @@ func joinSignalOutside(s os.Signal) (w *watch) {
 	return w
 }
 
-// notify starts the delivery of the signal, and the goroutine that waits for it. Each watch has a
-// channel of its own: see docs/design.md, "One channel for all signals" (promise 12).
-func notify(w *watch, s os.Signal) {
+// notify returns a watch for the signal. It starts the delivery, and the goroutine that waits for
+// it. Each watch has a channel of its own: see docs/design.md, "One channel for all signals"
+// (promise 12).
+func notify(s os.Signal) *watch {
+	w := newWatch(&signals)
 	arrivals := make(chan os.Signal, 1)
 	only := []os.Signal{s}
 	w.renew = func() { signal.Notify(arrivals, only...) }
@@ -103,4 +105,5 @@ func notify(w *watch, s os.Signal) {
 			w.fire(SignalError{s})
 		}
 	}()
+	return w
 }

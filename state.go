@@ -116,7 +116,7 @@ const (
 	flagLookUp
 	// flagPollOnly: the source can't be attached, only asked (see signal.go), so flagPoll stays.
 	flagPollOnly
-	// flagWatch: all links are to watches of signals (hub.go).
+	// flagWatch: all links are to watches of signals.
 	flagWatch
 	// flagRelay: package context may have derived contexts that the trip has to end. Set together
 	// with flagHeld.

@@ -71,7 +71,7 @@ if [ "$mode" = quick ]; then
   (
     lane=1
     export GOFLAGS=-p=1
-    layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 25m . ./internal/registry ./breakersync ./internal/bubble
+    layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 25m . ./internal/registry ./breakersync ./internal/hub ./internal/bubble
     layer '32 bits' packages env GOARCH=386 go test -count=1 "${core[@]}"
   ) &
   (
@@ -97,8 +97,8 @@ else
     export GOFLAGS=-p=1
     layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg .,./internal/registry \
       -coverprofile "$logs/explorer" -run Explore -v -timeout 60m .
-    layer 'explorer of the registry' explored go test -count=1 -tags breaker_explore -run Explore -v ./internal/registry
-    layer 'explorer of breakersync' explored go test -count=1 -tags breaker_explore -run Explore -v ./breakersync
+    layer 'explorer of other packages' explored go test -count=1 -tags breaker_explore -run Explore -v ./internal/registry ./breakersync \
+      ./internal/hub ./internal/bubble
     layer 'statements reached' last scripts/cover.sh "$logs/explorer"
     layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
     layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...

@@ -1,7 +1,7 @@
 /*
  * Who listens to what: attaching against the trip, and the hub with its watches.
  * Models begin and listen in multiplex.go, attached and leftToAttacher in source.go, tripDependents, release and finish in
- * settle.go, all of hub.go, and the watches of signal.go, or of channel.go with -DCHANNEL.
+ * settle.go, all of internal/hub, and the watches of signal.go, or of channel.go with -DCHANNEL.
  * README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
  *
  * A trip is as breaker.pml has shown it to be: here claim and publication are one step, and so is all that register and
@@ -144,7 +144,7 @@ inline trip(n, a)
 	}
 }
 
-/* hub.find. The load of refs and the swap are one: what has failed has only read. */
+/* Map.Find of internal/hub. The load of refs and the swap are one: what has failed has only read. */
 inline find(l, w)
 {
 	w = hub[l];
@@ -162,7 +162,7 @@ inline find(l, w)
 	fi
 }
 
-/* hub.join */
+/* Map.Join */
 inline join(l, w)
 {
 	find(l, w);
