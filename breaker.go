@@ -8,6 +8,7 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/live"
 	"github.com/kamilsk/breaker/internal/registry"
+	"github.com/kamilsk/breaker/internal/stdcontext"
 )
 
 // Interface is implemented by every breaker. Multiplex, NopCloser and ToContext take it.
@@ -61,7 +62,7 @@ type Breaker struct {
 	// nothing to write.
 	cause atomic.Plain[error]
 	// registry holds the callbacks, and the links of the nodes that listen.
-	registry registry.Registry[node, linkTag, relay]
+	registry registry.Registry[node, linkTag, stdcontext.Relay]
 	// source is what differs from kind to kind. Written by the constructor; nil in a zero value.
 	source source
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/live"
 	"github.com/kamilsk/breaker/internal/registry"
+	"github.com/kamilsk/breaker/internal/stdcontext"
 )
 
 // BreakByContext returns a breaker that trips when ctx is done, with context.Cause(ctx) as its
@@ -233,6 +234,54 @@ func contextErrOf(word uint32) error {
 	return context.Canceled
 }
 
+// Value looks the key up in the contexts among the breaker's sources. If package context looks for
+// a context of its own, to ask the cause or to derive from it, it gets one that stands for the
+// breaker (promise 13). It never means one among the sources, because that has another Done.
+func (v *contextView) Value(key any) any {
+	b := (*Breaker)(v)
+	b.checkCopy()
+	if !stdcontext.IsKey(key) {
+		return b.lookUp(key)
+	}
+	if cause := b.Cause(); cause != nil {
+		return stdcontext.Ended(contextCause(cause)).Value(key)
+	}
+	if r := b.relayTo(); r != nil {
+		return r.Context().Value(key)
+	}
+	return nil
+}
+
+// relayTo returns the relay of an open breaker, or nil if it can't have one (promise 26).
+func (b *Breaker) relayTo() *stdcontext.Relay {
+	if !stdcontext.HasRelay {
+		return nil // not reached here: breaker_pure, or another Go release
+	}
+	b.watch(b.state.Load())
+	done := b.handOut()
+	place := b.registry.Extra()
+	r := place.Load()
+	if r == nil {
+		r = stdcontext.NewRelay(done)
+		if !place.CompareAndSwap(nil, r) {
+			r = place.Load()
+		}
+	}
+	for {
+		s := b.state.Load()
+		switch {
+		case s&phase != open:
+			return nil // the winner won't look for it
+		case s&flagRelay != 0, b.state.CompareAndSwap(s, s|flagRelay|flagHeld):
+			return r
+		}
+	}
+}
+
+// endRelay ends what is derived from a breaker with flagRelay, when the breaker's dependents have
+// been tripped (promise 18). Only the winner of the trip calls it.
+func (b *Breaker) endRelay() { b.registry.Extra().Load().End() }
+
 // String names the view in the String of contexts derived from it.
 func (v *contextView) String() string { return "breaker.ToContext" }
 
@@ -250,14 +299,6 @@ func (v *contextView) AfterFunc(f func()) func() bool {
 		atomic.Go(f)
 	}
 	return handle{b, r}.stop
-}
-
-// causeContext returns a context of package context that has ended with the cause, as context.Cause
-// should see it.
-func causeContext(parent context.Context, cause error) context.Context {
-	ctx, cancel := context.WithCancelCause(parent)
-	cancel(contextCause(cause))
-	return ctx
 }
 
 // contextCause returns the cause in the words of package context where the breaker did what package

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/explore"
+	"github.com/kamilsk/breaker/internal/stdcontext"
 )
 
 // derived is a context derived from a breaker's view, as package context does it: it registers
@@ -61,10 +62,10 @@ func (d *derived) takeOff() {
 // whose breaker was open then.
 type throughRelay struct {
 	context.Context
-	relay *relay
+	relay *stdcontext.Relay
 }
 
-func (c throughRelay) Value(key any) any { return c.relay.ctx.Value(key) }
+func (c throughRelay) Value(key any) any { return c.relay.Context().Value(key) }
 
 // AfterFunc stands for the goroutine of package context's that waits for Done where the relay has
 // been ended meanwhile.
@@ -82,7 +83,7 @@ func relayed(s *subject) {
 		}
 		return
 	}
-	if done := r.ctx.Done(); s.Err() == nil && done != s.done1() {
+	if done := r.Context().Done(); s.Err() == nil && done != s.done1() {
 		s.r.Failf("promise 13: the relay has another Done, so package context won't use it")
 	}
 	parent := throughRelay{ToContext(s.Breaker), r}

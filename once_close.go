@@ -110,4 +110,15 @@ func (b *Breaker) handOut() chan struct{} {
 	}
 }
 
+// closeDone closes the channel that was handed out. Only the winner calls it, once, with the word
+// that its claim has left. With flagRelay, package context learns the cause in the same instant.
+func (b *Breaker) closeDone(s uint32) {
+	if s&flagRelay == 0 {
+		b.done.close()
+		return
+	}
+	relay := b.registry.Extra().Load()
+	relay.Close(b.done.get(), contextCause(b.reason()), s&flagExpired != 0)
+}
+
 func wait(c <-chan struct{}) { atomic.Wait(c) }

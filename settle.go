@@ -1,6 +1,9 @@
 package breaker
 
-import "github.com/kamilsk/breaker/internal/registry"
+import (
+	"github.com/kamilsk/breaker/internal/registry"
+	"github.com/kamilsk/breaker/internal/stdcontext"
+)
 
 // settlement is what the winner of a trip does once Done is closed, in this order (promise 18):
 //
@@ -43,7 +46,7 @@ type settlement struct {
 	touched uintptr // what was read ahead, so that the compiler can't leave that out
 }
 
-type sweep = registry.Sweep[node, linkTag, relay]
+type sweep = registry.Sweep[node, linkTag, stdcontext.Relay]
 
 type stage uint8
 

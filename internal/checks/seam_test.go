@@ -20,8 +20,6 @@ const root = "../.."
 // the explorer doesn't see it. The exceptions say why.
 func TestSeam_HasNoWayAround(t *testing.T) {
 	exceptions := map[string]string{
-		"relay_unsafe.go sync":        "the type of a field of package context",
-		"relay_unsafe.go sync/atomic": "the type of a field of package context",
 		"timer.go sync":               "the pool of timers: what it gives is nobody else's",
 		"state.go go.uber.org/atomic": "the blank import without which nothing is inlined",
 
