@@ -119,8 +119,8 @@ type deadlineBreaker struct {
 
 func (b *deadlineBreaker) deadline() (time.Time, bool) { return b.at, true }
 
-// farthest is the latest such time: some 292 years after bubble.Start. It is an hour short of the longest
-// Duration, so that adding to it doesn't overflow.
+// farthest is the latest time that breakers keep: some 292 years after bubble.Start. It is an hour
+// short of the longest Duration, so that adding to it doesn't overflow.
 const farthest = math.MaxInt64 - time.Hour
 
 // century is about where a time.Time loses its monotonic reading.
