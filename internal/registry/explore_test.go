@@ -14,8 +14,12 @@ import (
 	"github.com/kamilsk/breaker/internal/explore"
 )
 
-// quickProgram is how many schedules a program may take by default.
-const quickProgram = 100_000
+// How many schedules a program may take by default: that is enough to complete nearly all of those
+// of two threads.
+const (
+	quickProgram = 100_000
+	quickTriple  = 10_000
+)
 
 // TestExplore runs small concurrent programs on every schedule of their accesses to shared memory:
 //
@@ -25,16 +29,18 @@ const quickProgram = 100_000
 // its schedule, which BREAKER_SCHEDULE repeats.
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // little lives, and there is much garbage
-	e := exploration{limit: quickProgram}
+	limit, triple := quickProgram, quickTriple
 	if text := os.Getenv("BREAKER_REGISTRY_SCHEDULES"); text != "" {
 		var err error
-		if e.limit, err = strconv.Atoi(text); err != nil {
+		if limit, err = strconv.Atoi(text); err != nil {
 			t.Fatalf("BREAKER_REGISTRY_SCHEDULES: %v", err)
 		}
+		triple = limit
 	}
-	e.group(t, "pairs", pairs())
-	e.group(t, "directory", directories())
-	e.group(t, "triples", slices.Concat(directoryTriples(), triples()))
+	e := exploration{}
+	e.group(t, "pairs", limit, pairs())
+	e.group(t, "directory", limit, directories())
+	e.group(t, "triples", triple, slices.Concat(directoryTriples(), triples()))
 	t.Logf("%d programs, %d of them complete; %d schedules", e.programs, e.complete, e.schedules)
 }
 
@@ -46,18 +52,18 @@ type program struct {
 
 // exploration is a run of all programs.
 type exploration struct {
-	limit, programs, complete, schedules int
+	programs, complete, schedules int
 }
 
-func (e *exploration) group(t *testing.T, name string, programs []program) {
+func (e *exploration) group(t *testing.T, name string, limit int, programs []program) {
 	t.Run(name, func(t *testing.T) {
 		for _, p := range programs {
-			t.Run(p.name, func(t *testing.T) { e.explore(t, p) })
+			t.Run(p.name, func(t *testing.T) { e.explore(t, p, limit) })
 		}
 	})
 }
 
-func (e *exploration) explore(t *testing.T, p program) {
+func (e *exploration) explore(t *testing.T, p program, limit int) {
 	setup := func(r *explore.Run) {
 		SetWide(true)
 		placeOfAll = 0
@@ -72,7 +78,7 @@ func (e *exploration) explore(t *testing.T, p program) {
 		return
 	}
 	begun := time.Now()
-	got := explore.Explore(setup, explore.Options{Schedules: e.limit})
+	got := explore.Explore(setup, explore.Options{Schedules: limit})
 	e.programs++
 	e.schedules += got.Schedules
 	if f := got.Failure; f != nil {
