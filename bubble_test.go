@@ -103,7 +103,7 @@ func useEverything(t *testing.T) {
 }
 
 // Bubbles in a row, next to each other, and real code before, between and after them.
-func TestBubblesAndRealCode(t *testing.T) {
+func TestBubble_BesideRealCode(t *testing.T) {
 	// promise 16
 	requireGoroutines(t, 0)
 	useEverything(t)
@@ -127,7 +127,7 @@ func TestBubblesAndRealCode(t *testing.T) {
 }
 
 // The same in a process in which a bubble is the first to do anything.
-func TestABubbleComesFirst(t *testing.T) {
+func TestBubble_ComesFirst(t *testing.T) {
 	// promise 16
 	if alone(t) {
 		synctest.Test(t, useEverything)
@@ -137,7 +137,7 @@ func TestABubbleComesFirst(t *testing.T) {
 	}
 }
 
-func TestRealCodeComesFirst(t *testing.T) {
+func TestBubble_ComesSecond(t *testing.T) {
 	// promise 16
 	if alone(t) {
 		useEverything(t)
@@ -149,7 +149,7 @@ func TestRealCodeComesFirst(t *testing.T) {
 
 // In a bubble, timers that were stopped outside would run by the wrong clock, and those of another
 // bubble by none.
-func TestStoppedTimersStayOnTheirSide(t *testing.T) {
+func TestBubble_StoppedTimersStayOnTheirSide(t *testing.T) {
 	// promise 16
 	const many = 100
 	stopMany := func() {
@@ -185,7 +185,7 @@ func TestStoppedTimersStayOnTheirSide(t *testing.T) {
 }
 
 // A bubble may have any date: tests sleep until the day that they are about.
-func TestABubbleAtTheRealTime(t *testing.T) {
+func TestBubble_AtTheRealTime(t *testing.T) {
 	// promise 16
 	if !alone(t) {
 		return
@@ -205,7 +205,7 @@ func TestABubbleAtTheRealTime(t *testing.T) {
 }
 
 // One channel, made outside, is watched on both sides, each by its own goroutine.
-func TestAChannelSharedWithABubble(t *testing.T) {
+func TestBubble_SharesAChannelWithRealCode(t *testing.T) {
 	// promise 16
 	requireGoroutines(t, 0)
 	signal := make(chan struct{})
@@ -238,7 +238,7 @@ func TestAChannelSharedWithABubble(t *testing.T) {
 }
 
 // Two bubbles that run at the same time share a channel made outside.
-func TestAChannelSharedByTwoBubbles(t *testing.T) {
+func TestBubble_SharesAChannelWithAnother(t *testing.T) {
 	// promise 16
 	requireGoroutines(t, 0)
 	signal := make(chan struct{})
@@ -266,7 +266,7 @@ func TestAChannelSharedByTwoBubbles(t *testing.T) {
 
 // A channel of the bubble's own is watched by a goroutine of the bubble, which blocks durably: time
 // goes on, and the bubble ends when the last breaker is closed.
-func TestAChannelInABubble(t *testing.T) {
+func TestBubble_HasItsOwnChannel(t *testing.T) {
 	// promise 11, promise 16
 	requireGoroutines(t, 0)
 	synctest.Test(t, func(t *testing.T) {
@@ -296,7 +296,7 @@ func TestAChannelInABubble(t *testing.T) {
 }
 
 // Time passes in a bubble while a breaker waits for a signal: its goroutine is outside.
-func TestASignalBreakerDoesNotHoldABubbleUp(t *testing.T) {
+func TestBubble_IsNotHeldUpBySignals(t *testing.T) {
 	// promise 11, promise 16
 	requireGoroutines(t, 0)
 	outside := breaker.BreakBySignal(os.Interrupt)
@@ -328,7 +328,7 @@ func TestASignalBreakerDoesNotHoldABubbleUp(t *testing.T) {
 }
 
 // A breaker of the process is watched from a bubble, by a breaker that is the bubble's.
-func TestABreakerOfTheProcessInABubble(t *testing.T) {
+func TestBubble_UsesABreakerOfTheProcess(t *testing.T) {
 	// promise 9, promise 16
 	process := breaker.Multiplex(breaker.BreakBySignal(os.Interrupt), breaker.BreakByTimeout(time.Hour))
 	defer process.Close()
@@ -346,7 +346,7 @@ func TestABreakerOfTheProcessInABubble(t *testing.T) {
 }
 
 // The first who wait for what can only be asked come at the same time.
-func TestWaitingForASignalInABubble(t *testing.T) {
+func TestBubble_WaitsForASignal(t *testing.T) {
 	// promise 11, promise 16, promise 17
 	const first = 4
 	for name, wait := range map[string]func(*breaker.Breaker){
@@ -380,7 +380,7 @@ func TestWaitingForASignalInABubble(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestEveryConstructorInABubble(t *testing.T) {
+func TestBubble_HasEveryConstructor(t *testing.T) {
 	// promise 16
 	for name, test := range map[string]struct {
 		make func() breaker.Interface
@@ -454,7 +454,7 @@ func TestEveryConstructorInABubble(t *testing.T) {
 
 // A bubble that was left with something open reports it, as it does for anything else: nothing
 // hides outside.
-func TestABubbleWithSomethingOpen(t *testing.T) {
+func TestBubble_WithSomethingOpen(t *testing.T) {
 	// promise 16
 	synctest.Test(t, func(t *testing.T) {
 		breaker.BreakByTimeout(time.Hour).Done()

@@ -112,7 +112,7 @@ func closeAll(all []*breaker.Breaker) {
 	}
 }
 
-func TestHubSharesAGoroutine(t *testing.T) {
+func TestHub_SharesAGoroutine(t *testing.T) {
 	// promise 11: one for each distinct channel with someone waiting, however many breakers share
 	// it.
 	requireGoroutines(t, 0)
@@ -133,7 +133,7 @@ func TestHubSharesAGoroutine(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestHubStartsAgainAfterTheLast(t *testing.T) {
+func TestHub_StartsAgainAfterTheLast(t *testing.T) {
 	// promise 10, promise 11
 	requireGoroutines(t, 0)
 	signal := make(chan struct{})
@@ -154,7 +154,7 @@ func TestHubStartsAgainAfterTheLast(t *testing.T) {
 
 // The last one leaves while another one joins: who joins must never be left with a goroutine that
 // ends.
-func TestHubJoinAgainstTheLastLeave(t *testing.T) {
+func TestHub_JoinAgainstTheLastLeave(t *testing.T) {
 	requireGoroutines(t, 0)
 	const rounds = 3000
 	for i := range rounds {
@@ -181,7 +181,7 @@ func TestHubJoinAgainstTheLastLeave(t *testing.T) {
 
 // One arrives while another one joins: the arrival may reach him or not, but he never misses the
 // next.
-func TestHubJoinAgainstAnArrival(t *testing.T) {
+func TestHub_JoinAgainstAnArrival(t *testing.T) {
 	requireGoroutines(t, 0)
 	const rounds = 3000
 	for i := range rounds {
@@ -206,7 +206,7 @@ func TestHubJoinAgainstAnArrival(t *testing.T) {
 	requireGoroutines(t, 0)
 }
 
-func TestHubUnderChurn(t *testing.T) {
+func TestHub_UnderChurn(t *testing.T) {
 	// promise 10: however they come and go, those that stay hear of the end, and nothing is left.
 	requireGoroutines(t, 0)
 	signals := []chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{})}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Lists the statements of the root package and the registry that no test reaches: neither their own
-# tests and those of breakerprof, nor the explorer, which reaches what needs luck in a race. Fails if one of
-# them could be reached. Panics that report a bug in the package can't, nor can code for another Go
-# release or another machine.
+# Lists the statements of the root package and of what is beneath it that no test reaches: neither
+# their own tests and those of breakerprof, nor the explorer, which reaches what needs luck in a
+# race. Fails if one of them could be reached. Panics that report a bug in the package can't, nor
+# can code for another Go release or another machine.
 #
 #   scripts/cover.sh              runs everything it needs
 #   scripts/cover.sh PROFILE      uses the coverage profile of a run of the explorer
@@ -11,8 +11,9 @@ cd "$(dirname "$0")/.."
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 
-packages=.,./internal/registry
-go test -count=1 -coverpkg "$packages" -coverprofile "$temp/tests" . ./internal/registry ./breakerprof >/dev/null
+packages=.,./internal/registry,./internal/bubble,./internal/hub,./internal/stdcontext
+go test -count=1 -coverpkg "$packages" -coverprofile "$temp/tests" . ./internal/registry ./internal/bubble ./internal/hub \
+  ./internal/stdcontext ./breakerprof >/dev/null
 explorer=${1:-}
 if [ -z "$explorer" ]; then
   explorer=$temp/explorer

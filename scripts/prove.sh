@@ -95,7 +95,7 @@ else
   (
     lane=1
     export GOFLAGS=-p=1
-    layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg .,./internal/registry \
+    layer 'explorer' explored env BREAKER_SCHEDULES=55000000 go test -count=1 -tags breaker_explore -coverpkg .,./internal/registry,./internal/bubble,./internal/hub,./internal/stdcontext \
       -coverprofile "$logs/explorer" -run Explore -v -timeout 60m .
     layer 'explorer of other packages' explored go test -count=1 -tags breaker_explore -run Explore -v ./internal/registry ./breakersync \
       ./internal/hub ./internal/bubble

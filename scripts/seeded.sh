@@ -28,10 +28,11 @@ fi
 
 # try PATCH: prints a line that says where the bug was found, or that it wasn't
 try() {
-  local name expected group violation program
+  local name expected group violation program packages=.
   name=$(basename "$1" .patch)
   expected=$(sed -n 's/^Found as: //p' "$1")
   group=$(sed -n 's/^Found in: //p' "$1")
+  if grep -q '^+++ b/internal/registry/' "$1"; then packages='. ./internal/registry'; fi
   cp -r "$temp/clean" "$temp/$name"
   cd "$temp/$name"
   if ! git apply "$1" 2>log; then
@@ -40,7 +41,7 @@ try() {
   fi
   # So few schedules leave each program of three threads a thousand.
   BREAKER_SCHEDULES=1 go test -trimpath -ldflags '-s -w' -vet=off -count=1 -tags breaker_explore \
-    -run "^TestExplore$/^$group" -failfast -v . >log 2>&1 || true
+    -run "^TestExplore$/^$group" -failfast -v $packages >log 2>&1 || true
   violation=$(grep -m 1 -o 'violation on schedule number .*' log || true)
   program=$(grep -m 1 -o -- '--- FAIL: TestExplore/[^/]*/.*' log | sed -E 's/^--- FAIL: TestExplore.//; s/ \([0-9.]+s\)$//' || true)
   if [ -z "$violation" ]; then
