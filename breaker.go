@@ -126,8 +126,8 @@ func (b *Breaker) Done() <-chan struct{} {
 		return b.done.get()
 	}
 	b.checkCopy()
-	b.watch(s)
-	return b.handOut()
+	b.ensureAttached(s)
+	return b.shareDone()
 }
 
 // err is Err for all but a breaker that is simply open. It is apart so that Err is inlined.
@@ -269,7 +269,7 @@ func (h handle) stop() bool { return h.b.registry.Take(h.r) }
 func (b *Breaker) register(r *registration) bool {
 	s := b.state.Load()
 	if s&flagPoll != 0 {
-		b.watch(s)
+		b.ensureAttached(s)
 		s = b.state.Load()
 	}
 	for s&(phase|flagHeld) == open { // the first registration of a breaker that has no source

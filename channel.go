@@ -19,7 +19,7 @@ func BreakByChannel(signal <-chan struct{}) *Breaker {
 		return New()
 	}
 	b := &channelBreaker{signal: signal}
-	b.over(b, b.array[:])
+	b.setSource(b, b.array[:])
 	b.state = wordOf(kindChannel, flagHeld|flagPoll|flagLazy|flagAsk)
 	b.poll()
 	if live.On() {

@@ -61,7 +61,7 @@ type contextBreaker struct {
 	ctx context.Context
 	// cancel is the winner's.
 	cancel atomic.Plain[func()]
-	// stop takes back the registration with ctx. Written under flagBusy, then the winner's.
+	// stop takes back the registration with ctx. Written under flagAttaching, then the winner's.
 	stop atomic.Plain[func() bool]
 }
 
@@ -153,7 +153,7 @@ type viewBreaker struct {
 
 func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breaker {
 	b := new(viewBreaker)
-	b.over(b, b.array[:])
+	b.setSource(b, b.array[:])
 	b.cancel.Set(cancel)
 	l := &b.array[0]
 	source := (*Breaker)(view)
@@ -161,23 +161,23 @@ func newView(view *contextView, cancel context.CancelFunc, flags uint32) *Breake
 	l.Tag.role = keep
 	// A view's breaker that isn't attached asks its own source. In a chain of them each would ask
 	// all that come before it, so the one before is attached from here on (promise 25).
-	source.watchView()
+	source.ensureViewAttached()
 	flags |= flagPoll
 	if source.state.Load()&flagPollOnly == 0 {
 		b.state = wordOf(kindContext, flags|flagLazy)
 		b.poll()
 	} else {
-		b.state = wordOf(kindContext, flags|flagPollOnly|flagBusy)
+		b.state = wordOf(kindContext, flags|flagPollOnly|flagAttaching)
 		b.listen(l)
-		b.attached(0, 0)
+		b.endAttaching(0, 0)
 	}
 	return &b.Breaker
 }
 
-// watchView attaches a viewBreaker, and no other kind.
-func (b *Breaker) watchView() {
+// ensureViewAttached attaches a viewBreaker, and no other kind.
+func (b *Breaker) ensureViewAttached() {
 	if _, ok := b.source.(*viewBreaker); ok {
-		b.watch(b.state.Load())
+		b.ensureAttached(b.state.Load())
 	}
 }
 
@@ -257,8 +257,8 @@ func (b *Breaker) relayTo() *stdcontext.Relay {
 	if !stdcontext.HasRelay {
 		return nil // not reached here: breaker_pure, or another Go release
 	}
-	b.watch(b.state.Load())
-	done := b.handOut()
+	b.ensureAttached(b.state.Load())
+	done := b.shareDone()
 	place := b.registry.Extra()
 	r := place.Load()
 	if r == nil {

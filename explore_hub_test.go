@@ -44,11 +44,11 @@ func (h *arrivals) start() *watch {
 // listen returns a breaker that waits for an arrival, as BreakBySignal makes it.
 func (h *arrivals) listen() *subject {
 	n, links := newNode(1)
-	n.begin(kindSignal, 0)
+	n.beginAttaching(kindSignal, 0)
 	w, _ := h.hub.Join("key", h.start)
 	links[0].source.Set(&w.Breaker)
 	n.listen(&links[0])
-	n.attached(0, 0)
+	n.endAttaching(0, 0)
 	return explored(h.r, "b", &n.Breaker)
 }
 

@@ -65,7 +65,7 @@ func (s *subject) trip(cause error) {
 	s.mustBeDone("promise 3: Trip returned")
 	if won {
 		s.wins = append(s.wins, cause)
-		if s.state.Load()&(flagBusy|flagLeft) == 0 && s.State() != Closed {
+		if s.state.Load()&(flagAttaching|flagHandedOver) == 0 && s.State() != Closed {
 			s.r.Failf("promise 10: the winner returned, and the state is %v", s.State())
 		}
 		for _, child := range s.owns {

@@ -74,7 +74,7 @@ func join(function string, breakers []Interface, own bool) *Breaker {
 		source.checkCopy()
 		flags = links[i].listensTo(source, owned, flags)
 	}
-	n.begin(kindMultiplex, flags)
+	n.beginAttaching(kindMultiplex, flags)
 	n.listenToAll(links)
 	return &n.Breaker
 }
@@ -90,8 +90,8 @@ type node struct {
 }
 
 // link is the registration of a node with one source. The constructor writes its role before the
-// node is shared. The attacher writes the rest, under flagBusy; after that the winner of the node's
-// trip does.
+// node is shared. The attacher writes the rest, under flagAttaching; after that the winner of the
+// node's trip does.
 type link struct {
 	registration
 	// source becomes nil when the link is dropped, unless keep says that it is still needed.
@@ -154,24 +154,24 @@ func newNode(links int) (*node, []link) {
 	switch links {
 	case 1:
 		n := new(node1)
-		return n.over(n, n.array[:]), n.array[:]
+		return n.setSource(n, n.array[:]), n.array[:]
 	case 2:
 		n := new(node2)
-		return n.over(n, n.array[:]), n.array[:]
+		return n.setSource(n, n.array[:]), n.array[:]
 	case 3:
 		n := new(node3)
-		return n.over(n, n.array[:]), n.array[:]
+		return n.setSource(n, n.array[:]), n.array[:]
 	case 4:
 		n := new(node4)
-		return n.over(n, n.array[:]), n.array[:]
+		return n.setSource(n, n.array[:]), n.array[:]
 	default:
 		n := &nodeN{slice: make([]link, links)}
-		return n.over(n, n.slice), n.slice
+		return n.setSource(n, n.slice), n.slice
 	}
 }
 
-// over gives the node its source and its links.
-func (n *node) over(s source, links []link) *node {
+// setSource gives the node its source and its links.
+func (n *node) setSource(s source, links []link) *node {
 	n.source = s
 	for i := range links {
 		links[i].Node = n
@@ -179,11 +179,11 @@ func (n *node) over(s source, links []link) *node {
 	return n
 }
 
-// begin gives the node its state word, before it is registered with anything. The node stays
-// flagBusy until attached, even with one link: a goroutine that trips it through the link may not
-// release it while register still looks at that.
-func (n *node) begin(kind, flags uint32) {
-	n.state = wordOf(kind, flags|flagHeld|flagBusy)
+// beginAttaching gives the node its state word, before it is registered with anything. The flag
+// stays set until endAttaching, even with one link: a goroutine that trips the node through the
+// link may not release it while register still looks at that.
+func (n *node) beginAttaching(kind, flags uint32) {
+	n.state = wordOf(kind, flags|flagHeld|flagAttaching)
 }
 
 // listen registers the node with the source of a link, and reports whether the node is still open.
@@ -214,7 +214,7 @@ func (n *node) listenToAll(links []link) {
 	returned := false
 	defer func() {
 		if !returned {
-			n.attached(0, 0)
+			n.endAttaching(0, 0)
 			n.Close()
 		}
 	}()
@@ -224,7 +224,7 @@ func (n *node) listenToAll(links []link) {
 		}
 	}
 	returned = true
-	n.attached(0, 0)
+	n.endAttaching(0, 0)
 }
 
 // listensTo fills in a link. It returns the node's flags with those that follow from the source,

@@ -87,8 +87,8 @@ var closedOutside = func() chan struct{} {
 	return made
 }()
 
-// handOut returns the channel of Done. It sets flagDone, so that the winner closes the channel.
-func (b *Breaker) handOut() chan struct{} {
+// shareDone returns the channel of Done. It sets flagDone, so that the winner closes the channel.
+func (b *Breaker) shareDone() chan struct{} {
 	for {
 		s := b.state.Load()
 		switch {

@@ -127,7 +127,7 @@ func (b *Breaker) becomeClosed(s uint32) {
 // without running your code. It reports whether it did. At the root of a trip that includes watches
 // of signals: there are no callbacks to hold them for (see release).
 func (b *Breaker) settleAtOnce(s uint32, root bool) bool {
-	if s&(flagBusy|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.IsEmpty() {
+	if s&(flagAttaching|flagOwnErr) != 0 || s&(flagAsk|flagLazy) == flagAsk || !b.registry.IsEmpty() {
 		return false
 	}
 	if b.source != nil {
@@ -164,7 +164,7 @@ func (b *Breaker) letGo(s uint32) {
 func (l *link) isPrivate(root bool) bool {
 	b := l.source.Get()
 	s := b.state.Load()
-	if s&(flagAsk|flagBusy|flagOwnErr) != 0 || !b.registry.HasAtMost(&l.registration) {
+	if s&(flagAsk|flagAttaching|flagOwnErr) != 0 || !b.registry.HasAtMost(&l.registration) {
 		return false
 	}
 	return b.source == nil || b.source.links() == nil || root && s&flagWatch != 0
@@ -413,7 +413,7 @@ func (w *settlement) releaseNode(n *node) {
 // isSimple reports whether the node has no callbacks, can let go of all it holds without running
 // your code, and holds nothing that must stay until the callbacks have run. The word is the node's.
 func (n *node) isSimple(s uint32) bool {
-	if s&(flagBusy|flagAsk|flagOwnErr|flagWatch) != 0 || !n.registry.HasAtMostLink() {
+	if s&(flagAttaching|flagAsk|flagOwnErr|flagWatch) != 0 || !n.registry.HasAtMostLink() {
 		return false
 	}
 	all := n.source.links()
@@ -430,7 +430,7 @@ func (n *node) isSimple(s uint32) bool {
 // process (promise 12).
 func (w *settlement) release(b *Breaker, s uint32, last bool) {
 	w.relayed = w.relayed || s&flagRelay != 0
-	if b.source == nil || s&flagBusy != 0 {
+	if b.source == nil || s&flagAttaching != 0 {
 		// Links are still being registered. The attacher or finish drops them, the one that comes
 		// last.
 		return
@@ -511,7 +511,7 @@ func (w *settlement) finish() {
 			w.call(r.Drop())
 		}
 	}
-	s, left := b.leftToAttacher()
+	s, left := b.handOver()
 	if left {
 		w.caller = nil
 		return

@@ -41,7 +41,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 		join, flags = joinSignalOutside, flagPoll|flagPollOnly
 	}
 	n, links := newNode(len(sig))
-	n.begin(kindSignal, flags|flagWatch)
+	n.beginAttaching(kindSignal, flags|flagWatch)
 	for i, s := range sig {
 		l := &links[i]
 		l.source.Set(&join(s).Breaker)
@@ -51,7 +51,7 @@ func BreakBySignal(sig ...os.Signal) *Breaker {
 			break
 		}
 	}
-	n.attached(0, 0)
+	n.endAttaching(0, 0)
 	if live.On() {
 		n.enlist()
 	}

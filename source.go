@@ -15,7 +15,7 @@ type source interface {
 	// poll trips the breaker if what it listens to has ended. It may be called at any time.
 	poll()
 	// attach registers with the source, because a goroutine is going to wait. Called once, under
-	// flagBusy, if flagLazy was set. It returns the flags to clear.
+	// flagAttaching, if flagLazy was set. It returns the flags to clear.
 	attach() (clear uint32)
 	// links returns the links of a node, and nil for a leaf.
 	links() []link
@@ -68,10 +68,10 @@ func newTripped(cause error) *Breaker {
 	return b
 }
 
-// watch attaches the source of a breaker, if that hasn't been done: a goroutine is going to wait
-// for the trip. Only breakers over a channel or a context have something to attach. The word is the
-// one just loaded.
-func (b *Breaker) watch(s uint32) {
+// ensureAttached attaches the source of a breaker, if that hasn't been done: a goroutine is going
+// to wait for the trip. Only breakers over a channel or a context have something to attach. The
+// word is the one just loaded.
+func (b *Breaker) ensureAttached(s uint32) {
 	if s&(phase|flagLazy) != flagLazy {
 		return
 	}
@@ -79,29 +79,29 @@ func (b *Breaker) watch(s uint32) {
 	for {
 		s = b.state.Load()
 		if s&(phase|flagLazy) != flagLazy {
-			return // it has tripped meanwhile, or somebody else watches the source
+			return // it has tripped meanwhile, or another goroutine attaches the source
 		}
-		if b.state.CompareAndSwap(s, s&^flagLazy|flagBusy) {
+		if b.state.CompareAndSwap(s, s&^flagLazy|flagAttaching) {
 			b.attachSource()
 			return
 		}
 	}
 }
 
-// attachSource attaches the source, under flagBusy, and ends that. If foreign code panics on the
-// way, the source isn't attached, and the next goroutine that waits tries again (promise 8).
+// attachSource attaches the source, under flagAttaching, and ends that. If foreign code panics on
+// the way, the source isn't attached, and the next goroutine that waits tries again (promise 8).
 func (b *Breaker) attachSource() {
 	clear, again := uint32(0), flagLazy
-	defer func() { b.attached(clear, again) }()
+	defer func() { b.endAttaching(clear, again) }()
 	clear = b.source.attach()
 	again = 0
 }
 
-// attached ends what a constructor or watch began under flagBusy. If the breaker has tripped
-// meanwhile, the winner has left the release to us.
-func (b *Breaker) attached(clear, set uint32) {
-	s := b.move(flagBusy|clear, set)
-	if s&flagLeft != 0 {
+// endAttaching ends what a constructor or ensureAttached began under flagAttaching. If the breaker
+// has tripped meanwhile, the winner has handed the release over to us.
+func (b *Breaker) endAttaching(clear, set uint32) {
+	s := b.move(flagAttaching|clear, set)
+	if s&flagHandedOver != 0 {
 		w := settlement{stage: finishing}
 		w.begin(b)
 		w.run()
@@ -111,12 +111,12 @@ func (b *Breaker) attached(clear, set uint32) {
 	}
 }
 
-// leftToAttacher is the other side of attached. If sources are still being attached, it tells the
+// handOver is the other side of endAttaching. If sources are still being attached, it tells the
 // attacher to release them, and reports true. It returns the word as it is then.
-func (b *Breaker) leftToAttacher() (word uint32, left bool) {
+func (b *Breaker) handOver() (word uint32, handed bool) {
 	s := b.state.Load()
-	for s&flagBusy != 0 {
-		if b.state.CompareAndSwap(s, s|flagLeft) {
+	for s&flagAttaching != 0 {
+		if b.state.CompareAndSwap(s, s|flagHandedOver) {
 			return s, true
 		}
 		s = b.state.Load()

@@ -58,26 +58,26 @@ const (
 
 // The bits of the word. A flag that only a constructor sets never changes:
 //
-//	bits   name          set by                           when it changes afterwards
-//	0-1    phase         constructor, claim, winner       only grows
-//	2      flagDone      Done                             set once, in any phase
-//	3      flagHeld      constructor, first registration  set once, while open
-//	4      flagPoll      constructor                      channel, view: cleared by the attacher
-//	5      flagLazy      constructor                      cleared to attach; set again by a panic
-//	6      flagBusy      constructor, attacher            cleared when the sources are attached
-//	7      flagLeft      winner                           set once, while flagBusy
-//	8      flagAwaited   AwaitClosed                      set once, in any phase
-//	9      flagWeighing  Trip, or the end of a context    set once, in any phase
-//	10     flagExpired   constructor, claim               never after the claim
-//	11     flagOwnErr    constructor, claim               never after the claim
-//	12     flagAsk       constructor                      never
-//	13     flagLookUp    constructor                      never
-//	14     flagPollOnly  constructor                      never
-//	15     flagWatch     constructor                      never
-//	16     flagRelay     the first derived context        set once, while open
-//	17     flagBubble    constructor                      never
-//	18     flagLive      constructor, first use           set once, while open
-//	24-31  the kind      constructor                      never
+//	bits   name           set by                           when it changes afterwards
+//	0-1    phase          constructor, claim, winner       only grows
+//	2      flagDone       Done                             set once, in any phase
+//	3      flagHeld       constructor, first registration  set once, while open
+//	4      flagPoll       constructor                      channel, view: cleared by the attacher
+//	5      flagLazy       constructor                      cleared to attach; set again by a panic
+//	6      flagAttaching  constructor, attacher            cleared when the sources are attached
+//	7      flagHandedOver winner                           set once, while flagAttaching
+//	8      flagAwaited    AwaitClosed                      set once, in any phase
+//	9      flagWeighing   Trip, or the end of a context    set once, in any phase
+//	10     flagExpired    constructor, claim               never after the claim
+//	11     flagOwnErr     constructor, claim               never after the claim
+//	12     flagAsk        constructor                      never
+//	13     flagLookUp     constructor                      never
+//	14     flagPollOnly   constructor                      never
+//	15     flagWatch      constructor                      never
+//	16     flagRelay      the first derived context        set once, while open
+//	17     flagBubble     constructor                      never
+//	18     flagLive       constructor, first use           set once, while open
+//	24-31  the kind       constructor                      never
 //
 // The attacher is the constructor, or the first goroutine that waits. The first use is that of a
 // zero value, which has no constructor.
@@ -94,11 +94,11 @@ const (
 	flagPoll
 	// flagLazy: the source isn't attached yet. The first goroutine that waits attaches it.
 	flagLazy
-	// flagBusy: sources are being attached.
-	flagBusy
-	// flagLeft: the winner came to release while flagBusy was set, and left that to the attacher.
-	// This bit and flagBusy are their handshake: of the two, the one that comes second releases.
-	flagLeft
+	// flagAttaching: sources are being attached.
+	flagAttaching
+	// flagHandedOver: the winner came to release while flagAttaching was set, and left that to the
+	// attacher. These two bits are their handshake: the one that comes second releases.
+	flagHandedOver
 	// flagAwaited: AwaitClosed waits for the phase closed.
 	flagAwaited
 	// flagWeighing: methods of a cause are being called, to know whether it is a deadline's.
@@ -244,7 +244,7 @@ func (b *Breaker) publish(s uint32) (word uint32) {
 		if b.state.CompareAndSwap(s, next) {
 			return next
 		}
-		s = b.state.Load() // Done hands out its channel at this moment: it has to be closed
+		s = b.state.Load() // Done shares its channel at this moment: it has to be closed
 	}
 	return s
 }
@@ -261,6 +261,6 @@ func (b *Breaker) hasTripped(word uint32) bool {
 // open: then the winner is between claim and publish, a few instructions away (promise 3).
 func (b *Breaker) awaitDone() {
 	if s := b.state.Load(); !b.hasTripped(s) {
-		wait(b.handOut())
+		wait(b.shareDone())
 	}
 }

@@ -179,7 +179,7 @@ func (t *timed) start(kind uint32, timeout time.Duration, cause *error, flags ui
 
 // arm stores an alarm for b and starts its timer. The alarm may go off before its timer is stored.
 // That does no harm: the trip looks at the timer only once the constructor has returned, or has
-// called attached. The cause is nil for errExpired.
+// called endAttaching. The cause is nil for errExpired.
 func arm(at **alarm, b *Breaker, timeout time.Duration, cause *error, flags uint32) {
 	if flags&flagBubble == 0 {
 		if a, ok := alarms.Get().(*alarm); ok {

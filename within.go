@@ -47,9 +47,9 @@ type request struct {
 	// ctx never changes: values and the deadline are looked up in it, also after the trip. It is
 	// nil for a context returned by ToContext: then the first link leads to the breaker behind it.
 	ctx context.Context
-	// stop unregisters from ctx. Written under flagBusy, then the winner's.
+	// stop unregisters from ctx. Written under flagAttaching, then the winner's.
 	stop atomic.Plain[func() bool]
-	// alarm is written by the constructor, under flagBusy, then the winner's.
+	// alarm is written by the constructor, under flagAttaching, then the winner's.
 	alarm *alarm
 	// at is the deadline by the timeout, as in a timeoutBreaker.
 	at time.Duration
@@ -82,15 +82,15 @@ func allocateRequest(links int) (*request, []link) {
 		return r, nil
 	case 1:
 		r := new(request1)
-		r.over(r, r.array[:])
+		r.setSource(r, r.array[:])
 		return &r.request, r.array[:]
 	case 2:
 		r := new(request2)
-		r.over(r, r.array[:])
+		r.setSource(r, r.array[:])
 		return &r.request, r.array[:]
 	default:
 		r := &requestN{slice: make([]link, links)}
-		r.over(r, r.slice)
+		r.setSource(r, r.slice)
 		return &r.request, r.slice
 	}
 }
@@ -108,7 +108,7 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 	flags := flagLookUp
 	if isView {
 		source := (*Breaker)(view)
-		source.watchView()
+		source.ensureViewAttached()
 		flags = links[0].listensTo(source, false, flags)
 		links = links[1:]
 	} else {
@@ -129,7 +129,7 @@ func newRequest(function string, ctx context.Context, timeout time.Duration, cau
 	}
 	at, bubble := after(timeout)
 	r.at = at
-	r.begin(kindWithin, flags|bubble)
+	r.beginAttaching(kindWithin, flags|bubble)
 	var own *error
 	if cause != nil {
 		kept := cause // so that Within doesn't allocate it
@@ -145,7 +145,7 @@ func (r *request) construct(timeout time.Duration, cause *error, bubble uint32) 
 	returned := false
 	defer func() {
 		if !returned {
-			r.attached(0, 0)
+			r.endAttaching(0, 0)
 			r.Close()
 		}
 	}()
@@ -168,7 +168,7 @@ func (r *request) construct(timeout time.Duration, cause *error, bubble uint32) 
 		arm(&r.alarm, &r.Breaker, timeout, cause, bubble)
 	}
 	returned = true
-	r.attached(0, 0)
+	r.endAttaching(0, 0)
 }
 
 // poll trips the request if ctx is done.

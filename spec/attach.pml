@@ -1,6 +1,6 @@
 /*
  * Who listens to what: attaching against the trip, and the hub with its watches.
- * Models begin and listen in multiplex.go, attached and leftToAttacher in source.go, tripDependents, release and finish in
+ * Models begin and listen in multiplex.go, attached and handOver in source.go, tripDependents, release and finish in
  * settle.go, all of internal/hub, and the watches of signal.go, or of channel.go with -DCHANNEL.
  * README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
  *
@@ -28,8 +28,8 @@
 #define TRIPPED 2
 #define CLOSED 3
 #define PHASE 3
-#define BUSY 4 /* flagBusy */
-#define LEFT 8 /* flagLeft */
+#define BUSY 4 /* flagAttaching */
+#define LEFT 8 /* flagHandedOver */
 byte word[N];
 byte link[N * L]; /* link.source: a watch, or NONE */
 #define linkOf(n, l) link[(n) * L + (l)]
@@ -115,7 +115,7 @@ inline dropLinks(n)
 	atomic { j = 0; w = NONE; won = 0; word[n] = word[n] | CLOSED; released = released | bitOf(n) }
 }
 
-/* leftToAttacher, or the release */
+/* handOver, or the release */
 inline settle(n)
 {
 	if

@@ -84,7 +84,7 @@ byte tripping; /* trippers that have */
 #define DoneClosed ((word & DONE) -> isClosed : (word & SETTLED) != 0)
 
 /*
- * Breaker.handOut, with onceClose.get, open and openClosed, up to the moment when the word has flagDone. From then on the
+ * Breaker.shareDone, with onceClose.get, open and openClosed, up to the moment when the word has flagDone. From then on the
  * field is never written again, which is asserted where it is written: so Done is always the same channel,
  * and whoever has it may look at the field for it.
  *
@@ -124,7 +124,7 @@ byte tripping; /* trippers that have */
 		:: d_step { !unchanged -> c = 0 } \
 		fi
 
-inline handOut(c)
+inline shareDone(c)
 {
 	do
 	:: (word & DONE) -> break
@@ -534,7 +534,7 @@ proctype Waiter()
 {
 	byte c;
 
-	handOut(c);
+	shareDone(c);
 	finished++;
 end:	false
 }
@@ -544,7 +544,7 @@ proctype Deriver()
 {
 	byte c;
 
-	handOut(c);
+	shareDone(c);
 	base = 1;
 #ifdef BUG_RELAY_NO_RECHECK
 	d_step { word = word | RELAY | HELD; relayed = 1; finished++ };
