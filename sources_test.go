@@ -327,8 +327,8 @@ func TestSources_ReleaseWhenClosed(t *testing.T) {
 			})
 			runtime.KeepAlive(br)
 			spin(t, "the breaker is collected", func() bool {
-				// The runtime keeps timers that have been stopped, and what they call, while they are
-				// fewer than a quarter of a P's timers.
+				// The runtime keeps timers that have been stopped, and what they call, as
+				// long as they are fewer than a quarter of a P's timers.
 				for range 100 {
 					time.AfterFunc(time.Hour, func() {}).Stop()
 				}
