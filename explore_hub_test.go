@@ -86,64 +86,6 @@ func (h *arrivals) end() {
 	}
 }
 
-// hubs returns the programs around a hub. Each thread is named by what it does: "make" makes a
-// breaker, "make.Close" makes one and closes it, "b.Close" closes one that had been made before,
-// "arrival" fires its watch, "then make" makes one if the arrival is seen to have tripped the
-// first.
-func hubs(all ...[]string) (programs []program) {
-	for _, threads := range all {
-		programs = append(programs, program{"hub: " + threadsOf(threads), func(r *explore.Run) {
-			h := newArrivals(r)
-			var first *subject
-			for _, thread := range threads {
-				if first == nil && thread != "make" && thread != "make.Close" {
-					first = h.listen()
-				}
-			}
-			for _, thread := range threads {
-				r.Go(func() {
-					r.Label(thread)
-					switch thread {
-					case "make":
-						h.listen()
-					case "make.Close":
-						h.listen().trip(nil)
-					case "b.Close":
-						first.trip(nil)
-					case "b.TripA":
-						first.trip(errA)
-					case "b.OnTrip":
-						first.onTrip()
-					case "arrival":
-						h.fire(h.made[0])
-					case "then make":
-						h.listenAfter(first)
-					default:
-						panic("no thread " + thread)
-					}
-				})
-			}
-			if threadsOf(threads) == "make vs make" {
-				r.AtEnd(func() {
-					if len(h.made) != 1 {
-						r.Failf("promise 11: %d goroutines for one signal", len(h.made))
-					}
-				})
-			}
-			if first != nil {
-				r.AtEnd(func() {
-					for _, thread := range threads {
-						if thread == "arrival" && first.Err() == nil {
-							r.Failf("promise 12: an arrival was lost")
-						}
-					}
-				})
-			}
-		}})
-	}
-	return programs
-}
-
 // suddenly returns the program in which a signal arrives while the first who waits for it is being
 // made.
 func suddenly() program {
@@ -155,32 +97,4 @@ func suddenly() program {
 			h.listenAfter(h.listen())
 		})
 	}}
-}
-
-func hubPairs() []program {
-	return append(hubs(
-		[]string{"make", "make"},
-		[]string{"make.Close", "make"},
-		[]string{"make.Close", "make.Close"},
-		[]string{"make", "b.Close"},
-		[]string{"make.Close", "b.Close"},
-		[]string{"make", "arrival"},
-		[]string{"make.Close", "arrival"},
-		[]string{"b.Close", "arrival"},
-		[]string{"b.TripA", "arrival"},
-		[]string{"b.OnTrip", "arrival"},
-		[]string{"then make", "arrival"},
-	), suddenly())
-}
-
-func hubTriples() []program {
-	return hubs(
-		[]string{"make", "b.Close", "arrival"},
-		[]string{"make.Close", "b.Close", "arrival"},
-		[]string{"make", "make", "arrival"},
-		[]string{"make", "make", "b.Close"},
-		[]string{"make.Close", "make.Close", "b.Close"},
-		[]string{"then make", "b.Close", "arrival"},
-		[]string{"then make", "make", "arrival"},
-	)
 }

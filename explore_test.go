@@ -5,7 +5,6 @@ package breaker
 import (
 	"os"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,22 +57,10 @@ func TestExplore(t *testing.T) {
 		}
 		e.want = want
 	}
-	e.group(t, "views", false, viewPairs())
-	e.group(t, "hub", false, hubPairs())
-	e.group(t, "pairs", false, pairs())
-	e.group(t, "callbacks", false, callbacks())
-	e.group(t, "multiplex", false, multiplexed())
-	e.group(t, "sources", false, slices.Concat(sources(), ended()))
-	e.group(t, "channels", false, slices.Concat(polled(), polledAfterTheEnd(), watchedChannels()))
-	e.group(t, "sequences", false, sequences(e.want > quickRun))
-	e.group(t, "order", false, ordered())
-	e.group(t, "any", false, anies())
-	e.group(t, "requests", false, requests())
-	e.bubble = true
-	e.group(t, "idle", false, idles())
-	e.bubble = false
-	e.group(t, "triples", true, slices.Concat(
-		hubTriples(), viewTriples(), polledByTwo(), sourceTriples(), multiplexTriples(), orderTriples(), triples()))
+	for _, g := range groups {
+		e.bubble = g.bubble
+		e.group(t, g.name, g.share, g.programs(e.want > quickRun))
+	}
 
 	t.Logf("%d programs, %d of them complete; %d schedules, and %d begun that were equivalent to one of them; %.0f a second",
 		e.programs, e.complete, e.schedules, e.redundant, float64(e.schedules+e.redundant)/time.Since(e.begun).Seconds())

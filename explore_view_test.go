@@ -7,7 +7,6 @@ import (
 	"errors"
 
 	"github.com/kamilsk/breaker/internal/atomic"
-	"github.com/kamilsk/breaker/internal/explore"
 	"github.com/kamilsk/breaker/internal/stdcontext"
 )
 
@@ -124,58 +123,4 @@ var viewThreads = map[string]func(s *subject){
 	"derive.take off": func(s *subject) { derive(s).takeOff() },
 	"relay":           relayed,
 	"view.Err":        seeView,
-}
-
-// views returns the programs around a context view. Each thread is one of viewThreads, or an
-// operation on the breaker.
-func views(all ...[]string) (programs []program) {
-	for _, begin := range beginnings[:4] {
-		for _, threads := range all {
-			programs = append(programs, program{begin.name + ": " + threadsOf(threads), func(r *explore.Run) {
-				s := explored(r, "b", New())
-				begin.setup(s)
-				for _, thread := range threads {
-					if f := viewThreads[thread]; f != nil {
-						r.Go(func() { f(s) })
-					} else {
-						r.Go(func() { s.do([]op{op(thread)}) })
-					}
-				}
-			}})
-		}
-	}
-	return programs
-}
-
-// A late registration starts a thread, so that these may have three.
-func viewPairs() []program {
-	return views(
-		[]string{"view.Err", "TripA"},
-		[]string{"view.Err", "Close"},
-		[]string{"relay", "TripA"},
-		[]string{"relay", "Close"},
-		[]string{"relay", "relay"},
-		[]string{"relay", "Done"},
-		[]string{"relay", "OnTrip"},
-	)
-}
-
-func viewTriples() []program {
-	return views(
-		[]string{"derive", "TripA"},
-		[]string{"derive", "Close"},
-		[]string{"derive", "OnTrip"},
-		[]string{"derive", "derive"},
-		[]string{"derive", "relay"},
-		[]string{"derive.take off", "TripA"},
-		[]string{"derive.take off", "derive"},
-		[]string{"derive", "derive", "TripA"},
-		[]string{"derive", "TripA", "Close"},
-		[]string{"relay", "relay", "TripA"},
-		[]string{"relay", "TripA", "Close"},
-		[]string{"relay", "TripA", "Done"},
-		[]string{"relay", "TripA", "Err"},
-		[]string{"relay", "view.Err", "TripA"},
-		[]string{"relay", "OnTrip", "TripA"},
-	)
 }
