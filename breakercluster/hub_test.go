@@ -36,7 +36,7 @@ func (h *held) Watch(
 }
 
 // A caller that gives up to start a watch doesn't take others along.
-func TestAnImpatientFirst(t *testing.T) {
+func TestHub_AnImpatientFirst(t *testing.T) {
 	store := &held{clustertest.NewMemory("jobs"), make(chan struct{})}
 	b, err := breakercluster.Open(store)
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func (a *away) Watch(
 }
 
 // That the time is over is the least of what there is to say.
-func TestTheErrorSaysWhyNobodyKnows(t *testing.T) {
+func TestHub_TheErrorSaysWhyNobodyKnows(t *testing.T) {
 	for range 1000 {
 		synctest.Test(t, func(t *testing.T) {
 			b, err := breakercluster.Open(&away{Memory: clustertest.NewMemory("jobs")})
@@ -100,7 +100,7 @@ func TestTheErrorSaysWhyNobodyKnows(t *testing.T) {
 	}
 }
 
-func TestPanickingCallback(t *testing.T) {
+func TestHub_PanickingCallback(t *testing.T) {
 	b, err := breakercluster.Open(clustertest.NewMemory("jobs"))
 	require.NoError(t, err)
 	var brs []*breaker.Breaker
@@ -148,7 +148,7 @@ func (f *failing) Watch(
 
 // A store that is gone trips what doesn't hold; a silence says why; a permanent error is told at
 // once.
-func TestFailures(t *testing.T) {
+func TestHub_Failures(t *testing.T) {
 	store := &failing{Memory: clustertest.NewMemory("jobs")}
 	broken := errors.New("broken")
 	open := func(options ...breakercluster.Option) *breaker.Breaker {
@@ -187,7 +187,7 @@ func TestFailures(t *testing.T) {
 }
 
 // A thousand watches begin and end as breakers come and go, with trips in between.
-func TestComingAndGoing(t *testing.T) {
+func TestHub_ComingAndGoing(t *testing.T) {
 	store := clustertest.NewMemory("jobs")
 	b, err := breakercluster.Open(store)
 	require.NoError(t, err)
@@ -214,7 +214,7 @@ func TestComingAndGoing(t *testing.T) {
 	clustertest.Await(t, func() bool { return breakercluster.Users(b) == 0 }, "the end of the watch")
 }
 
-func TestBadInput(t *testing.T) {
+func TestHub_BadInput(t *testing.T) {
 	assert.PanicsWithValue(t, "breakercluster: Open: store is nil", func() { _, _ = breakercluster.Open(nil) })
 	assert.PanicsWithValue(t, "breakercluster: WithContactHook: f is nil", func() { breakercluster.WithContactHook(nil) })
 	store := clustertest.NewMemory("jobs")

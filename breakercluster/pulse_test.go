@@ -10,7 +10,7 @@ import (
 )
 
 // What a pulse concludes, step by step.
-func TestJudge(t *testing.T) {
+func TestPulse_Judge(t *testing.T) {
 	const grace, moment = breakercluster.Grace, time.Millisecond
 	type step struct {
 		watch                int

@@ -9,7 +9,7 @@ import (
 
 // What the watch delivers and what the leader says about a key may overtake each other. A breaker
 // is tripped by what was set after the last deletion before it was made, and by nothing else.
-func TestWatchAndReading(t *testing.T) {
+func TestRegistration_WatchAndReading(t *testing.T) {
 	set := func(revision uint64) Entry { return Entry{Revision: revision, Created: time.Unix(int64(revision), 0)} }
 	deleted := func(revision uint64) Entry {
 		e := set(revision)

@@ -19,11 +19,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestConformance(t *testing.T) { clustertest.Run(t, start) }
+func TestStore_Conformance(t *testing.T) { clustertest.Run(t, start) }
 
 func BenchmarkTripToStop(b *testing.B) { clustertest.Benchmark(b, start) }
 
-func TestBadInput(t *testing.T) {
+func TestStore_BadInput(t *testing.T) {
 	for want, f := range map[string]func(){
 		"breakeretcd: New: the client is nil":   func() { breakeretcd.New(nil, "jobs") },
 		"breakeretcd: New: the prefix is empty": func() { breakeretcd.New(new(clientv3.Client), "") },

@@ -47,7 +47,7 @@ func requireKilledBy(t testing.TB, err error, sig syscall.Signal) {
 	require.Equal(t, sig, exit.Sys().(syscall.WaitStatus).Signal(), "it has ended by: %v", exit)
 }
 
-func TestWithoutATripItIsOsExec(t *testing.T) {
+func TestProcess_WithoutATripItIsOsExec(t *testing.T) {
 	br := breaker.New()
 	defer br.Close()
 
@@ -72,7 +72,7 @@ func TestWithoutATripItIsOsExec(t *testing.T) {
 	require.NoError(t, br.Err(), "the breaker is the caller's")
 }
 
-func TestStreams(t *testing.T) {
+func TestProcess_Streams(t *testing.T) {
 	br := breaker.New()
 	defer br.Close()
 
@@ -130,7 +130,7 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-func TestTheWholeTreeEnds(t *testing.T) {
+func TestProcess_TheWholeTreeEnds(t *testing.T) {
 	t.Run("by SIGTERM", func(t *testing.T) {
 		br := breaker.New()
 		out := newLines()
@@ -203,7 +203,7 @@ func TestTheWholeTreeEnds(t *testing.T) {
 	})
 }
 
-func TestAPoliteCommandKeepsItsExitCode(t *testing.T) {
+func TestProcess_APoliteCommandKeepsItsExitCode(t *testing.T) {
 	for _, code := range []string{"0", "7"} {
 		br := breaker.New()
 		out := newLines()
@@ -227,7 +227,7 @@ func TestAPoliteCommandKeepsItsExitCode(t *testing.T) {
 
 // The command has ended, and what it has left behind in its group holds the pipe: os/exec would
 // wait, and has lost the right to signal.
-func TestAHolderInTheGroup(t *testing.T) {
+func TestProcess_AHolderInTheGroup(t *testing.T) {
 	br := breaker.New()
 	out := newLines()
 	cmd := program(t, "fork( deaf say:holder wait ) exit:0")
@@ -243,7 +243,7 @@ func TestAHolderInTheGroup(t *testing.T) {
 	requireEnded(t, pids)
 }
 
-func TestAHolderOutsideOfTheGroup(t *testing.T) {
+func TestProcess_AHolderOutsideOfTheGroup(t *testing.T) {
 	br := breaker.New()
 	out := newLines()
 	cmd := program(t, "session( deaf say:holder wait ) say:a wait")
@@ -264,7 +264,7 @@ func TestAHolderOutsideOfTheGroup(t *testing.T) {
 
 // What the group has written before it was killed is read, although a process outside holds the
 // pipe, and the writer is slow.
-func TestNoOutputIsLost(t *testing.T) {
+func TestProcess_NoOutputIsLost(t *testing.T) {
 	br := breaker.New()
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	var out bytes.Buffer
@@ -292,7 +292,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-func TestATrippedBreakerStartsNothing(t *testing.T) {
+func TestProcess_ATrippedBreakerStartsNothing(t *testing.T) {
 	for name, br := range map[string]breaker.Interface{
 		"timeout": breaker.BreakByTimeout(0),
 		"view":    breaker.NopCloser(breaker.BreakByTimeout(0)),
@@ -313,7 +313,7 @@ func TestATrippedBreakerStartsNothing(t *testing.T) {
 	}
 }
 
-func TestAttributesOfTheCaller(t *testing.T) {
+func TestProcess_AttributesOfTheCaller(t *testing.T) {
 	groupOf := func(t *testing.T, attributes *syscall.SysProcAttr) (p *breakerexec.Process, group int) {
 		br := breaker.New()
 		out := newLines()
@@ -360,7 +360,7 @@ func TestAttributesOfTheCaller(t *testing.T) {
 	})
 }
 
-func TestContextOfTheCaller(t *testing.T) {
+func TestProcess_ContextOfTheCaller(t *testing.T) {
 	t.Run("its end", func(t *testing.T) {
 		br := breaker.New()
 		defer br.Close()
@@ -406,7 +406,7 @@ func TestContextOfTheCaller(t *testing.T) {
 	})
 }
 
-func TestBadInput(t *testing.T) {
+func TestProcess_BadInput(t *testing.T) {
 	br := breaker.New()
 	defer br.Close()
 	cmd := exec.Command("true")
@@ -423,7 +423,7 @@ func TestBadInput(t *testing.T) {
 	require.NoError(t, breakerexec.Run(br, cmd, math.MaxInt64), "nothing has changed")
 }
 
-func TestSignal(t *testing.T) {
+func TestProcess_Signal(t *testing.T) {
 	br := breaker.New()
 	defer br.Close()
 	out := newLines()
@@ -445,7 +445,7 @@ func goroutines() int {
 	return bytes.Count(buf, []byte("created by github.com/kamilsk/breaker/breakerexec.(")) + bytes.Count(buf, []byte("created by os/exec."))
 }
 
-func TestGoroutines(t *testing.T) {
+func TestProcess_Goroutines(t *testing.T) {
 	awaitThat(t, func() bool { return goroutines() == 0 }, "the end of those of other tests")
 	t.Run("none, also for the grace", func(t *testing.T) {
 		br := breaker.New()
@@ -486,7 +486,7 @@ func unreaped(pid int) bool {
 
 // Trips, signals and waits race with the end of the command. None may signal a process that has
 // been reaped.
-func TestNothingIsSignalledAfterItWasReaped(t *testing.T) {
+func TestProcess_NothingIsSignalledAfterItWasReaped(t *testing.T) {
 	var mu sync.Mutex
 	signalled := 0
 	restore := breakerexec.WatchKill(func(pid int) {
@@ -534,7 +534,7 @@ func TestNothingIsSignalledAfterItWasReaped(t *testing.T) {
 
 // Whatever the moment of the trip, the error says either that the command has ended by itself, or
 // why it was stopped.
-func TestATripAgainstStart(t *testing.T) {
+func TestProcess_ATripAgainstStart(t *testing.T) {
 	for i := range 300 {
 		br := breaker.New()
 		var group sync.WaitGroup

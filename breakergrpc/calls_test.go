@@ -38,7 +38,7 @@ func with(t *testing.T, s *service, options ...breakergrpc.Option) *grpc.ClientC
 }
 
 // What ends a call on the server, what its handler sees, and what the client is told.
-func TestCallEnds(t *testing.T) {
+func TestCalls_CallEnds(t *testing.T) {
 	var causeOf = map[string]struct {
 		options func(process *breaker.Breaker) []breakergrpc.Option
 		trip    error
@@ -140,7 +140,7 @@ func receiveIf(t *testing.T, from <-chan struct{}, sure bool) {
 }
 
 // What a handler answers of its own accord comes through, also after the end of its context.
-func TestCallAnswers(t *testing.T) {
+func TestCalls_CallAnswers(t *testing.T) {
 	own := status.Error(codes.AlreadyExists, "there is one")
 	for name, want := range map[string]error{"nil": nil, "status": own, "unknown": errors.New("disk full")} {
 		t.Run(name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestCallAnswers(t *testing.T) {
 }
 
 // A call that comes too late isn't handled.
-func TestCallRefused(t *testing.T) {
+func TestCalls_CallRefused(t *testing.T) {
 	process := breaker.New()
 	process.Trip(errBoom)
 	handled := func() { assert.Fail(t, "it was handled") }
@@ -199,7 +199,7 @@ func TestCallRefused(t *testing.T) {
 
 // A handler that waits for its client ends, too, and the client gets the cause: in RecvMsg, and in
 // SendMsg to a client that doesn't read.
-func TestCallUnblocks(t *testing.T) {
+func TestCalls_CallUnblocks(t *testing.T) {
 	for name, block := range map[string]func(stream grpc.ServerStream) error{
 		"RecvMsg": func(stream grpc.ServerStream) error { return stream.RecvMsg(new(message)) },
 		"SendMsg": func(stream grpc.ServerStream) error {
@@ -233,7 +233,7 @@ func TestCallUnblocks(t *testing.T) {
 }
 
 // The values of the process' context aren't those of a call, and the call's own are found.
-func TestCallValues(t *testing.T) {
+func TestCalls_CallValues(t *testing.T) {
 	type key string
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key("user"), "root"))
 	defer cancel()
@@ -249,7 +249,7 @@ func TestCallValues(t *testing.T) {
 }
 
 // The client's breakers, and its context: each says why.
-func TestClientEnds(t *testing.T) {
+func TestCalls_ClientEnds(t *testing.T) {
 	hold := func() (*service, chan struct{}) {
 		began := make(chan struct{}, 1)
 		return &service{
@@ -333,7 +333,7 @@ func TestClientEnds(t *testing.T) {
 
 // The server has the client's deadline, too, and may be the first. It leaves the cause to the
 // client.
-func TestClientDeadlineOnServer(t *testing.T) {
+func TestCalls_ClientDeadlineOnServer(t *testing.T) {
 	causes := make(chan error, 1)
 	conn := with(t, &service{call: func(ctx context.Context, _ *message) (*message, error) {
 		<-ctx.Done()
@@ -352,7 +352,7 @@ func TestClientDeadlineOnServer(t *testing.T) {
 }
 
 // A stream that goes well isn't touched, and nothing of it is left with the process.
-func TestClientStreams(t *testing.T) {
+func TestCalls_ClientStreams(t *testing.T) {
 	conn := with(t, echo(), breakergrpc.WithLimit(time.Hour))
 	process := breaker.New()
 	defer process.Close()
@@ -378,7 +378,7 @@ func TestClientStreams(t *testing.T) {
 }
 
 // A server that knows nothing of this package, and a reason that this version doesn't know.
-func TestRemoteOthers(t *testing.T) {
+func TestCalls_RemoteOthers(t *testing.T) {
 	assert.ErrorContains(t, &breakergrpc.RemoteError{Reason: "NEWER"}, "NEWER")
 	server := grpc.NewServer()
 	echo().register(server)
@@ -394,7 +394,7 @@ func TestRemoteOthers(t *testing.T) {
 	assert.NoError(t, receive(t, ended))
 }
 
-func TestReasonOf(t *testing.T) {
+func TestCalls_ReasonOf(t *testing.T) {
 	for reason, cause := range map[breakergrpc.Reason]error{
 		breakergrpc.ReasonShutdown:  breakergrpc.ErrShutdown,
 		breakergrpc.ReasonDraining:  breakergrpc.ErrDraining,

@@ -60,7 +60,7 @@ func hold(deaf bool) *held {
 const forever = time.Hour
 
 // Calls in flight go on, unary and streams, and no more are accepted.
-func TestServeDrains(t *testing.T) {
+func TestServe_Drains(t *testing.T) {
 	h := hold(false)
 	r := start(t, &h.service, breakergrpc.NewCalls(), breakergrpc.WithGrace(forever))
 	conn := dial(t, r.address, causes()...)
@@ -92,7 +92,7 @@ func TestServeDrains(t *testing.T) {
 
 // What is still in flight at the cut ends with a cause, which the client learns. Streams that wait
 // for their clients end, too.
-func TestServeCuts(t *testing.T) {
+func TestServe_Cuts(t *testing.T) {
 	for name, calls := range map[string]func(h *held) func(stream grpc.ServerStream) error{
 		"waiting for the context": func(h *held) func(grpc.ServerStream) error { return h.chat },
 		"waiting for the client": func(h *held) func(grpc.ServerStream) error {
@@ -134,7 +134,7 @@ func TestServeCuts(t *testing.T) {
 
 // The grace period has an end, which GracefulStop has not, and so has the cut, whatever a handler
 // does.
-func TestServeTimes(t *testing.T) {
+func TestServe_Times(t *testing.T) {
 	t.Run("grace", func(t *testing.T) {
 		h := hold(false)
 		r := start(t, &h.service, breakergrpc.NewCalls(), breakergrpc.WithGrace(10*time.Millisecond), breakergrpc.WithCutTimeout(forever))
@@ -176,7 +176,7 @@ func TestServeTimes(t *testing.T) {
 }
 
 // A stream that is told when the server drains ends by itself, and nothing is cut.
-func TestServeTellsStreams(t *testing.T) {
+func TestServe_TellsStreams(t *testing.T) {
 	began := make(chan struct{})
 	s := &service{chat: func(stream grpc.ServerStream) error {
 		close(began)
@@ -195,7 +195,7 @@ func TestServeTellsStreams(t *testing.T) {
 }
 
 // A watcher of the health service doesn't hold up the drain.
-func TestServeHealthWatch(t *testing.T) {
+func TestServe_HealthWatch(t *testing.T) {
 	calls := breakergrpc.NewCalls()
 	server := grpc.NewServer(calls.ServerOptions()...)
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
@@ -218,7 +218,7 @@ func TestServeHealthWatch(t *testing.T) {
 
 // Connections that are open and idle, and kept alive by pings, don't hold up the drain. Their
 // clients are told to go.
-func TestServeKeepalive(t *testing.T) {
+func TestServe_Keepalive(t *testing.T) {
 	calls := breakergrpc.NewCalls()
 	server := grpc.NewServer(append(calls.ServerOptions(),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
@@ -246,7 +246,7 @@ func TestServeKeepalive(t *testing.T) {
 
 // A connection that says nothing would keep GracefulStop, and even Stop, waiting for two minutes,
 // and every client from being told.
-func TestServeSilentConnection(t *testing.T) {
+func TestServe_SilentConnection(t *testing.T) {
 	for name, options := range map[string][]breakergrpc.ServeOption{
 		"drain": {breakergrpc.WithGrace(forever)},
 		"cut":   {breakergrpc.WithGrace(0)},
@@ -290,7 +290,7 @@ func (b *broken) Close() error {
 	return b.Listener.Close()
 }
 
-func TestServeFails(t *testing.T) {
+func TestServe_Fails(t *testing.T) {
 	t.Run("a listener", func(t *testing.T) {
 		h := hold(false)
 		bad := &broken{Listener: listen(t), fail: make(chan struct{})}
@@ -373,7 +373,7 @@ func TestServeFails(t *testing.T) {
 }
 
 // Several listeners, one server.
-func TestServeListeners(t *testing.T) {
+func TestServe_Listeners(t *testing.T) {
 	one, two := listen(t), listen(t)
 	r := start(t, echo(), breakergrpc.NewCalls(), breakergrpc.WithListeners(one, two))
 	for _, address := range []string{r.address, one.Addr().String(), two.Addr().String()} {
@@ -387,7 +387,7 @@ func TestServeListeners(t *testing.T) {
 }
 
 // Under load: every call that a handler has answered is answered, and none is cut that had time.
-func TestServeUnderLoad(t *testing.T) {
+func TestServe_UnderLoad(t *testing.T) {
 	const clients = 20
 	for range 20 {
 		var handled, answered atomic.Int64
@@ -423,7 +423,7 @@ func TestServeUnderLoad(t *testing.T) {
 }
 
 // A gRPC server, an HTTP server and a worker on one Run: in order, and all errors in one.
-func TestServeOnRun(t *testing.T) {
+func TestServe_OnRun(t *testing.T) {
 	h := hold(false)
 	calls := breakergrpc.NewCalls()
 	server := grpc.NewServer(calls.ServerOptions()...)
@@ -492,7 +492,7 @@ func stillOpen(c <-chan struct{}) error {
 	}
 }
 
-func TestPanics(t *testing.T) {
+func TestServe_Panics(t *testing.T) {
 	stop, server := breaker.New(), grpc.NewServer()
 	defer stop.Close()
 	listener := listen(t)

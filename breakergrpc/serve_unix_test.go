@@ -14,7 +14,7 @@ import (
 )
 
 // A second signal cuts.
-func TestServeSecondSignal(t *testing.T) {
+func TestServe_SecondSignal(t *testing.T) {
 	h := hold(false)
 	r := start(t, &h.service, breakergrpc.NewCalls(), breakergrpc.WithGrace(forever),
 		breakergrpc.WithSignals(syscall.SIGUSR2), breakergrpc.WithSignalGap(0))

@@ -37,7 +37,7 @@ func (r *rig) endWell() {
 }
 
 // A Read that waits for a slow body ends at the limit, at the end of the process, and at the cut.
-func TestConnDeadlinesRead(t *testing.T) {
+func TestConn_DeadlinesRead(t *testing.T) {
 	for _, protocol := range protocols {
 		for _, by := range []string{"the limit", "the process", "the cut"} {
 			t.Run(protocol+", by "+by, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestConnDeadlinesRead(t *testing.T) {
 }
 
 // A Write to a client that doesn't read ends as well.
-func TestConnDeadlinesWrite(t *testing.T) {
+func TestConn_DeadlinesWrite(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			wrote, failed := make(chan struct{}), make(chan error, 1)
@@ -118,7 +118,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 // A request that ends by its limit without being blocked leaves its connection as it was, for the
 // next (golang/go#70834).
-func TestConnDeadlinesLeaveTheConnection(t *testing.T) {
+func TestConn_DeadlinesLeaveTheConnection(t *testing.T) {
 	for _, protocol := range protocols {
 		for _, writeTimeout := range []time.Duration{0, forever} {
 			t.Run(fmt.Sprint(protocol, ", WriteTimeout ", writeTimeout), func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestConnDeadlinesLeaveTheConnection(t *testing.T) {
 }
 
 // With full duplex, net/http would go on with the rest of the body as if that was the next request.
-func TestConnDeadlinesFullDuplex(t *testing.T) {
+func TestConn_DeadlinesFullDuplex(t *testing.T) {
 	ended := make(chan error, 1)
 	rig, process := deadlined(t, "HTTP/1", nil, func(w http.ResponseWriter, r *http.Request) {
 		assert.NoError(t, http.NewResponseController(w).EnableFullDuplex())
@@ -173,7 +173,7 @@ func TestConnDeadlinesFullDuplex(t *testing.T) {
 }
 
 // Where nothing can be set, nothing changes.
-func TestConnDeadlinesUnsupported(t *testing.T) {
+func TestConn_DeadlinesUnsupported(t *testing.T) {
 	handler := breakerhttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		fmt.Fprint(w, "so far")

@@ -44,7 +44,7 @@ func (r *rig) awaitStatus(path string, status int) (*http.Response, string) {
 }
 
 // During the delay all goes on, but Ready already answers 503.
-func TestServeDrainDelay(t *testing.T) {
+func TestDrain_ServeDrainDelay(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -102,7 +102,7 @@ func TestServeDrainDelay(t *testing.T) {
 	}
 }
 
-func TestServeDrainDelayEnds(t *testing.T) {
+func TestDrain_ServeDrainDelayEnds(t *testing.T) {
 	t.Run("by itself", func(t *testing.T) {
 		rig := assemble(t, "HTTP/1", nil)
 		begun := time.Now()
@@ -142,7 +142,7 @@ func TestServeDrainDelayEnds(t *testing.T) {
 }
 
 // A server for administration has to say that the others end.
-func TestReadyWatches(t *testing.T) {
+func TestDrain_ReadyWatches(t *testing.T) {
 	one, two := breaker.New(), breaker.New()
 	ready := breakerhttp.Ready(one, two)
 	ask := func() int {
@@ -156,12 +156,12 @@ func TestReadyWatches(t *testing.T) {
 	assert.NoError(t, one.Err(), "they are watched, not closed")
 }
 
-func TestDrainingElsewhere(t *testing.T) {
+func TestDrain_DrainingElsewhere(t *testing.T) {
 	assert.Nil(t, breakerhttp.Draining(t.Context()))
 }
 
 // Handlers that ask for it end with the drain, and nothing is cut.
-func TestDraining(t *testing.T) {
+func TestDrain_Draining(t *testing.T) {
 	const many = 5
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestDraining(t *testing.T) {
 	}
 }
 
-func TestDrainPanics(t *testing.T) {
+func TestDrain_Panics(t *testing.T) {
 	none := (*breaker.Breaker)(nil)
 	for text, f := range map[string]func(){
 		"breakerhttp: WithDrainDelay: the delay is negative: -1ns": func() { breakerhttp.WithDrainDelay(-1) },

@@ -22,7 +22,7 @@ import (
 )
 
 // The drain begins when stop trips, whatever its other callbacks do meanwhile.
-func TestServeDoesNotWaitForCallbacks(t *testing.T) {
+func TestFaults_ServeDoesNotWaitForCallbacks(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		t.Run(fmt.Sprintf("registered after Serve's: %t", late), func(t *testing.T) {
 			rig := assemble(t, "HTTP/1", func(http.ResponseWriter, *http.Request) {})
@@ -50,7 +50,7 @@ func TestServeDoesNotWaitForCallbacks(t *testing.T) {
 }
 
 // As http.Server does it: on the goroutine of the caller, who can recover.
-func TestServeNilBaseContext(t *testing.T) {
+func TestFaults_ServeNilBaseContext(t *testing.T) {
 	rig := assemble(t, "HTTP/1", nil)
 	rig.server.BaseContext = func(net.Listener) context.Context { return nil }
 	assert.PanicsWithValue(t, "BaseContext returned a nil context", func() {
@@ -63,7 +63,7 @@ func TestServeNilBaseContext(t *testing.T) {
 
 // gRPC has no use for a status of HTTP: clients make of 504 that the service is unavailable, and
 // try again.
-func TestRefusedGRPC(t *testing.T) {
+func TestFaults_RefusedGRPC(t *testing.T) {
 	ended := breaker.New()
 	ended.Close()
 	expired, cancel := context.WithTimeout(t.Context(), 0)
@@ -96,7 +96,7 @@ func TestRefusedGRPC(t *testing.T) {
 // A client that has never sent a request holds up the drain for five seconds, as documented, and
 // not a moment longer: not with half a header, and not with a TLS handshake and nothing after it,
 // for which HTTP/2 would wait ten.
-func TestServeConnectionsWithoutRequests(t *testing.T) {
+func TestFaults_ServeConnectionsWithoutRequests(t *testing.T) {
 	tests := map[string]struct {
 		protocol string
 		open     func(*rig) net.Conn
@@ -145,7 +145,7 @@ func TestServeConnectionsWithoutRequests(t *testing.T) {
 
 // HTTP/2 that a handler speaks, on a connection that it has hijacked, can't be drained: there, a
 // connection is a request.
-func TestServeRefusesHTTP2ByHandlers(t *testing.T) {
+func TestFaults_ServeRefusesHTTP2ByHandlers(t *testing.T) {
 	var logged bytes.Buffer
 	rig := assemble(t, "HTTP/1", func(http.ResponseWriter, *http.Request) { assert.Fail(t, "the handler was called") })
 	rig.server.ErrorLog = log.New(&logged, "", 0)
@@ -166,7 +166,7 @@ func TestServeRefusesHTTP2ByHandlers(t *testing.T) {
 
 // A server may ignore an upgrade, and has to, where the handler would take the connection away with
 // it.
-func TestServeIgnoresUpgradeToHTTP2(t *testing.T) {
+func TestFaults_ServeIgnoresUpgradeToHTTP2(t *testing.T) {
 	seen := make(chan http.Header, 1)
 	rig := assemble(t, "HTTP/1", func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header })
 	rig.serve()

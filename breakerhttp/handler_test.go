@@ -48,7 +48,7 @@ func get(ctx context.Context, header ...string) *http.Request {
 	return r
 }
 
-func TestHandlerEnds(t *testing.T) {
+func TestHandler_Ends(t *testing.T) {
 	own := errors.New("the request's own")
 	signal := breaker.SignalError{Signal: os.Interrupt}
 
@@ -173,7 +173,7 @@ func TestHandlerEnds(t *testing.T) {
 	}
 }
 
-func TestHandlerRefuses(t *testing.T) {
+func TestHandler_Refuses(t *testing.T) {
 	tripped := breaker.New()
 	tripped.Trip(breaker.SignalError{Signal: os.Interrupt})
 	canceled, cancel := context.WithCancel(t.Context())
@@ -242,7 +242,7 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
-func TestHandlerPassesOn(t *testing.T) {
+func TestHandler_PassesOn(t *testing.T) {
 	type key struct{}
 	ctx := context.WithValue(t.Context(), key{}, "value")
 	process := breaker.New()
@@ -305,7 +305,7 @@ func TestHandlerPassesOn(t *testing.T) {
 	})
 }
 
-func TestCauses(t *testing.T) {
+func TestHandler_Causes(t *testing.T) {
 	for _, err := range []error{breakerhttp.ErrClientTimeout, breakerhttp.ErrServerTimeout, breakerhttp.ErrNoTimeLeft} {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.NotErrorIs(t, err, context.Canceled)
@@ -320,7 +320,7 @@ func TestCauses(t *testing.T) {
 }
 
 // What a handler calls stops by nothing but r.Context().
-func TestDownstreamStops(t *testing.T) {
+func TestHandler_DownstreamStops(t *testing.T) {
 	t.Run("database/sql", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			db := sql.OpenDB(slowDatabase{})
@@ -379,7 +379,7 @@ func (d slowDatabase) QueryContext(ctx context.Context, _ string, _ []driver.Nam
 }
 
 // net/http cancels a request's context when its client hangs up, and that comes through.
-func TestClientHangsUp(t *testing.T) {
+func TestHandler_ClientHangsUp(t *testing.T) {
 	arrived, ends := make(chan struct{}), make(chan end, 1)
 	server := httptest.NewServer(breakerhttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(arrived)
@@ -403,7 +403,7 @@ func TestClientHangsUp(t *testing.T) {
 }
 
 // Nobody has to believe the documentation about the many that watch one process.
-func TestProcessIsWatchedByMany(t *testing.T) {
+func TestHandler_ProcessIsWatchedByMany(t *testing.T) {
 	const many = 100
 	process := breaker.New()
 	ends := make(chan end, many)
@@ -425,7 +425,7 @@ func TestProcessIsWatchedByMany(t *testing.T) {
 	}
 }
 
-func TestHandlerPanics(t *testing.T) {
+func TestHandler_Panics(t *testing.T) {
 	next := http.NotFoundHandler()
 	none := (*breaker.Breaker)(nil)
 	ok := breakerhttp.XTimeout()

@@ -17,7 +17,7 @@ const (
 	largest   = time.Duration(math.MaxInt64)
 )
 
-func TestParse(t *testing.T) {
+func TestHeaders_Parse(t *testing.T) {
 	tests := map[string]struct {
 		header breakerhttp.TimeoutHeader
 		values map[string]time.Duration
@@ -135,7 +135,7 @@ func TestParse(t *testing.T) {
 }
 
 // However long a value is, reading it costs nothing that grows with it, the error included.
-func TestParseAllocates(t *testing.T) {
+func TestHeaders_ParseAllocates(t *testing.T) {
 	for _, header := range headers() {
 		for _, long := range []string{strings.Repeat("1", 1<<20), strings.Repeat("1h", 1<<20), strings.Repeat("\xff", 1<<20)} {
 			assert.Zero(t, testing.AllocsPerRun(10, func() { _, _ = header.Parse(long) }), header.Name)
@@ -143,7 +143,7 @@ func TestParseAllocates(t *testing.T) {
 	}
 }
 
-func TestFormat(t *testing.T) {
+func TestHeaders_Format(t *testing.T) {
 	tests := map[string]struct {
 		header breakerhttp.TimeoutHeader
 		values map[time.Duration]string

@@ -14,7 +14,7 @@ import (
 )
 
 // Every proxy on the way may have its say; the strictest counts, whichever header it is in.
-func TestHandlerTakesTheLeast(t *testing.T) {
+func TestLimit_HandlerTakesTheLeast(t *testing.T) {
 	tests := map[string]struct {
 		header []string
 		after  time.Duration
@@ -47,7 +47,7 @@ func TestHandlerTakesTheLeast(t *testing.T) {
 }
 
 // A handler that passes its headers on, as a proxy does, doesn't pass on what it was told.
-func TestTransportRemovesTheOthers(t *testing.T) {
+func TestLimit_TransportRemovesTheOthers(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	own := breakerhttp.TimeoutHeader{Name: "budget", Format: time.Duration.String}
@@ -67,7 +67,7 @@ func TestTransportRemovesTheOthers(t *testing.T) {
 }
 
 // The values of a request's context are the request's: the process that ends it has none to add.
-func TestHandlerValues(t *testing.T) {
+func TestLimit_HandlerValues(t *testing.T) {
 	type key string
 	ctx := context.WithValue(t.Context(), key("request"), "its own")
 	process, cancel := context.WithCancelCause(context.WithValue(t.Context(), key("process"), "leaked"))

@@ -28,7 +28,7 @@ func bound(server *http.Server, count int) <-chan string {
 
 func hello(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }
 
-func TestListenAndServe(t *testing.T) {
+func TestListeners_ListenAndServe(t *testing.T) {
 	server := &http.Server{Addr: "127.0.0.1:0", Handler: http.HandlerFunc(hello)}
 	addresses := bound(server, 1)
 	stop, served := breaker.New(), make(chan error, 1)
@@ -41,7 +41,7 @@ func TestListenAndServe(t *testing.T) {
 	assert.NoError(t, receive(t, served))
 }
 
-func TestListenAndServeTLS(t *testing.T) {
+func TestListeners_ListenAndServeTLS(t *testing.T) {
 	certificate, pool := identity()
 	server := &http.Server{
 		Addr: "127.0.0.1:0", Handler: http.HandlerFunc(hello),
@@ -60,7 +60,7 @@ func TestListenAndServeTLS(t *testing.T) {
 }
 
 // What can't be listened on, and what can't be read, is said, and nothing is left open.
-func TestListenAndServeFails(t *testing.T) {
+func TestListeners_ListenAndServeFails(t *testing.T) {
 	for name, serve := range map[string]func(address string, other net.Listener) error{
 		"the address": func(_ string, other net.Listener) error {
 			return breakerhttp.ListenAndServe(&http.Server{Addr: "127.0.0.1:none"}, breaker.New(), breakerhttp.WithListeners(other))
@@ -85,7 +85,7 @@ func TestListenAndServeFails(t *testing.T) {
 }
 
 // Several listeners are one server: they drain together, and the first that fails ends the others.
-func TestWithListeners(t *testing.T) {
+func TestListeners_WithListeners(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		t.Run(fmt.Sprintf("one fails: %t", fails), func(t *testing.T) {
 			const many = 3
@@ -136,7 +136,7 @@ func TestWithListeners(t *testing.T) {
 	}
 }
 
-func TestListenersPanics(t *testing.T) {
+func TestListeners_Panics(t *testing.T) {
 	none := (*breaker.Breaker)(nil)
 	for text, f := range map[string]func(){
 		"breakerhttp: WithListeners: listener 1 is nil":           func() { breakerhttp.WithListeners(newPipes(), nil) },

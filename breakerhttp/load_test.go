@@ -21,14 +21,14 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// TestServeUnderLoad stops a server again and again while many connections send request after
+// TestLoad_ServeUnderLoad stops a server again and again while many connections send request after
 // request. Every request that a handler has begun is answered completely, none is cut, and no
 // goroutine and no file is left. Every other time the server has a delay before the drain, as
 // behind a load balancer. Then no request is sent in vain, either: each client was told before.
 //
 // It runs in a short form: 200 connections, 3 stops. With BREAKER_LOAD=whole there are 2,000
 // connections and 100 stops.
-func TestServeUnderLoad(t *testing.T) {
+func TestLoad_ServeUnderLoad(t *testing.T) {
 	connections, stops := 200, 3
 	if os.Getenv("BREAKER_LOAD") == "whole" {
 		connections, stops = 2000, 100

@@ -32,7 +32,7 @@ type seen struct {
 	duration time.Duration
 }
 
-func TestObserver(t *testing.T) {
+func TestObserve_Observer(t *testing.T) {
 	type key struct{}
 	tests := map[string]struct {
 		header  []string
@@ -95,7 +95,7 @@ func TestObserver(t *testing.T) {
 }
 
 // What the writer could do, it still can, and by the same names.
-func TestObserverKeepsTheWriter(t *testing.T) {
+func TestObserve_ObserverKeepsTheWriter(t *testing.T) {
 	observed := make(chan seen, 1)
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
@@ -154,7 +154,7 @@ func (hostile) Is(error) bool { panic("Is") }
 func (hostile) As(any) bool   { panic("As") }
 func (hostile) Error() string { panic("Error") }
 
-func TestReason(t *testing.T) {
+func TestObserve_Reason(t *testing.T) {
 	timeout, closed := breaker.BreakByTimeout(0), breaker.New()
 	closed.Close()
 	plain := breaker.New()
@@ -177,7 +177,7 @@ func TestReason(t *testing.T) {
 	}
 }
 
-func TestRecordCause(t *testing.T) {
+func TestObserve_RecordCause(t *testing.T) {
 	own := errors.New("the outermost")
 	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(own)
@@ -212,7 +212,7 @@ func TestRecordCause(t *testing.T) {
 	}
 }
 
-func TestTimeoutResponse(t *testing.T) {
+func TestObserve_TimeoutResponse(t *testing.T) {
 	wait := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	tests := map[string]struct {
 		header      []string
@@ -272,7 +272,7 @@ func TestTimeoutResponse(t *testing.T) {
 }
 
 // A proxy of net/http/httputil says what there was, and not always 502.
-func TestProxyErrorHandler(t *testing.T) {
+func TestObserve_ProxyErrorHandler(t *testing.T) {
 	refused, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, refused.Close())
@@ -315,7 +315,7 @@ func TestProxyErrorHandler(t *testing.T) {
 	}
 }
 
-func TestMiddleware(t *testing.T) {
+func TestObserve_Middleware(t *testing.T) {
 	middleware := breakerhttp.Middleware(breakerhttp.WithLimit(time.Millisecond))
 	for range 2 { // it can be used again
 		ends := make(chan end, 1)
@@ -324,7 +324,7 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
-func TestObservePanics(t *testing.T) {
+func TestObserve_Panics(t *testing.T) {
 	for text, f := range map[string]func(){
 		"breakerhttp: WithObserver: the function is nil":                            func() { breakerhttp.WithObserver(nil) },
 		"breakerhttp: RecordCause: the request is nil":                              func() { breakerhttp.RecordCause(nil) },

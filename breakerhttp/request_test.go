@@ -21,7 +21,7 @@ import (
 )
 
 // net/http removes the files of an upload that it finds in its own request, not in a copy.
-func TestHandlerRemovesUploads(t *testing.T) {
+func TestRequest_HandlerRemovesUploads(t *testing.T) {
 	for _, protocol := range protocols {
 		for _, name := range []string{"returns", "panics", "panics, and is recovered"} {
 			t.Run(protocol+", the handler "+name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func filesIn(t *testing.T, dir string) []string {
 }
 
 // What the handler finds out about its request, middleware outside finds in its own.
-func TestHandlerGivesBack(t *testing.T) {
+func TestRequest_HandlerGivesBack(t *testing.T) {
 	for _, panics := range []bool{false, true} {
 		t.Run(fmt.Sprintf("panics: %t", panics), func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -115,7 +115,7 @@ func TestHandlerGivesBack(t *testing.T) {
 
 // net/http tells of trailers in its own request, too, even of those that the client hasn't
 // announced.
-func TestHandlerSeesTrailers(t *testing.T) {
+func TestRequest_HandlerSeesTrailers(t *testing.T) {
 	trailers := make(chan http.Header, 1)
 	rig := assemble(t, "HTTP/1", breakerhttp.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
@@ -132,7 +132,7 @@ func TestHandlerSeesTrailers(t *testing.T) {
 
 // A client that waits to be told to go on is told nothing by a handler that doesn't read: its
 // connection can't be used again.
-func TestHandlerExpectContinue(t *testing.T) {
+func TestRequest_HandlerExpectContinue(t *testing.T) {
 	rig := assemble(t, "HTTP/1", breakerhttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1)
 		fmt.Fprint(w, "no")

@@ -30,15 +30,15 @@ import (
 	"github.com/kamilsk/breaker/breakerhttp"
 )
 
-// TestRollingRestarts restarts two instances in turn, behind HAProxy and under a steady load of
+// TestRolling_Restarts restarts two instances in turn, behind HAProxy and under a steady load of
 // HTTP/1.1 and HTTP/2, and counts the requests that fail. HAProxy doesn't retry: with its usual 3
 // retries, a second apart, it turns most failures into requests that take a second. The test
 // installs HAProxy by apt-get if there is none, as root on Debian.
 //
-//	go test -tags rolling -run TestRollingRestarts -v ./breakerhttp
+//	go test -tags rolling -run TestRolling_Restarts -v ./breakerhttp
 //
 // With BREAKER_ROLLING=short it restarts 4 times instead of 20, in some 30 seconds.
-func TestRollingRestarts(t *testing.T) {
+func TestRolling_Restarts(t *testing.T) {
 	restarts := 20
 	if os.Getenv("BREAKER_ROLLING") == "short" {
 		restarts = 4

@@ -240,7 +240,7 @@ func TestServeCuts(t *testing.T) {
 }
 
 // A handler that stays in spite of the cut is left behind, its connection closed.
-func TestServeCloses(t *testing.T) {
+func TestServe_Closes(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			arrived, proceed, returned := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -280,7 +280,7 @@ func TestServeTimes(t *testing.T) {
 	assert.Error(t, receive(t, from).err)
 }
 
-func TestServeIdle(t *testing.T) {
+func TestServe_Idle(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			rig := assemble(t, protocol, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
@@ -296,7 +296,7 @@ func TestServeIdle(t *testing.T) {
 }
 
 // A client keeps sending its body all through the drain.
-func TestServeDrainsSlowBody(t *testing.T) {
+func TestServe_DrainsSlowBody(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			read := make(chan string, 3)
@@ -327,7 +327,7 @@ func TestServeDrainsSlowBody(t *testing.T) {
 }
 
 // A Read knows no context: the cut doesn't end it, the closing of its connection does.
-func TestServeClosesSlowBody(t *testing.T) {
+func TestServe_ClosesSlowBody(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			read, failed := make(chan struct{}), make(chan error, 1)
@@ -356,7 +356,7 @@ func TestServeClosesSlowBody(t *testing.T) {
 
 // A response that its client doesn't read outlasts its handler. It isn't a request that could be
 // cut, but closing its connection does lose it, and that is said.
-func TestServeClosesUnreadResponse(t *testing.T) {
+func TestServe_ClosesUnreadResponse(t *testing.T) {
 	requests := make(chan *http.Request, 1)
 	rig := assemble(t, "HTTP/1", func(w http.ResponseWriter, r *http.Request) {
 		requests <- r
@@ -394,7 +394,7 @@ func TestServeSilentConnection(t *testing.T) {
 
 // A connection that the server had accepted before the drain doesn't get its first request in after
 // that, nor does it hold up the drain (golang/go#81153).
-func TestServeLateConnection(t *testing.T) {
+func TestServe_LateConnection(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			rig := assemble(t, protocol, func(http.ResponseWriter, *http.Request) {
@@ -442,7 +442,7 @@ func (r *rig) hijacked() (net.Conn, *bufio.Reader) {
 	return conn, reader
 }
 
-func TestServeHijacked(t *testing.T) {
+func TestServe_Hijacked(t *testing.T) {
 	t.Run("drained", func(t *testing.T) {
 		rig := assemble(t, "HTTP/1", func(w http.ResponseWriter, r *http.Request) {
 			conn := hijack(t, w)
@@ -592,7 +592,7 @@ func TestServeFails(t *testing.T) {
 }
 
 // If other code shuts the server down, Serve keeps out of it.
-func TestServeShutDownByOthers(t *testing.T) {
+func TestServe_ShutDownByOthers(t *testing.T) {
 	arrived, proceed := make(chan struct{}), make(chan struct{})
 	rig := assemble(t, "HTTP/1", func(w http.ResponseWriter, r *http.Request) {
 		close(arrived)
@@ -610,7 +610,7 @@ func TestServeShutDownByOthers(t *testing.T) {
 	assert.NoError(t, receive(t, down))
 }
 
-func TestServeStoppedBefore(t *testing.T) {
+func TestServe_StoppedBefore(t *testing.T) {
 	rig := assemble(t, "HTTP/1", nil)
 	rig.stop.Trip(nil)
 	rig.serve()
@@ -620,7 +620,7 @@ func TestServeStoppedBefore(t *testing.T) {
 }
 
 // Whatever the breaker is, it is only watched.
-func TestServeStop(t *testing.T) {
+func TestServe_Stop(t *testing.T) {
 	type embedding struct{ breaker.Breaker }
 	inner, embedded := breaker.New(), new(embedding)
 	tests := map[string]struct {
@@ -648,7 +648,7 @@ func TestServeStop(t *testing.T) {
 }
 
 // What the server has of the caller's stays in use.
-func TestServeKeepsWhatItTakesOver(t *testing.T) {
+func TestServe_KeepsWhatItTakesOver(t *testing.T) {
 	type baseKey struct{}
 	type connKey struct{}
 	for _, protocol := range protocols {
@@ -720,7 +720,7 @@ func TestServeKeepsWhatItTakesOver(t *testing.T) {
 }
 
 // With Handler in between, the cut comes through, and Handler's own reasons do.
-func TestServeWithHandler(t *testing.T) {
+func TestServe_WithHandler(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			arrived, ends := make(chan struct{}), make(chan end, 1)
@@ -744,7 +744,7 @@ func TestServeWithHandler(t *testing.T) {
 }
 
 // A panic of a handler's doesn't spoil the count.
-func TestServeHandlerPanics(t *testing.T) {
+func TestServe_HandlerPanics(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
 			rig := assemble(t, protocol, func(http.ResponseWriter, *http.Request) { panic("on purpose") })
@@ -758,7 +758,7 @@ func TestServeHandlerPanics(t *testing.T) {
 }
 
 // A listener of others may return connections that can't be compared.
-func TestServeIncomparableConnections(t *testing.T) {
+func TestServe_IncomparableConnections(t *testing.T) {
 	arrived, ends := make(chan struct{}, 2), make(chan end, 2)
 	rig := assemble(t, "HTTP/1", func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
@@ -788,7 +788,7 @@ func (l incomparableListener) Accept() (net.Conn, error) {
 	return incomparableConn{Conn: conn}, err
 }
 
-func TestServePanics(t *testing.T) {
+func TestServe_Panics(t *testing.T) {
 	server, stop := new(http.Server), breaker.New()
 	listener := newPipes()
 	none := (*breaker.Breaker)(nil)

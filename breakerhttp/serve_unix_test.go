@@ -233,7 +233,7 @@ func (*program) report(err error) {
 	fmt.Println("Serve:", errors.As(err, &cut), cut.Requests, cut.Connections, errors.As(err, &by), by.Signal)
 }
 
-func TestServeSignals(t *testing.T) {
+func TestServe_Signals(t *testing.T) {
 	tests := map[string]struct {
 		prints string
 		killed syscall.Signal

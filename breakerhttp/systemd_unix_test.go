@@ -51,7 +51,7 @@ func systemd(t *testing.T, pid, count string, files ...*os.File) *exec.Cmd {
 	return cmd
 }
 
-func TestSystemdListeners(t *testing.T) {
+func TestSystemd_Listeners(t *testing.T) {
 	var files []*os.File
 	var addresses []string
 	for range 2 {
@@ -87,7 +87,7 @@ func TestSystemdListeners(t *testing.T) {
 	conn.Close()
 }
 
-func TestSystemdListenersNone(t *testing.T) {
+func TestSystemd_ListenersNone(t *testing.T) {
 	file, err := os.Open(os.DevNull)
 	require.NoError(t, err)
 	defer file.Close()

@@ -23,7 +23,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestTransportTells(t *testing.T) {
+func TestTransport_Tells(t *testing.T) {
 	tests := map[string]struct {
 		timeout time.Duration // none if zero
 		options []breakerhttp.TransportOption
@@ -72,7 +72,7 @@ func TestTransportTells(t *testing.T) {
 	}
 }
 
-func TestTransportDoesNotSend(t *testing.T) {
+func TestTransport_DoesNotSend(t *testing.T) {
 	why := errors.New("not wanted any more")
 	tests := map[string]struct {
 		ctx  func(context.Context) (context.Context, context.CancelFunc)
@@ -143,7 +143,7 @@ func (b *body) Close() error {
 }
 
 // From service to service, less time is left, and no service has more than the one before.
-func TestTransportToHandler(t *testing.T) {
+func TestTransport_ToHandler(t *testing.T) {
 	lefts := make(chan time.Duration, 2)
 	tell := func(r *http.Request) {
 		at, ok := r.Context().Deadline()
@@ -176,7 +176,7 @@ func TestTransportToHandler(t *testing.T) {
 	assert.LessOrEqual(t, two, one-time.Minute)
 }
 
-func TestTransportClosesIdleConnections(t *testing.T) {
+func TestTransport_ClosesIdleConnections(t *testing.T) {
 	base := &closer{roundTripper: func(*http.Request) (*http.Response, error) { return nil, nil }}
 	client := &http.Client{Transport: breakerhttp.Transport(base)}
 	client.CloseIdleConnections()
@@ -193,7 +193,7 @@ type closer struct {
 
 func (c *closer) CloseIdleConnections() { c.closed = true }
 
-func TestTransportPanics(t *testing.T) {
+func TestTransport_Panics(t *testing.T) {
 	ok := breakerhttp.XTimeout()
 	tests := map[string]func(){
 		"breakerhttp: Transport: option 0 is nil":               func() { breakerhttp.Transport(nil, nil) },

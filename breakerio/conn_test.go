@@ -265,7 +265,7 @@ func TestConn_Registration(t *testing.T) {
 
 // A connection that Release has returned gets no late deadline, whether the trip comes before,
 // after, or at the same time.
-func TestRelease(t *testing.T) {
+func TestConn_Release(t *testing.T) {
 	near, far := dial(t, "tcp")
 	for range 1_000 {
 		br := breaker.New()

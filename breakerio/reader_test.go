@@ -119,7 +119,7 @@ func TestReader_Deadline(t *testing.T) {
 	require.NoError(t, bound.Close())
 }
 
-func TestWriter(t *testing.T) {
+func TestReader_Writer(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		open func() (io.Reader, io.Writer)
@@ -212,7 +212,7 @@ func TestReader_NeverBlocks(t *testing.T) {
 	}
 }
 
-func TestErrNotInterruptible(t *testing.T) {
+func TestReader_ErrNotInterruptible(t *testing.T) {
 	br := &counted{Breaker: breaker.New()}
 	defer br.Close()
 	compressed := new(bytes.Buffer)

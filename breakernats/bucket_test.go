@@ -18,7 +18,7 @@ import (
 	"github.com/kamilsk/breaker/breakernats"
 )
 
-func TestTripReachesEveryNode(t *testing.T) {
+func TestBucket_TripReachesEveryNode(t *testing.T) {
 	s, nc := single(t)
 	tripper := open(t, nc, breakernats.WithName("operator"))
 	near := breakBy(t, tripper, "import.7")
@@ -53,7 +53,7 @@ func TestTripReachesEveryNode(t *testing.T) {
 	assert.Equal(t, entry.Revision(), cause.Revision)
 }
 
-func TestTrippedOnReturn(t *testing.T) {
+func TestBucket_TrippedOnReturn(t *testing.T) {
 	s, nc := single(t)
 	cause := trip(t, open(t, nc), "import", "wrong file")
 
@@ -72,7 +72,7 @@ func TestTrippedOnReturn(t *testing.T) {
 	assert.False(t, tripped)
 }
 
-func TestFirstTripWins(t *testing.T) {
+func TestBucket_FirstTripWins(t *testing.T) {
 	s, nc := single(t)
 	first := trip(t, open(t, nc), "import", "first")
 	loser := open(t, connect(t, s.ClientURL()))
@@ -83,7 +83,7 @@ func TestFirstTripWins(t *testing.T) {
 }
 
 // 1,000 callers on 20 connections trip one key at the same time.
-func TestRacingTrips(t *testing.T) {
+func TestBucket_RacingTrips(t *testing.T) {
 	const conns, callers = 20, 50
 	s, nc := single(t)
 	watcher := breakBy(t, open(t, nc), "import")
@@ -134,7 +134,7 @@ func TestRacingTrips(t *testing.T) {
 }
 
 // The answer to the winning attempt gets lost, and the next attempt finds the key set: by itself.
-func TestWinnerWithoutAnAnswer(t *testing.T) {
+func TestBucket_WinnerWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	p := startProxy(t, s)
@@ -166,7 +166,7 @@ func TestWinnerWithoutAnAnswer(t *testing.T) {
 	assertTripped(t, br, r.cause)
 }
 
-func TestDeletedKeyNeverUntrips(t *testing.T) {
+func TestBucket_DeletedKeyNeverUntrips(t *testing.T) {
 	for name, remove := range map[string]func(jetstream.KeyValue) error{
 		"deleted": func(kv jetstream.KeyValue) error { return kv.Delete(context.Background(), "import") },
 		"purged":  func(kv jetstream.KeyValue) error { return kv.Purge(context.Background(), "import") },
@@ -192,7 +192,7 @@ func TestDeletedKeyNeverUntrips(t *testing.T) {
 	}
 }
 
-func TestExpiredKeyNeverUntrips(t *testing.T) {
+func TestBucket_ExpiredKeyNeverUntrips(t *testing.T) {
 	for name, change := range map[string]func(*jetstream.KeyValueConfig){
 		"each, with a mark":    func(c *jetstream.KeyValueConfig) { c.TTL = 0 },
 		"bucket, without mark": func(c *jetstream.KeyValueConfig) { c.TTL, c.LimitMarkerTTL = time.Second, 0 },
@@ -225,7 +225,7 @@ func TestExpiredKeyNeverUntrips(t *testing.T) {
 	}
 }
 
-func TestKeysExpire(t *testing.T) {
+func TestBucket_KeysExpire(t *testing.T) {
 	for name, test := range map[string]struct {
 		change  func(*jetstream.KeyValueConfig)
 		options []breakernats.Option
@@ -251,7 +251,7 @@ func TestKeysExpire(t *testing.T) {
 	}
 }
 
-func TestForeignValues(t *testing.T) {
+func TestBucket_ForeignValues(t *testing.T) {
 	_, nc := single(t)
 	b := open(t, nc)
 	for key, value := range map[string]string{
@@ -275,7 +275,7 @@ func TestForeignValues(t *testing.T) {
 }
 
 // What a JSON record can't hold is replaced for everybody alike, the winner included.
-func TestTextIsTheSameForAll(t *testing.T) {
+func TestBucket_TextIsTheSameForAll(t *testing.T) {
 	s, nc := single(t)
 	near, far := open(t, nc), open(t, connect(t, s.ClientURL()))
 	for i, cause := range []error{nil, errors.New("\xff"), errors.New("<&>\u2028\n"), errors.New("")} {
@@ -292,7 +292,7 @@ func TestTextIsTheSameForAll(t *testing.T) {
 	assert.Equal(t, breaker.Interrupted.Error(), stands.Text)
 }
 
-func TestPrefix(t *testing.T) {
+func TestBucket_Prefix(t *testing.T) {
 	_, nc := single(t)
 	all, eu, us := open(t, nc), open(t, nc, breakernats.WithPrefix("eu")), open(t, nc, breakernats.WithPrefix("us"))
 	inAll, inEU, inUS := breakBy(t, all, "eu.import"), breakBy(t, eu, "import"), breakBy(t, us, "import")
@@ -308,7 +308,7 @@ func TestPrefix(t *testing.T) {
 }
 
 // The API of a server in a domain has another prefix.
-func TestDomain(t *testing.T) {
+func TestBucket_Domain(t *testing.T) {
 	s := startServer(t, func(o *server.Options) { o.JetStreamDomain = "hub" })
 	nc := connect(t, s.ClientURL())
 	createBucket(t, nc)
@@ -329,7 +329,7 @@ func TestDomain(t *testing.T) {
 	}
 }
 
-func TestBadInput(t *testing.T) {
+func TestBucket_BadInput(t *testing.T) {
 	_, nc := single(t)
 	js := contextOf(t, nc)
 	_, err := js.CreateKeyValue(within(t), jetstream.KeyValueConfig{Bucket: "eternal"})
@@ -390,13 +390,13 @@ func TestBadInput(t *testing.T) {
 	breakBy(t, b, "a-Z_0/=.b")
 }
 
-func TestJetStreamOff(t *testing.T) {
+func TestBucket_JetStreamOff(t *testing.T) {
 	s := startServer(t, func(o *server.Options) { o.JetStream = false })
 	_, err := breakernats.Open(within(t), contextOf(t, connect(t, s.ClientURL())), bucketName)
 	assert.ErrorIs(t, err, jetstream.ErrJetStreamNotEnabled)
 }
 
-func TestJetStreamOffForTheAccount(t *testing.T) {
+func TestBucket_JetStreamOffForTheAccount(t *testing.T) {
 	s := startServer(t, func(o *server.Options) {
 		app := server.NewAccount("APP")
 		o.Accounts = []*server.Account{app}
@@ -407,7 +407,7 @@ func TestJetStreamOffForTheAccount(t *testing.T) {
 	assert.ErrorIs(t, err, jetstream.ErrJetStreamNotEnabledForAccount)
 }
 
-func TestFaultsAfterOpen(t *testing.T) {
+func TestBucket_FaultsAfterOpen(t *testing.T) {
 	t.Run("bucket deleted", func(t *testing.T) {
 		_, nc := single(t)
 		b := open(t, nc)

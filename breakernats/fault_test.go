@@ -21,7 +21,7 @@ import (
 
 // nats.go gives up after some attempts, and never connects again: the breaker couldn't fire any
 // more.
-func TestGivenUp(t *testing.T) {
+func TestFault_GivenUp(t *testing.T) {
 	t.Parallel()
 	s, _ := single(t)
 	far := connect(t, s.ClientURL(), nats.MaxReconnects(3))
@@ -40,7 +40,7 @@ func TestGivenUp(t *testing.T) {
 }
 
 // The password changes while the connection is up. nats.go closes it at the second refusal.
-func TestCredentialsRotated(t *testing.T) {
+func TestFault_CredentialsRotated(t *testing.T) {
 	t.Parallel()
 	users := func(password string) func(*server.Options) {
 		return func(o *server.Options) {
@@ -61,7 +61,7 @@ func TestCredentialsRotated(t *testing.T) {
 }
 
 // A worker that mustn't trip, and tries to, on the connection on which others only watch.
-func TestDeniedRequestsLeaveOthersAlone(t *testing.T) {
+func TestFault_DeniedRequestsLeaveOthersAlone(t *testing.T) {
 	const callers = 80
 	_, worker, _ := documented(t)
 	b := open(t, worker)
@@ -91,7 +91,7 @@ func TestDeniedRequestsLeaveOthersAlone(t *testing.T) {
 }
 
 // For longer than a silence, something is denied all the time.
-func TestDeniedRequestsAreNoSilence(t *testing.T) {
+func TestFault_DeniedRequestsAreNoSilence(t *testing.T) {
 	t.Parallel()
 	const silence, delay = 400 * time.Millisecond, 15 * time.Millisecond
 	_, near, _ := documented(t)
@@ -110,7 +110,7 @@ func TestDeniedRequestsAreNoSilence(t *testing.T) {
 }
 
 // An innocent breaker behind very many whose callbacks block.
-func TestInnocentBehindBlockedCallbacks(t *testing.T) {
+func TestFault_InnocentBehindBlockedCallbacks(t *testing.T) {
 	const many, limit = 100, 2 * time.Second
 	s, nc := single(t)
 	b, tripper := open(t, connect(t, s.ClientURL())), open(t, nc)
@@ -136,7 +136,7 @@ func TestInnocentBehindBlockedCallbacks(t *testing.T) {
 }
 
 // A stop never fails because its text, or the name of its author, is long.
-func TestLongTextIsCut(t *testing.T) {
+func TestFault_LongTextIsCut(t *testing.T) {
 	const huge = 4 << 20
 	for name, change := range map[string]func(*jetstream.KeyValueConfig){
 		"payload of the server": func(*jetstream.KeyValueConfig) {},
@@ -162,7 +162,7 @@ func TestLongTextIsCut(t *testing.T) {
 	}
 }
 
-func TestSilenceSaysWhy(t *testing.T) {
+func TestFault_SilenceSaysWhy(t *testing.T) {
 	t.Parallel()
 	s, _ := single(t)
 	far := connect(t, s.ClientURL())
@@ -176,7 +176,7 @@ func TestSilenceSaysWhy(t *testing.T) {
 }
 
 // The contact is lost and comes back. Contact says so, and so does the hook.
-func TestContactIsTold(t *testing.T) {
+func TestFault_ContactIsTold(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	p := startProxy(t, s)
@@ -206,7 +206,7 @@ func TestContactIsTold(t *testing.T) {
 }
 
 // A hook that is missing, or that blocks, changes nothing for the breakers.
-func TestBlockedHook(t *testing.T) {
+func TestFault_BlockedHook(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	p := startProxy(t, s)

@@ -16,7 +16,7 @@ import (
 )
 
 // 10,000 breakers are one watch, and as many goroutines as one breaker.
-func TestManyBreakersOneWatch(t *testing.T) {
+func TestHub_ManyBreakersOneWatch(t *testing.T) {
 	const many = 10_000
 	s, nc := single(t)
 	b := open(t, connect(t, s.ClientURL()))
@@ -71,7 +71,7 @@ func ownGoroutines() int {
 	}
 }
 
-func TestWatchEndsWithTheLast(t *testing.T) {
+func TestHub_WatchEndsWithTheLast(t *testing.T) {
 	s, nc := single(t)
 	far := connect(t, s.ClientURL())
 	b, alike := open(t, far), open(t, far, breakernats.WithName("another"))
@@ -125,7 +125,7 @@ func TestComingAndGoing(t *testing.T) {
 }
 
 // A trip that falls between any two steps of a constructor is found by one of them.
-func TestTripWhileBeginning(t *testing.T) {
+func TestHub_TripWhileBeginning(t *testing.T) {
 	s, nc := single(t)
 	b := open(t, connect(t, s.ClientURL()))
 	tripper := open(t, nc)
@@ -145,7 +145,7 @@ func TestTripWhileBeginning(t *testing.T) {
 	}
 }
 
-func TestManyOnOneKey(t *testing.T) {
+func TestHub_ManyOnOneKey(t *testing.T) {
 	s, nc := single(t)
 	b := open(t, connect(t, s.ClientURL()))
 	var left, closed []*breaker.Breaker
@@ -171,7 +171,7 @@ func TestManyOnOneKey(t *testing.T) {
 }
 
 // When Trip returns, what it trips in the same process has tripped, also if the watch knew first.
-func TestTripIsSynchronous(t *testing.T) {
+func TestHub_TripIsSynchronous(t *testing.T) {
 	_, nc := single(t)
 	b := open(t, nc)
 	for i := range 100 {
@@ -184,7 +184,7 @@ func TestTripIsSynchronous(t *testing.T) {
 	}
 }
 
-func TestComposes(t *testing.T) {
+func TestHub_Composes(t *testing.T) {
 	s, nc := single(t)
 	b := open(t, connect(t, s.ClientURL()))
 	job := breakBy(t, b, "import")

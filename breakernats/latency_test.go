@@ -108,7 +108,7 @@ func (f *fan) publishes(t testing.TB) func(round int) {
 }
 
 // A trip stops what waits on 100 connections.
-func TestTripToStop(t *testing.T) {
+func TestLatency_TripToStop(t *testing.T) {
 	s, _ := single(t)
 	for _, what := range []struct {
 		name  string

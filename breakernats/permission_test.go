@@ -68,7 +68,7 @@ func guarded(t *testing.T, allowed ...string) (admin, user *nats.Conn) {
 	return admin, connect(t, s.ClientURL(), nats.UserInfo("user", "p"))
 }
 
-func TestWorkerCannotTrip(t *testing.T) {
+func TestPermission_WorkerCannotTrip(t *testing.T) {
 	_, worker, operator := documented(t)
 	reader := open(t, worker)
 	br := breakBy(t, reader, "import")
@@ -86,7 +86,7 @@ func TestWorkerCannotTrip(t *testing.T) {
 	br.Close()
 }
 
-func TestOperatorCanTrip(t *testing.T) {
+func TestPermission_OperatorCanTrip(t *testing.T) {
 	admin, worker, operator := documented(t)
 	b := open(t, operator)
 	br := breakBy(t, b, "import")
@@ -106,7 +106,7 @@ func TestOperatorCanTrip(t *testing.T) {
 
 // Each permission is needed, and the lack of it is told by its name, long before the request would
 // be given up.
-func TestMissingPermissions(t *testing.T) {
+func TestPermission_MissingPermissions(t *testing.T) {
 	for missing, subject := range watching[:3] {
 		t.Run(subject, func(t *testing.T) {
 			var allowed []string

@@ -31,7 +31,7 @@ func assertSilenced(t *testing.T, br *breaker.Breaker, key string, limit time.Du
 }
 
 // In one process, on one watch, one breaker holds and two don't.
-func TestSilence(t *testing.T) {
+func TestPulse_Silence(t *testing.T) {
 	const short, long = 400 * time.Millisecond, 900 * time.Millisecond
 	for name, lose := range map[string]func(*proxy){"severed": (*proxy).sever, "frozen": (*proxy).freeze} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestSilence(t *testing.T) {
 
 // As long as there is contact, the silence is never over, however long nothing happens; and then it
 // is.
-func TestContact(t *testing.T) {
+func TestPulse_Contact(t *testing.T) {
 	t.Parallel()
 	const silence = 3 * time.Second
 	s, _ := single(t)
@@ -82,7 +82,7 @@ func TestContact(t *testing.T) {
 }
 
 // To those that hold, a connection that has been closed is as silent as any other.
-func TestSilenceOfAClosedConnection(t *testing.T) {
+func TestPulse_SilenceOfAClosedConnection(t *testing.T) {
 	t.Parallel()
 	const silence = 500 * time.Millisecond
 	s, nc := single(t)
@@ -95,7 +95,7 @@ func TestSilenceOfAClosedConnection(t *testing.T) {
 }
 
 // A worker is connected all the time, to a server that is cut off from the others.
-func TestSilenceOfAMinority(t *testing.T) {
+func TestPulse_SilenceOfAMinority(t *testing.T) {
 	t.Parallel()
 	const silence = time.Second
 	all := cluster(t)

@@ -10,7 +10,7 @@ import (
 )
 
 // Callbacks must not block. One that does holds up neither the watch nor the others.
-func TestBlockedCallbacks(t *testing.T) {
+func TestQueue_BlockedCallbacks(t *testing.T) {
 	const many = 1000 // the channel of a watch holds 256
 	s, nc := single(t)
 	b, tripper := open(t, connect(t, s.ClientURL())), open(t, nc)

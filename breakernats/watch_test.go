@@ -58,7 +58,7 @@ func (k *keyed) verify(t *testing.T) {
 	}
 }
 
-func TestPartition(t *testing.T) {
+func TestWatch_Partition(t *testing.T) {
 	for name, cut := range map[string]struct{ begin, end func(*proxy) }{
 		"severed": {(*proxy).sever, (*proxy).heal},
 		"frozen":  {(*proxy).freeze, (*proxy).thaw},
@@ -90,7 +90,7 @@ func TestPartition(t *testing.T) {
 
 // After a reconnection a node begins with the state, and doesn't wait for a pulse to find out that
 // something is missing.
-func TestNewWatchAfterReconnecting(t *testing.T) {
+func TestWatch_NewWatchAfterReconnecting(t *testing.T) {
 	s, nc := single(t)
 	p := startProxy(t, s)
 	breakBy(t, open(t, connect(t, p.url())), "import")
@@ -114,7 +114,7 @@ func TestNewWatchAfterReconnecting(t *testing.T) {
 
 // The bucket holds the state, and only that: a node that is away while a key is set and deleted
 // doesn't learn of it.
-func TestDeletedWhileAway(t *testing.T) {
+func TestWatch_DeletedWhileAway(t *testing.T) {
 	s, nc := single(t)
 	p := startProxy(t, s)
 	b, near := open(t, connect(t, p.url())), open(t, nc)
@@ -130,7 +130,7 @@ func TestDeletedWhileAway(t *testing.T) {
 	assertTripped(t, br, trip(t, b, "import", "meant"))
 }
 
-func TestServerRestart(t *testing.T) {
+func TestWatch_ServerRestart(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t, func(o *server.Options) { o.Port = freePort() })
 	far := connect(t, s.ClientURL())
@@ -150,7 +150,7 @@ func TestServerRestart(t *testing.T) {
 }
 
 // Trip is asked for while there is no server.
-func TestTripOutlivesAnOutage(t *testing.T) {
+func TestWatch_TripOutlivesAnOutage(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	p := startProxy(t, s)
@@ -177,7 +177,7 @@ func TestTripOutlivesAnOutage(t *testing.T) {
 
 // The leader of the bucket dies in a cluster of three. Every node is told, wherever it was
 // connected, and the trip may be asked for before there is a new leader.
-func TestLeaderLost(t *testing.T) {
+func TestWatch_LeaderLost(t *testing.T) {
 	t.Parallel()
 	all := cluster(t)
 	var urls []string
@@ -230,7 +230,7 @@ func leaderOf(t *testing.T, all []*server.Server) (leader *server.Server) {
 }
 
 // The server takes a client that doesn't read for a slow consumer, and cuts it off.
-func TestSlowConsumer(t *testing.T) {
+func TestWatch_SlowConsumer(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, func(o *server.Options) { o.WriteDeadline = 50 * time.Millisecond })
 	nc := connect(t, s.ClientURL())
@@ -258,7 +258,7 @@ func TestSlowConsumer(t *testing.T) {
 }
 
 // The server's side of the watch goes away without a sign, and the bucket with it.
-func TestLostConsumer(t *testing.T) {
+func TestWatch_LostConsumer(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	k := newKeyed(t, open(t, connect(t, s.ClientURL())), 10)
@@ -275,7 +275,7 @@ func TestLostConsumer(t *testing.T) {
 }
 
 // The bucket is made anew. It counts from 1 again, which is less than what was seen.
-func TestBucketMadeAnew(t *testing.T) {
+func TestWatch_BucketMadeAnew(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	b, near := open(t, connect(t, s.ClientURL())), open(t, nc)
@@ -293,7 +293,7 @@ func TestBucketMadeAnew(t *testing.T) {
 }
 
 // A connection that is closed trips those that don't hold, and leaves nothing behind.
-func TestConnectionClosed(t *testing.T) {
+func TestWatch_ConnectionClosed(t *testing.T) {
 	t.Parallel()
 	s, nc := single(t)
 	far := connect(t, s.ClientURL())

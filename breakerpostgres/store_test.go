@@ -26,7 +26,7 @@ func TestConformance(t *testing.T) { clustertest.Run(t, start) }
 
 func BenchmarkTripToStop(b *testing.B) { clustertest.Benchmark(b, start) }
 
-func TestBadInput(t *testing.T) {
+func TestStore_BadInput(t *testing.T) {
 	for want, f := range map[string]func(){
 		"breakerpostgres: New: the pool is nil":    func() { breakerpostgres.New(nil, "jobs") },
 		"breakerpostgres: New: the table is empty": func() { breakerpostgres.New(new(pgxpool.Pool), "") },

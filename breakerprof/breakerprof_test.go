@@ -70,7 +70,7 @@ var process = func() *breaker.Breaker {
 	return br
 }()
 
-func TestEachConstructor(t *testing.T) {
+func TestBreakerprof_EachConstructor(t *testing.T) {
 	on(t, 1)
 	for name, construct := range constructors {
 		for end, trip := range map[string]func(*breaker.Breaker){
@@ -117,7 +117,7 @@ func leaves(t *testing.T) (functions []string) {
 	return functions
 }
 
-func TestWhatHasTrippedOnReturn(t *testing.T) {
+func TestBreakerprof_WhatHasTrippedOnReturn(t *testing.T) {
 	on(t, 1)
 	before := count()
 	breaker.BreakByTimeout(0)
@@ -129,7 +129,7 @@ func TestWhatHasTrippedOnReturn(t *testing.T) {
 	assert.Equal(t, before, count(), "what is closed isn't alive")
 }
 
-func TestASourceTrips(t *testing.T) {
+func TestBreakerprof_ASourceTrips(t *testing.T) {
 	on(t, 1)
 	before := count()
 	synctest.Test(t, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestASourceTrips(t *testing.T) {
 	})
 }
 
-func TestGarbageIsNotAlive(t *testing.T) {
+func TestBreakerprof_GarbageIsNotAlive(t *testing.T) {
 	on(t, 1)
 	before := count()
 	for range 100 {
@@ -207,7 +207,7 @@ func TestRate_GapsAreGeometric(t *testing.T) {
 	}
 }
 
-func TestSetRate(t *testing.T) {
+func TestBreakerprof_SetRate(t *testing.T) {
 	on(t, 1)
 	before := count()
 	br := breaker.New()
@@ -221,7 +221,7 @@ func TestSetRate(t *testing.T) {
 }
 
 // Constructing, tripping and switching meet each other.
-func TestConcurrently(t *testing.T) {
+func TestBreakerprof_Concurrently(t *testing.T) {
 	on(t, 1)
 	before := count()
 	var all sync.WaitGroup

@@ -15,7 +15,7 @@ type job struct{ breaker.Breaker }
 
 // A zero value is recorded when it is first waited for, once, whatever comes first, and never if
 // nothing waits for it.
-func TestZeroValue(t *testing.T) {
+func TestHooks_ZeroValue(t *testing.T) {
 	on(t, 1)
 	before := count()
 	var unused job
@@ -68,7 +68,7 @@ func TestNew_IsAskedOnce(t *testing.T) {
 	assert.Equal(t, before, count())
 }
 
-func TestBreakByIdle(t *testing.T) {
+func TestHooks_BreakByIdle(t *testing.T) {
 	on(t, 1)
 	before := count()
 	idle := breaker.BreakByIdle(time.Hour)

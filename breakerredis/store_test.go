@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) { clustertest.Run(t, start) }
 
 func BenchmarkTripToStop(b *testing.B) { clustertest.Benchmark(b, start) }
 
-func TestBadInput(t *testing.T) {
+func TestStore_BadInput(t *testing.T) {
 	for want, f := range map[string]func(){
 		"breakerredis: New: the client is nil": func() { breakerredis.New(nil, "jobs") },
 		"breakerredis: New: the name is empty": func() { breakerredis.New(new(redis.Client), "") },

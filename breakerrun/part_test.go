@@ -20,7 +20,7 @@ import (
 )
 
 // A Graceful has three functions, each called when it should be.
-func TestGraceful(t *testing.T) {
+func TestPart_Graceful(t *testing.T) {
 	errDrain, errCut := errors.New("drain"), errors.New("cut")
 	tests := map[string]struct {
 		serveFails, drainFails, cutFails, slow bool
@@ -140,7 +140,7 @@ func get(url string) <-chan int {
 
 // Two real servers, one as each kind of part: a request in flight is answered, the worker goes on
 // until it is, and the admin server answers until the worker is done.
-func TestHTTP(t *testing.T) {
+func TestPart_HTTP(t *testing.T) {
 	public, admin := newSite(t), newSite(t)
 	stop := breaker.New()
 	var ready atomic.Bool
@@ -182,7 +182,7 @@ func TestHTTP(t *testing.T) {
 }
 
 // What a server says that it cut is in the error, with its name.
-func TestHTTPCut(t *testing.T) {
+func TestPart_HTTPCut(t *testing.T) {
 	public, other := newSite(t), newSite(t)
 	stop, cut := breaker.New(), breaker.New()
 	ended := run(breakerrun.New(breakerrun.WithCut(cut)), stop,
@@ -206,7 +206,7 @@ func TestHTTPCut(t *testing.T) {
 }
 
 // A server whose listener breaks stops the others, and drains what it has.
-func TestHTTPFails(t *testing.T) {
+func TestPart_HTTPFails(t *testing.T) {
 	public := newSite(t)
 	stop := breaker.New()
 	defer stop.Close()

@@ -29,7 +29,7 @@ func outcomes(err error) (all []string) {
 }
 
 // Each stage begins when the one before has ended, however the parts were given.
-func TestRunOrder(t *testing.T) {
+func TestRun_Order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := breaker.New()
 		var j journal
@@ -69,7 +69,7 @@ func TestRunOrder(t *testing.T) {
 
 // In a tight loop with real time, and the race detector where it is on: nobody drains before its
 // turn.
-func TestRunOrderHolds(t *testing.T) {
+func TestRun_OrderHolds(t *testing.T) {
 	for range 1000 {
 		stop := breaker.New()
 		var j journal
@@ -84,7 +84,7 @@ func TestRunOrderHolds(t *testing.T) {
 	}
 }
 
-func TestRunEnds(t *testing.T) {
+func TestRun_Ends(t *testing.T) {
 	t.Run("when all parts are done", func(t *testing.T) {
 		stop := breaker.New()
 		defer stop.Close()
@@ -140,7 +140,7 @@ func TestRunEnds(t *testing.T) {
 }
 
 // What a part is told.
-func TestRunCauses(t *testing.T) {
+func TestRun_Causes(t *testing.T) {
 	process := breaker.New()
 	process.Trip(errBoom)
 	var cause, canceled error
@@ -159,7 +159,7 @@ func TestRunCauses(t *testing.T) {
 }
 
 // The first part that fails stops the others, stage by stage, and one error names it.
-func TestRunFailure(t *testing.T) {
+func TestRun_Failure(t *testing.T) {
 	timeout := fmt.Errorf("dial: %w", context.DeadlineExceeded)
 	stop := breaker.New()
 	defer stop.Close()
@@ -190,7 +190,7 @@ func TestRunFailure(t *testing.T) {
 }
 
 // Whatever fails while the others drain is said, too, in the order in which it happened.
-func TestRunFailures(t *testing.T) {
+func TestRun_Failures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := breaker.New()
 		ended := run(breakerrun.New(), stop,
@@ -206,7 +206,7 @@ func TestRunFailures(t *testing.T) {
 }
 
 // Of a worker, an error that says no more than that it was stopped is none. Of a server it is.
-func TestRunInterrupted(t *testing.T) {
+func TestRun_Interrupted(t *testing.T) {
 	for name, of := range map[string]func(stop breaker.Interface) error{
 		"Err":           func(stop breaker.Interface) error { return stop.Err() },
 		"Cause":         func(stop breaker.Interface) error { return stop.Cause() },
@@ -240,7 +240,7 @@ func TestRunInterrupted(t *testing.T) {
 }
 
 // The limits: of the whole, of a part, and of the cut.
-func TestRunCuts(t *testing.T) {
+func TestRun_Cuts(t *testing.T) {
 	obedient := func(stop, cut breaker.Interface) error { <-cut.Done(); return nil }
 	honest := func(stop, cut breaker.Interface) error { <-cut.Done(); return cut.Cause() }
 	never := make(chan struct{})
@@ -350,7 +350,7 @@ func TestRunCuts(t *testing.T) {
 	}
 }
 
-func TestRunCutByBreaker(t *testing.T) {
+func TestRun_CutByBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop, cut := breaker.New(), breaker.New()
 		// A callback of others that blocks delays nothing.
@@ -379,7 +379,7 @@ func TestRunCutByBreaker(t *testing.T) {
 }
 
 // A callback of a part on its own stop that blocks costs that part its life, not the others theirs.
-func TestRunBlockedCallback(t *testing.T) {
+func TestRun_BlockedCallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop, release := breaker.New(), make(chan struct{})
 		ended := run(breakerrun.New(), stop,
@@ -397,7 +397,7 @@ func TestRunBlockedCallback(t *testing.T) {
 	})
 }
 
-func TestRunPanics(t *testing.T) {
+func TestRun_Panics(t *testing.T) {
 	surface := func(stop breaker.Interface, parts ...breakerrun.Part) (p *breakerrun.PanicError) {
 		defer func() {
 			v, ok := recover().(*breakerrun.PanicError)
@@ -420,7 +420,7 @@ func TestRunPanics(t *testing.T) {
 		assert.Equal(t, "bad", p.Part)
 		assert.Equal(t, errBoom, p.Value)
 		assert.ErrorIs(t, p, errBoom)
-		assert.Contains(t, string(p.Stack), "TestRunPanics")
+		assert.Contains(t, string(p.Stack), "TestRun_Panics")
 		assert.ErrorContains(t, p, "bad panicked: boom")
 		assert.Equal(t, []string{"other failed"}, outcomes(p.Others))
 		assert.ErrorContains(t, p, "other: failed: unexpected EOF")
@@ -494,7 +494,7 @@ func TestRunPanics(t *testing.T) {
 }
 
 // A Run is a part of another one.
-func TestRunNested(t *testing.T) {
+func TestRun_Nested(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := breaker.New()
 		inner := func(stop, cut breaker.Interface) error {
@@ -511,7 +511,7 @@ func TestRunNested(t *testing.T) {
 }
 
 // Run of one Runner, many times at once, ended by all there is.
-func TestRunConcurrently(t *testing.T) {
+func TestRun_Concurrently(t *testing.T) {
 	r := breakerrun.New(breakerrun.WithGrace(time.Millisecond), breakerrun.WithCutTimeout(patience))
 	for range 200 {
 		stop := breaker.New()
@@ -534,7 +534,7 @@ func TestRunConcurrently(t *testing.T) {
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
+func TestRun_Refuses(t *testing.T) {
 	stop := breaker.New()
 	defer stop.Close()
 	var none *breaker.Breaker

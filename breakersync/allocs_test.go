@@ -16,7 +16,7 @@ import (
 
 // Each wait takes one allocation for the callback, and one more if the breaker is of another type.
 // No goroutine is started for it.
-func TestMutexWaitAllocates(t *testing.T) {
+func TestAllocs_MutexWaitAllocates(t *testing.T) {
 	limits := map[string]float64{"breaker": 1, "NopCloser": 2, "embedded": 2}
 	for name, br := range kinds(breaker.New()) {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestMutexWaitAllocates(t *testing.T) {
 	}
 }
 
-func TestUncontendedAllocatesNothing(t *testing.T) {
+func TestAllocs_UncontendedAllocatesNothing(t *testing.T) {
 	for name, br := range kinds(breaker.New()) {
 		var (
 			mu breakersync.Mutex

@@ -13,7 +13,7 @@ import (
 	"github.com/kamilsk/breaker/breakersync"
 )
 
-func TestCondBadInput(t *testing.T) {
+func TestCond_BadInput(t *testing.T) {
 	assert.PanicsWithValue(t, "breakersync: NewCond: the lock is nil", func() { breakersync.NewCond(nil) })
 	var c breakersync.Cond
 	assert.PanicsWithValue(t, "breakersync: Wait: L is nil", func() { _ = c.Wait(breaker.New()) })
@@ -71,7 +71,7 @@ func TestCond(t *testing.T) {
 	})
 }
 
-func TestCondTimesOut(t *testing.T) {
+func TestCond_TimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := breakersync.NewCond(new(sync.Mutex))
 		c.L.Lock()
@@ -84,7 +84,7 @@ func TestCondTimesOut(t *testing.T) {
 }
 
 // The goroutine that trips a breaker may hold the lock: golang/go#16620, e2b-dev/infra#3629.
-func TestCondTripWithTheLockHeld(t *testing.T) {
+func TestCond_TripWithTheLockHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.Mutex // waiting for it blocks durably; waiting for a sync.Mutex doesn't
 		c := breakersync.NewCond(mu.Locker())
@@ -102,7 +102,7 @@ func TestCondTripWithTheLockHeld(t *testing.T) {
 
 // A trip and a signal at the same moment: the first of two waiters is interrupted. Either it
 // reports the signal, or the second waiter gets it.
-func TestCondSignalIsNotLost(t *testing.T) {
+func TestCond_SignalIsNotLost(t *testing.T) {
 	for range 1000 {
 		var (
 			c     = breakersync.NewCond(new(sync.Mutex))

@@ -46,7 +46,7 @@ func TestGroup(t *testing.T) {
 }
 
 // golang/go#59355: the first error is the cause that the others see, and what Wait returns.
-func TestGroupFirstErrorIsTheCause(t *testing.T) {
+func TestGroup_FirstErrorIsTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g breakersync.Group
 		var ended atomic.Int64
@@ -66,7 +66,7 @@ func TestGroupFirstErrorIsTheCause(t *testing.T) {
 	})
 }
 
-func TestGroupIsInterrupted(t *testing.T) {
+func TestGroup_IsInterrupted(t *testing.T) {
 	br := breaker.New()
 	g := breakersync.NewGroup(breaker.NopCloser(br))
 	g.Go(await)
@@ -87,7 +87,7 @@ func TestGroupIsInterrupted(t *testing.T) {
 
 // golang/go#61611, golang/go#27837: after the first error no task is started, and Go doesn't wait
 // for a place any more.
-func TestGroupLimit(t *testing.T) {
+func TestGroup_Limit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g breakersync.Group
 		g.SetLimit(2)
@@ -115,7 +115,7 @@ func TestGroupLimit(t *testing.T) {
 }
 
 // golang/go#53757: a panic reaches Wait, and stops the others, so Wait isn't far.
-func TestGroupPanic(t *testing.T) {
+func TestGroup_Panic(t *testing.T) {
 	for _, value := range []any{"oops", errTask} {
 		var g breakersync.Group
 		g.SetLimit(2)
@@ -126,7 +126,7 @@ func TestGroupPanic(t *testing.T) {
 				p, ok := recover().(*breakersync.PanicError)
 				require.True(t, ok)
 				assert.Equal(t, value, p.Value)
-				assert.Contains(t, string(p.Stack), "TestGroupPanic")
+				assert.Contains(t, string(p.Stack), "TestGroup_Panic")
 				assert.Contains(t, p.Error(), "a task panicked: ")
 				assert.Equal(t, value == any(errTask), errors.Is(p, errTask))
 				assert.Equal(t, error(p), g.Breaker().Cause())
@@ -136,14 +136,14 @@ func TestGroupPanic(t *testing.T) {
 	}
 }
 
-func TestGroupGoexit(t *testing.T) {
+func TestGroup_Goexit(t *testing.T) {
 	var g breakersync.Group
 	g.Go(await)
 	g.Go(func(breaker.Interface) error { runtime.Goexit(); return nil })
 	assert.Equal(t, breakersync.ErrGoexit, g.Wait())
 }
 
-func TestGroupBadInput(t *testing.T) {
+func TestGroup_BadInput(t *testing.T) {
 	assertNilPanics(t, "NewGroup", func(br breaker.Interface) { breakersync.NewGroup(br) })
 	var g breakersync.Group
 	assert.PanicsWithValue(t, "breakersync: Go: the task is nil", func() { g.Go(nil) })
@@ -156,7 +156,7 @@ func TestGroupBadInput(t *testing.T) {
 	assert.NoError(t, g.Wait())
 }
 
-func TestGroupStress(t *testing.T) {
+func TestGroup_Stress(t *testing.T) {
 	for range 1000 {
 		br := breaker.New()
 		g := breakersync.NewGroup(br)

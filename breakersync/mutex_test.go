@@ -30,14 +30,14 @@ func TestMutex(t *testing.T) {
 	}
 }
 
-func TestMutexNilBreaker(t *testing.T) {
+func TestMutex_NilBreaker(t *testing.T) {
 	var mu breakersync.Mutex
 	assertNilPanics(t, "Lock", func(br breaker.Interface) { _ = mu.Lock(br) })
 	assert.True(t, mu.TryLock(), "nothing has changed")
 }
 
 // elastic/go-concert#12: a breaker that has tripped doesn't lock, though it could.
-func TestMutexAsksTheBreakerFirst(t *testing.T) {
+func TestMutex_AsksTheBreakerFirst(t *testing.T) {
 	for name, br := range kinds(tripped()) {
 		t.Run(name, func(t *testing.T) {
 			var mu breakersync.Mutex
@@ -47,7 +47,7 @@ func TestMutexAsksTheBreakerFirst(t *testing.T) {
 	}
 }
 
-func TestMutexIsInterrupted(t *testing.T) {
+func TestMutex_IsInterrupted(t *testing.T) {
 	for name := range kinds(breaker.New()) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestMutexIsInterrupted(t *testing.T) {
 	}
 }
 
-func TestMutexTimesOut(t *testing.T) {
+func TestMutex_TimesOut(t *testing.T) {
 	for range 3 { // with waiters that another bubble has used
 		synctest.Test(t, func(t *testing.T) {
 			var mu breakersync.Mutex
@@ -86,7 +86,7 @@ func TestMutexTimesOut(t *testing.T) {
 	}
 }
 
-func TestMutexIsFair(t *testing.T) {
+func TestMutex_IsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.Mutex
 		require.True(t, mu.TryLock())
@@ -118,7 +118,7 @@ func TestMutexIsFair(t *testing.T) {
 
 // golang/go#63615: a mutex that comes free after the trip goes to the next waiter, not to the
 // interrupted one.
-func TestMutexHandedOverAfterTheTrip(t *testing.T) {
+func TestMutex_HandedOverAfterTheTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.Mutex
 		require.True(t, mu.TryLock())
@@ -147,7 +147,7 @@ func TestMutexHandedOverAfterTheTrip(t *testing.T) {
 
 // A trip, an unlock and a lock at the same moment: each waiter gets either the mutex or an error,
 // and the mutex is never lost.
-func TestMutexTripAgainstHandover(t *testing.T) {
+func TestMutex_TripAgainstHandover(t *testing.T) {
 	for range 1000 {
 		var mu breakersync.Mutex
 		require.True(t, mu.TryLock())
@@ -167,7 +167,7 @@ func TestMutexTripAgainstHandover(t *testing.T) {
 	}
 }
 
-func TestMutexExcludes(t *testing.T) {
+func TestMutex_Excludes(t *testing.T) {
 	var (
 		mu      breakersync.Mutex
 		all     sync.WaitGroup
@@ -195,7 +195,7 @@ func TestMutexExcludes(t *testing.T) {
 	assert.True(t, mu.TryLock())
 }
 
-func TestMutexLocker(t *testing.T) {
+func TestMutex_Locker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.Mutex
 		l := mu.Locker()

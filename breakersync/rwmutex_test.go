@@ -37,7 +37,7 @@ func TestRWMutex(t *testing.T) {
 	}
 }
 
-func TestRWMutexBadInput(t *testing.T) {
+func TestRWMutex_BadInput(t *testing.T) {
 	var mu breakersync.RWMutex
 	assertNilPanics(t, "Lock", func(br breaker.Interface) { _ = mu.Lock(br) })
 	assertNilPanics(t, "RLock", func(br breaker.Interface) { _ = mu.RLock(br) })
@@ -48,7 +48,7 @@ func TestRWMutexBadInput(t *testing.T) {
 
 // golang/go#37852: a writer that gives up lets the readers behind it go on, though readers hold the
 // lock.
-func TestRWMutexWriterGivesUp(t *testing.T) {
+func TestRWMutex_WriterGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.RWMutex
 		never := breaker.New()
@@ -75,7 +75,7 @@ func TestRWMutexWriterGivesUp(t *testing.T) {
 	})
 }
 
-func TestRWMutexWriterWaitsForReaders(t *testing.T) {
+func TestRWMutex_WriterWaitsForReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.RWMutex
 		never := breaker.New()
@@ -95,7 +95,7 @@ func TestRWMutexWriterWaitsForReaders(t *testing.T) {
 	})
 }
 
-func TestRWMutexExcludes(t *testing.T) {
+func TestRWMutex_Excludes(t *testing.T) {
 	var (
 		mu      breakersync.RWMutex
 		all     sync.WaitGroup
@@ -134,7 +134,7 @@ func TestRWMutexExcludes(t *testing.T) {
 	assert.True(t, mu.TryLock())
 }
 
-func TestRWMutexLockers(t *testing.T) {
+func TestRWMutex_Lockers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu breakersync.RWMutex
 		w, r := mu.Locker(), mu.RLocker()

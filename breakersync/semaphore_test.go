@@ -40,7 +40,7 @@ func TestSemaphore(t *testing.T) {
 	}
 }
 
-func TestSemaphoreZeroValue(t *testing.T) {
+func TestSemaphore_ZeroValue(t *testing.T) {
 	var s breakersync.Semaphore
 	br := breaker.New()
 	assert.Equal(t, breakersync.ErrCapacity, s.Acquire(br, 1))
@@ -51,7 +51,7 @@ func TestSemaphoreZeroValue(t *testing.T) {
 	s.Release(1)
 }
 
-func TestSemaphoreUnlimited(t *testing.T) {
+func TestSemaphore_Unlimited(t *testing.T) {
 	s := breakersync.NewSemaphore(math.MaxInt)
 	assert.Equal(t, most, s.Capacity())
 	assert.True(t, s.TryAcquire(most))
@@ -59,7 +59,7 @@ func TestSemaphoreUnlimited(t *testing.T) {
 	s.Release(most)
 }
 
-func TestSemaphoreBadInput(t *testing.T) {
+func TestSemaphore_BadInput(t *testing.T) {
 	s := breakersync.NewSemaphore(1)
 	br := breaker.New()
 	assertNilPanics(t, "Acquire", func(br breaker.Interface) { _ = s.Acquire(br, 1) })
@@ -74,7 +74,7 @@ func TestSemaphoreBadInput(t *testing.T) {
 }
 
 // golang/go#37852: the front gives up, and those behind it fit.
-func TestSemaphoreFrontGivesUp(t *testing.T) {
+func TestSemaphore_FrontGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := breakersync.NewSemaphore(3)
 		never := breaker.New()
@@ -102,7 +102,7 @@ func TestSemaphoreFrontGivesUp(t *testing.T) {
 	})
 }
 
-func TestSemaphoreResize(t *testing.T) {
+func TestSemaphore_Resize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := breakersync.NewSemaphore(2)
 		never := breaker.New()
@@ -134,7 +134,7 @@ func TestSemaphoreResize(t *testing.T) {
 
 // Nothing is lost and nothing is given twice, whatever trips, releases and resizes happen at the
 // same time.
-func TestSemaphoreStress(t *testing.T) {
+func TestSemaphore_Stress(t *testing.T) {
 	for range 1000 {
 		s := breakersync.NewSemaphore(3)
 		br := breaker.New()
@@ -156,7 +156,7 @@ func TestSemaphoreStress(t *testing.T) {
 }
 
 // 10,000 waiters are ended by one trip, without a goroutine for them.
-func TestSemaphoreManyWaiters(t *testing.T) {
+func TestSemaphore_ManyWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := breakersync.NewSemaphore(1)
 		require.True(t, s.TryAcquire(1))

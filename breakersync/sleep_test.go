@@ -33,7 +33,7 @@ func TestSleep(t *testing.T) {
 	assertNilPanics(t, "Sleep", func(br breaker.Interface) { _ = breakersync.Sleep(br, 1) })
 }
 
-func TestEvery(t *testing.T) {
+func TestSleep_Every(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.BreakByTimeout(10*time.Second + 1)
 		begun := time.Now()
@@ -58,7 +58,7 @@ func TestEvery(t *testing.T) {
 	})
 }
 
-func TestEveryJitter(t *testing.T) {
+func TestSleep_EveryJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.New()
 		last, least, most, n := time.Now(), time.Hour, time.Duration(0), 0
@@ -76,7 +76,7 @@ func TestEveryJitter(t *testing.T) {
 }
 
 // The breaker is tripped by the body, and at the same moment as a tick comes.
-func TestEveryStops(t *testing.T) {
+func TestSleep_EveryStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 1000 {
 			br := breaker.New()
@@ -91,7 +91,7 @@ func TestEveryStops(t *testing.T) {
 	})
 }
 
-func TestEveryBadInput(t *testing.T) {
+func TestSleep_EveryBadInput(t *testing.T) {
 	br := breaker.New()
 	assertNilPanics(t, "Every", func(br breaker.Interface) { breakersync.Every(br, 1, 0) })
 	for _, period := range []time.Duration{0, -1, math.MinInt64} {
@@ -102,7 +102,7 @@ func TestEveryBadInput(t *testing.T) {
 	}
 }
 
-func TestEveryFarthest(t *testing.T) {
+func TestSleep_EveryFarthest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range breakersync.Every(breaker.BreakByTimeout(time.Hour), math.MaxInt64, 0) {
 			assert.Fail(t, "it overflows")

@@ -44,7 +44,7 @@ func TestWaitGroup(t *testing.T) {
 	})
 }
 
-func TestWaitGroupBadInput(t *testing.T) {
+func TestWaitGroup_BadInput(t *testing.T) {
 	var g breakersync.WaitGroup
 	assertNilPanics(t, "Wait", func(br breaker.Interface) { _ = g.Wait(br) })
 	assert.PanicsWithValue(t, "breakersync: Go: f is nil", func() { g.Go(nil) })
@@ -52,7 +52,7 @@ func TestWaitGroupBadInput(t *testing.T) {
 	assert.NoError(t, g.Wait(breaker.New()), "nothing has changed")
 }
 
-func TestWaitGroupStress(t *testing.T) {
+func TestWaitGroup_Stress(t *testing.T) {
 	for range 1000 {
 		var (
 			g   breakersync.WaitGroup

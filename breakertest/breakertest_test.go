@@ -104,8 +104,8 @@ func (renamed) Name() string { return "TestSomethingElse" }
 //go:noinline
 func leave() { breaker.BreakByTimeout(time.Hour) }
 
-// TestScenario runs in a process of its own: it leaves breakers open.
-func TestScenario(t *testing.T) {
+// TestBreakertest_Scenario runs in a process of its own: it leaves breakers open.
+func TestBreakertest_Scenario(t *testing.T) {
 	if os.Getenv(scenario) == "" {
 		breakertest.VerifyNone(t) // as any other
 		return
@@ -121,16 +121,16 @@ func TestScenario(t *testing.T) {
 
 // It isn't the fault of a test what others have left.
 func TestVerifyNone_PassesWhatAnotherTestLeavesOpen(t *testing.T) {
-	out, passed := run(t, "TestScenario$/^AnotherTest")
-	require.Contains(t, out, "PASS: TestScenario/AnotherTest", "it has run")
+	out, passed := run(t, "TestBreakertest_Scenario$/^AnotherTest")
+	require.Contains(t, out, "PASS: TestBreakertest_Scenario/AnotherTest", "it has run")
 	assert.True(t, passed, out)
 }
 
 func TestVerifyNone_FailsTheTestThatLeavesABreakerOpen(t *testing.T) {
 	for name, s := range scenarios {
 		t.Run(name, func(t *testing.T) {
-			out, passed := run(t, "TestScenario$/^"+name)
-			require.Contains(t, out, "TestScenario/"+name, "it has run")
+			out, passed := run(t, "TestBreakertest_Scenario$/^"+name)
+			require.Contains(t, out, "TestBreakertest_Scenario/"+name, "it has run")
 			assert.False(t, passed, out)
 			rest := out
 			for _, text := range s.prints {

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // What is seeded is found, where it is, and nothing else.
-func TestAnalyzer(t *testing.T) {
+func TestLostclose_Analyzer(t *testing.T) {
 	analysistest.Run(t, analysistest.TestData(), lostclose.Analyzer, "seeded", "fine", "entry", "unrelated",
 		"across", "containers", "copied", "owned", "stops")
 }

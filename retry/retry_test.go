@@ -32,7 +32,7 @@ func failing() (action retry.Action, at *[]time.Duration) {
 	}, at
 }
 
-func TestRetrySucceeds(t *testing.T) {
+func TestRetry_Succeeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.BreakByTimeout(time.Minute)
 		n := 0
@@ -50,7 +50,7 @@ func TestRetrySucceeds(t *testing.T) {
 }
 
 // It closes the breaker, whatever it returns, and never one in NopCloser.
-func TestRetryOwnsTheBreaker(t *testing.T) {
+func TestRetry_OwnsTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, action := range []retry.Action{
 			func(context.Context) error { return nil },
@@ -74,7 +74,7 @@ func TestRetryOwnsTheBreaker(t *testing.T) {
 
 // avast/retry-go#74, #110, google/go-cloud#1591: neither the last error nor the cause hides the
 // other.
-func TestRetryIsInterrupted(t *testing.T) {
+func TestRetry_IsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, interrupt := range map[string]func(br *breaker.Breaker) error{
 			"while waiting": func(*breaker.Breaker) error { return errLast },
@@ -97,7 +97,7 @@ func TestRetryIsInterrupted(t *testing.T) {
 	})
 }
 
-func TestRetryAlreadyTripped(t *testing.T) {
+func TestRetry_AlreadyTripped(t *testing.T) {
 	br := breaker.New()
 	br.Trip(errStop)
 	err := retry.Retry(br, func(context.Context) error {
@@ -108,7 +108,7 @@ func TestRetryAlreadyTripped(t *testing.T) {
 }
 
 // golang's errors.Is would panic on some of these, and must not be called with them (promise 21).
-func TestRetryWithAnyErrors(t *testing.T) {
+func TestRetry_WithAnyErrors(t *testing.T) {
 	br := breaker.New()
 	err := retry.Retry(br, func(context.Context) error {
 		br.Trip(uncomparable{"cause"})
@@ -124,7 +124,7 @@ type uncomparable []string
 
 func (u uncomparable) Error() string { return u[0] }
 
-func TestLimit(t *testing.T) {
+func TestRetry_Limit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		action, at := failing()
 		begun := time.Now()
@@ -137,7 +137,7 @@ func TestLimit(t *testing.T) {
 
 // avast/retry-go#127: the first wait is the base. avast/retry-go#30, onosproject/onos-lib-go#127:
 // it never overflows.
-func TestBackoff(t *testing.T) {
+func TestRetry_Backoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		action, at := failing()
 		_ = retry.Retry(breaker.New(), action, retry.Limit(5), retry.Backoff(time.Second, 2, 5*time.Second, 0))
@@ -161,7 +161,7 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-func TestJitter(t *testing.T) {
+func TestRetry_Jitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		action, at := failing()
 		_ = retry.Retry(breaker.New(), action, retry.Limit(1000), retry.Backoff(time.Minute, 1, time.Minute, 0.5))
@@ -176,7 +176,7 @@ func TestJitter(t *testing.T) {
 }
 
 // The line without how doesn't call the action as fast as it can.
-func TestDefaultBackoff(t *testing.T) {
+func TestRetry_DefaultBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		action, at := failing()
 		err := retry.Retry(breaker.BreakByTimeout(time.Minute), action)
@@ -186,7 +186,7 @@ func TestDefaultBackoff(t *testing.T) {
 	})
 }
 
-func TestOn(t *testing.T) {
+func TestRetry_On(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		action, at := failing()
 		n := 0
@@ -198,7 +198,7 @@ func TestOn(t *testing.T) {
 }
 
 // cenkalti/backoff#175: the error is what Permanent was given. A wrapped one ends it too.
-func TestPermanent(t *testing.T) {
+func TestRetry_Permanent(t *testing.T) {
 	assert.NoError(t, retry.Permanent(nil))
 	assert.ErrorIs(t, retry.Permanent(errLast), errLast)
 	assert.EqualError(t, retry.Permanent(errLast), errLast.Error())
@@ -213,7 +213,7 @@ func TestPermanent(t *testing.T) {
 	assert.Equal(t, 2, n)
 }
 
-func TestBadInput(t *testing.T) {
+func TestRetry_BadInput(t *testing.T) {
 	br := breaker.New()
 	action, _ := failing()
 	for _, nothing := range []breaker.Interface{nil, (*breaker.Breaker)(nil)} {

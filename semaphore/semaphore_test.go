@@ -30,7 +30,7 @@ func capacity() (n int) {
 	return n
 }
 
-func TestShared(t *testing.T) {
+func TestSemaphore_Shared(t *testing.T) {
 	assert.Equal(t, processors, initial)
 	semaphore.SetCapacity(initial)
 	for range initial {
@@ -45,7 +45,7 @@ func TestShared(t *testing.T) {
 }
 
 // Acquire closes the breaker that it is given, whatever it returns, and never one in NopCloser.
-func TestAcquireOwnsTheBreaker(t *testing.T) {
+func TestSemaphore_AcquireOwnsTheBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := semaphore.New(2)
 		for _, test := range []struct {
@@ -74,7 +74,7 @@ func TestAcquireOwnsTheBreaker(t *testing.T) {
 	})
 }
 
-func TestBadInput(t *testing.T) {
+func TestSemaphore_BadInput(t *testing.T) {
 	br := breaker.New()
 	var s semaphore.Semaphore
 	for _, nothing := range []breaker.Interface{nil, (*breaker.Breaker)(nil)} {
@@ -89,7 +89,7 @@ func TestBadInput(t *testing.T) {
 	assert.Equal(t, semaphore.ErrCapacity, s.Acquire(br, 1), "the zero value has no permits")
 }
 
-func TestStress(t *testing.T) {
+func TestSemaphore_Stress(t *testing.T) {
 	for range 1000 {
 		s := semaphore.New(2)
 		br := breaker.New()

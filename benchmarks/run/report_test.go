@@ -56,7 +56,7 @@ func TestRatioCountSpread(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestPulse_Judge(t *testing.T) {
 	m := &measurements{config: map[string]string{}, series: map[seriesKey]series{}}
 	set := func(name, impl, unit string, v float64) {
 		m.series[seriesKey{name: name, impl: impl, unit: unit, cpu: 2}] = series{1: v}

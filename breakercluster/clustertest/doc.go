@@ -2,7 +2,7 @@
 // a real server. It also has what they need: a proxy that cuts connections, free ports, servers as
 // processes.
 //
-//	func TestConformance(t *testing.T) {
+//	func TestStore_Conformance(t *testing.T) {
 //		clustertest.Run(t, func(t testing.TB) *clustertest.Engine { … })
 //	}
 //

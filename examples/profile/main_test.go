@@ -13,7 +13,7 @@ import (
 	"github.com/kamilsk/breaker/breakerprof"
 )
 
-func TestProfile(t *testing.T) {
+func TestBreakit_Profile(t *testing.T) {
 	before := 0
 	if profile := pprof.Lookup(breakerprof.Name); profile != nil {
 		before = profile.Count() // the test may run more than once

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestDemonstration(t *testing.T) {
+func TestBreakit_Demonstration(t *testing.T) {
 	limit := breaker.BreakByTimeout(10 * time.Second)
 	defer limit.Close()
 	cmd := exec.CommandContext(breaker.ToContext(limit), os.Args[0])

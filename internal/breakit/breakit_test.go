@@ -134,7 +134,7 @@ func awaitThat(t testing.TB, condition func() bool, what string) {
 }
 
 // The codes are those of timeout(1), which is asked, too.
-func TestExitCodes(t *testing.T) {
+func TestBreakit_ExitCodes(t *testing.T) {
 	p := newPlace(t)
 	plain, script := p.dir+"/bin/plain", p.dir+"/bin/script"
 	require.NoError(t, os.WriteFile(plain, nil, 0o600))
@@ -181,7 +181,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestTheCauseIsSaid(t *testing.T) {
+func TestBreakit_TheCauseIsSaid(t *testing.T) {
 	p := newPlace(t)
 	got := p.run(t, "breakit", "after", "50ms", "--", "sleep", "1000")
 	require.Equal(t, result{124, "", "breakit: stopped sleep: it has run for 50ms\n"}, got)
@@ -199,7 +199,7 @@ func TestTheCauseIsSaid(t *testing.T) {
 }
 
 // The whole tree ends, and what holds the output doesn't keep breakit.
-func TestTheTree(t *testing.T) {
+func TestBreakit_TheTree(t *testing.T) {
 	p := newPlace(t)
 	got := p.run(t, "breakit", "after", "200ms", "--", "sh", "-c", "sleep 1000 & echo $!; sleep 1000")
 	require.Equal(t, 124, got.code)
@@ -214,7 +214,7 @@ func requireEnded(t testing.TB, pid string) {
 	}, "the end of "+pid)
 }
 
-func TestIdle(t *testing.T) {
+func TestBreakit_Idle(t *testing.T) {
 	p := newPlace(t)
 	// Each output begins the time anew, on whichever stream it is.
 	got := p.run(t, "breakit", "idle", "1s", "--", "sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.4; echo $i >&2; sleep 0.4; done; sleep 1000")
@@ -250,7 +250,7 @@ func (p place) waiting(t testing.TB, before ...string) (cmd *exec.Cmd, out *buff
 	return cmd, out
 }
 
-func TestSignalsGoOn(t *testing.T) {
+func TestBreakit_SignalsGoOn(t *testing.T) {
 	p := newPlace(t)
 	cmd, out := p.waiting(t, "breakit", "after", "1m", "--")
 	// One after the other: a shell may run traps of different signals in another order.
@@ -264,7 +264,7 @@ func TestSignalsGoOn(t *testing.T) {
 	require.Equal(t, 8, strings.Count(out.String(), "got-"), "each once: %s", out)
 }
 
-func TestIgnoredSignalsStayIgnored(t *testing.T) {
+func TestBreakit_IgnoredSignalsStayIgnored(t *testing.T) {
 	p := newPlace(t)
 	cmd := p.command("sh", "-c", `trap '' HUP; exec breakit after 1m -- sh -c 'echo ready; sleep 1000'`)
 	out := new(buffer)
@@ -277,7 +277,7 @@ func TestIgnoredSignalsStayIgnored(t *testing.T) {
 	require.Equal(t, 143, codeOf(cmd.ProcessState), "SIGHUP, which came first, ended nothing")
 }
 
-func TestPs(t *testing.T) {
+func TestBreakit_Ps(t *testing.T) {
 	p := newPlace(t)
 	header := "PID  COMMAND  SINCE  UNTIL  LIMIT\n"
 	require.Equal(t, result{0, header, ""}, p.run(t, "breakit", "ps"))
@@ -318,7 +318,7 @@ func TestPs(t *testing.T) {
 
 // Without a runtime directory of one's own the state is among the temporary files, if nobody else
 // could have made it.
-func TestWhereTheStateIs(t *testing.T) {
+func TestBreakit_WhereTheStateIs(t *testing.T) {
 	p := newPlace(t)
 	dir := func(runtimeDir string) (string, error) {
 		t.Setenv("XDG_RUNTIME_DIR", runtimeDir)
@@ -352,7 +352,7 @@ func TestWhereTheStateIs(t *testing.T) {
 
 // Many start, end and are listed at the same time. Each that runs is listed, whoever cleans up
 // meanwhile.
-func TestManyAtOnce(t *testing.T) {
+func TestBreakit_ManyAtOnce(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", newPlace(t).dir+"/run")
 	cleaning := make(chan struct{})
 	done := make(chan struct{})
@@ -383,7 +383,7 @@ func TestManyAtOnce(t *testing.T) {
 	<-done
 }
 
-func TestHelp(t *testing.T) {
+func TestBreakit_Help(t *testing.T) {
 	p, usage := newPlace(t), Extension{}.usage()
 	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"after", "-h"}, {"after", "10m", "--help", "--", "true"}} {
 		require.Equal(t, result{0, usage, ""}, p.run(t, "breakit", args...))

@@ -90,7 +90,7 @@ func TestExtension(t *testing.T) {
 }
 
 // ps says nothing of a time if there is none.
-func TestPsWithoutATime(t *testing.T) {
+func TestExtension_PsWithoutATime(t *testing.T) {
 	p := newPlace(t)
 	p.env = append(p.env, asBreakit+"=extended")
 	_, _ = p.waiting(t, "breakit", "--door", "open", "--")

@@ -12,7 +12,7 @@ import (
 
 var noon = time.Date(2026, time.November, 26, 12, 0, 0, 0, time.UTC)
 
-func TestParse(t *testing.T) {
+func TestLimits_Parse(t *testing.T) {
 	p, err := parse([]string{"after", "1h", "until", "18:00", "--grace", "5s", "idle", "1m30s", "--", "make", "--", "-h"}, noon, nil)
 	require.NoError(t, err)
 	require.Equal(t, plan{
@@ -62,7 +62,7 @@ func TestParse(t *testing.T) {
 	require.ErrorContains(t, err, "too short")
 }
 
-func TestMoment(t *testing.T) {
+func TestLimits_Moment(t *testing.T) {
 	for s, want := range map[string]time.Time{
 		"18:00":                     noon.Add(6 * time.Hour),
 		"12:00":                     noon.Add(24 * time.Hour),
@@ -84,7 +84,7 @@ func TestMoment(t *testing.T) {
 	require.Equal(t, 23*time.Hour, got.Sub(evening))
 }
 
-func TestTheFirstLimitCounts(t *testing.T) {
+func TestLimits_TheFirstLimitCounts(t *testing.T) {
 	for name, test := range map[string]struct {
 		plan  plan
 		takes time.Duration
@@ -118,7 +118,7 @@ func TestTheFirstLimitCounts(t *testing.T) {
 	})
 }
 
-func TestShort(t *testing.T) {
+func TestLimits_Short(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		time.Hour: "1h", 10 * time.Minute: "10m", 90 * time.Minute: "1h30m", 90 * time.Second: "1m30s", 10 * time.Second: "10s",
 		time.Hour + time.Second: "1h0m1s", 500 * time.Millisecond: "500ms", 20 * time.Hour: "20h",

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestACommandInATable(t *testing.T) {
+func TestPs_ACommandInATable(t *testing.T) {
 	for want, command := range map[string][]string{
 		"server run --port=8080":                           {"server", "run", "--port=8080"},
 		`sh -c "echo \"1\" > 2"`:                           {"sh", "-c", `echo "1" > 2`},

@@ -156,7 +156,7 @@ const (
 // In what is typed ready is written rea""dy, so that its echo isn't taken for the output.
 const asks = `sh -c 'echo rea""dy; read x; echo got-$x-'`
 
-func TestACommandReadsFromTheTerminal(t *testing.T) {
+func TestTerminal_ACommandReadsFromTheTerminal(t *testing.T) {
 	s := bash(t)
 	s.types("breakit after 1m -- " + asks + "\n")
 	s.see("ready")
@@ -165,7 +165,7 @@ func TestACommandReadsFromTheTerminal(t *testing.T) {
 	s.code(0)
 }
 
-func TestCtrlC(t *testing.T) {
+func TestTerminal_CtrlC(t *testing.T) {
 	s := bash(t)
 	s.types("breakit after 1m -- sitting\n")
 	s.see("ready")
@@ -186,7 +186,7 @@ func TestCtrlC(t *testing.T) {
 }
 
 // With timeout(1) either the script hears of Ctrl-C, or the command does.
-func TestCtrlCInAScript(t *testing.T) {
+func TestTerminal_CtrlCInAScript(t *testing.T) {
 	s := bash(t)
 	s.types(`bash -c 'while :; do breakit after 1m -- sitting; done'` + "\n")
 	s.see("ready")
@@ -201,7 +201,7 @@ func TestCtrlCInAScript(t *testing.T) {
 	s.code(130)
 }
 
-func TestCtrlZ(t *testing.T) {
+func TestTerminal_CtrlZ(t *testing.T) {
 	s := bash(t)
 	s.types("breakit after 1m -- sitting read\n")
 	s.see("ready")
@@ -217,7 +217,7 @@ func TestCtrlZ(t *testing.T) {
 	s.code(0)
 }
 
-func TestInTheBackground(t *testing.T) {
+func TestTerminal_InTheBackground(t *testing.T) {
 	s := bash(t)
 	// It runs, and is stopped when it wants the terminal.
 	s.types("breakit after 1m -- " + asks + " &\n")
@@ -239,7 +239,7 @@ func TestInTheBackground(t *testing.T) {
 	s.see(`code-143-\s+\$ $`)
 }
 
-func TestPipelines(t *testing.T) {
+func TestTerminal_Pipelines(t *testing.T) {
 	s := bash(t)
 	// The reader of the output has the terminal, as a pager needs it.
 	s.types(`breakit after 1m -- echo pi""ped | sh -c 'cat; echo rea""dy; read x < /dev/tty; echo got-$x-'` + "\n")
@@ -270,7 +270,7 @@ func TestPipelines(t *testing.T) {
 
 // A background job of a script is in the script's own group. It doesn't take the terminal from the
 // script.
-func TestABackgroundJobOfAScript(t *testing.T) {
+func TestTerminal_ABackgroundJobOfAScript(t *testing.T) {
 	s := bash(t)
 	s.types(`bash -c 'breakit after 1m -- sleep 1000 & echo rea""dy; read x; echo got-$x-; kill $!; wait $!; echo co""de-$?-'` + "\n")
 	s.see("ready")
@@ -280,7 +280,7 @@ func TestABackgroundJobOfAScript(t *testing.T) {
 }
 
 // The limit ends a command that has put the terminal into a mode of its own.
-func TestTheTerminalIsAsBefore(t *testing.T) {
+func TestTerminal_TheTerminalIsAsBefore(t *testing.T) {
 	s := bash(t)
 	s.types(`bash -c 'breakit after 300ms -- sh -c "stty -icanon -echo; echo rea\"\"dy; sleep 1000"; echo code-$?-; stty -a'` + "\n")
 	s.see("ready")
@@ -294,7 +294,7 @@ func TestTheTerminalIsAsBefore(t *testing.T) {
 }
 
 // A shell with jobs of its own, under breakit.
-func TestAShellInside(t *testing.T) {
+func TestTerminal_AShellInside(t *testing.T) {
 	s := bash(t)
 	s.types("breakit after 1m -- bash --norc --noprofile -i\n")
 	s.see(`\$ $`)
@@ -312,7 +312,7 @@ func TestAShellInside(t *testing.T) {
 }
 
 // Nobody would continue a job without a shell, so Ctrl-Z doesn't stop it.
-func TestWithoutAShell(t *testing.T) {
+func TestTerminal_WithoutAShell(t *testing.T) {
 	s := newSession(t, newPlace(t), "breakit", "after", "1m", "--", "sh", "-c", `echo ready; read x; echo got-$x-`)
 	s.see("ready")
 	s.types(ctrlZ)
@@ -322,7 +322,7 @@ func TestWithoutAShell(t *testing.T) {
 }
 
 // The table of ps, in a terminal.
-func TestPsInATerminal(t *testing.T) {
+func TestTerminal_PsInATerminal(t *testing.T) {
 	s := bash(t)
 	s.types("breakit until 2099-01-01T18:00 -- sleep 1000 &\n")
 	s.types("until breakit ps | grep sle\"\"ep; do sleep 0.01; done\n")

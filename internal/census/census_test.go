@@ -76,7 +76,7 @@ func TestEntry_Stack(t *testing.T) {
 	}
 }
 
-func TestForget(t *testing.T) {
+func TestCensus_Forget(t *testing.T) {
 	sample(t)
 	br := breaker.New()
 	e := census.Entries()[0]
@@ -87,7 +87,7 @@ func TestForget(t *testing.T) {
 }
 
 // What is sampled goes when it is garbage.
-func TestGarbage(t *testing.T) {
+func TestCensus_Garbage(t *testing.T) {
 	sample(t)
 	breaker.New()
 	for limit := 0; len(census.Entries()) > 0; limit++ {

@@ -75,8 +75,8 @@ func (m *mutex) unlock() {
 	m.held = false
 }
 
-// TestEvery counts interleavings that can be counted by hand.
-func TestEvery(t *testing.T) {
+// TestExplore_Every counts interleavings that can be counted by hand.
+func TestExplore_Every(t *testing.T) {
 	steps := func(threads, n int) func(*explore.Run) {
 		return func(r *explore.Run) {
 			var v variable
@@ -103,8 +103,8 @@ func TestEvery(t *testing.T) {
 	}
 }
 
-// TestReduced counts classes of equivalent interleavings that can be counted by hand.
-func TestReduced(t *testing.T) {
+// TestExplore_Reduced counts classes of equivalent interleavings that can be counted by hand.
+func TestExplore_Reduced(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		want    int
@@ -171,9 +171,9 @@ func TestReduced(t *testing.T) {
 	}
 }
 
-// TestReducedFindsAll runs random programs with and without reduction, and compares what their
-// threads saw: each outcome that some schedule has must come with the reduction, too.
-func TestReducedFindsAll(t *testing.T) {
+// TestExplore_ReducedFindsAll runs random programs with and without reduction, and compares what
+// their threads saw: each outcome that some schedule has must come with the reduction, too.
+func TestExplore_ReducedFindsAll(t *testing.T) {
 	programs := 1000
 	if testing.Short() {
 		programs = 50
@@ -316,8 +316,8 @@ func outcomes(c code, o explore.Options) (explore.Result, map[string]bool) {
 
 const maxStarted = 1
 
-// TestNotDeterministic: a program that does something else each time is found out.
-func TestNotDeterministic(t *testing.T) {
+// TestExplore_NotDeterministic: a program that does something else each time is found out.
+func TestExplore_NotDeterministic(t *testing.T) {
 	for _, enabled := range []bool{false, true} {
 		runs := 0
 		got := explore.Explore(func(r *explore.Run) {
@@ -344,9 +344,9 @@ func TestNotDeterministic(t *testing.T) {
 	}
 }
 
-// TestFailures: what goes wrong is found, described, and happens again when its schedule is
+// TestExplore_Failures: what goes wrong is found, described, and happens again when its schedule is
 // replayed.
-func TestFailures(t *testing.T) {
+func TestExplore_Failures(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		want    string
@@ -428,7 +428,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestReplay(t *testing.T) {
+func TestExplore_Replay(t *testing.T) {
 	var order string
 	program := func(r *explore.Run) {
 		order = ""
@@ -489,9 +489,9 @@ func (v *variable) plainly(kind explore.Kind) int {
 	return v.value
 }
 
-// TestRaces: plain accesses that nothing orders are a failure, also if no result shows it, and
-// those that something orders aren't.
-func TestRaces(t *testing.T) {
+// TestExplore_Races: plain accesses that nothing orders are a failure, also if no result shows it,
+// and those that something orders aren't.
+func TestExplore_Races(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		want    string
@@ -591,9 +591,9 @@ func TestRaces(t *testing.T) {
 	}
 }
 
-// TestLead: each string of bytes is a schedule, the same whenever it is led by them, and a failure
-// is found and can be replayed.
-func TestLead(t *testing.T) {
+// TestExplore_Lead: each string of bytes is a schedule, the same whenever it is led by them, and a
+// failure is found and can be replayed.
+func TestExplore_Lead(t *testing.T) {
 	lost := func(r *explore.Run) {
 		v := new(variable)
 		for range 2 {

@@ -14,7 +14,7 @@ import (
 )
 
 // What isn't accessed by way of internal/atomic would make the explorer miss schedules, or hang.
-func TestExploreSeam(t *testing.T) {
+func TestExplore_Seam(t *testing.T) {
 	var m Map[*started]
 	if _, ok := any(&m.mu).(*atomic.Mutex); !ok {
 		t.Error("the mutex isn't one of internal/atomic")

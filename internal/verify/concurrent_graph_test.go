@@ -15,7 +15,7 @@ import (
 // promise 18 when several breakers of a graph trip at the same time: a callback finds closed all
 // that depends on its breaker, also what another goroutine is just tripping. It isn't asked for
 // what such a dependent owns, which that other goroutine may still be about to close.
-func TestConcurrentGraphs(t *testing.T) {
+func TestConcurrentGraph_ConcurrentGraphs(t *testing.T) {
 	for n := range setting("BREAKER_PROGRAMS", 1_000) {
 		random := rand.New(rand.NewPCG(1, uint64(n)))
 		size := 2 + random.IntN(12)

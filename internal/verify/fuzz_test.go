@@ -24,7 +24,7 @@ func encode(program []command) (data []byte) {
 	return data
 }
 
-// FuzzProgram runs programs decoded from bytes against the model, as TestRandomPrograms does, but
+// FuzzProgram runs programs decoded from bytes against the model, as TestRandom_Programs does, but
 // led by the coverage of the library. The corpus is in testdata/fuzz; each seed there says what it
 // builds.
 func FuzzProgram(f *testing.F) {
@@ -37,7 +37,7 @@ func FuzzProgram(f *testing.F) {
 }
 
 // What a seed says must be what it means, also after the operations have changed.
-func TestDecode(t *testing.T) {
+func TestFuzz_Decode(t *testing.T) {
 	program := []command{{opMultiplex, [5]byte{2, 0, 8, 0, 0}}, {opTrip, [5]byte{1, 2, 3, 4, 5}}}
 	assert.Equal(t, program, decode(encode(program)))
 	assert.Empty(t, decode([]byte{1, 2, 3}))

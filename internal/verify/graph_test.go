@@ -190,7 +190,7 @@ func (g *graph) callbacks(v *vertex, n byte) {
 	}
 }
 
-func TestRandomGraphs(t *testing.T) {
+func TestGraph_RandomGraphs(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		g := &graph{}
 		plan := rapid.SliceOfN(blueprints, 1, 16).Draw(r, "graph")

@@ -293,7 +293,7 @@ func runIO(t *testing.T, program []ioStep) (err error) {
 
 // A connection bound to a breaker does what one without does, until the trip: then everything ends,
 // nothing begins, no deadline helps; and once it is released, the breaker has no say any more.
-func TestIOPrograms(t *testing.T) {
+func TestIO_Programs(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		var program []ioStep
 		for range 4 { // of a handful each: a single slice would be that short on average

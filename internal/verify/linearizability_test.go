@@ -427,7 +427,7 @@ func collectOf(t *testing.T, makes func() []subject, clients func() [][]call, co
 }
 
 // Promises 1 to 4, 6 and 7: every concurrent history of one breaker is one of a sequential breaker.
-func TestLinearizableBreaker(t *testing.T) {
+func TestLinearizability_LinearizableBreaker(t *testing.T) {
 	process := breaker.New()
 	defer process.Close()
 	kinds := []struct {
@@ -468,7 +468,7 @@ func TestLinearizableBreaker(t *testing.T) {
 // tripping the Multiplex: the second waits for its Done as a loser's Trip does (promise 3). Of the
 // other children that is not promised: the one that tripped the Multiplex closes them, callbacks
 // come first, and the second doesn't wait for that.
-func TestLinearizableMultiplex(t *testing.T) {
+func TestLinearizability_LinearizableMultiplex(t *testing.T) {
 	view := breaker.NopCloser
 	for _, tt := range []struct {
 		name  string
@@ -497,7 +497,7 @@ func TestLinearizableMultiplex(t *testing.T) {
 
 // An Idle that is touched and reset while others trip it: what Touch and Reset say fits to what Err
 // says, and a Reset to zero is a trip.
-func TestLinearizableIdle(t *testing.T) {
+func TestLinearizability_LinearizableIdle(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	collectOf(t, func() []subject { return []subject{breaker.BreakByIdle(time.Hour)} }, func() [][]call { return idleClients(r) }, slices.Clone)
 }
@@ -707,7 +707,7 @@ func (b resetAsync) Reset(timeout time.Duration) bool {
 	return false
 }
 
-func TestCheckerRejects(t *testing.T) {
+func TestLinearizability_CheckerRejects(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		make func() subject
@@ -746,7 +746,7 @@ func TestCheckerRejects(t *testing.T) {
 }
 
 // Histories written by hand, to see that the specification itself says what the contract does.
-func TestSpecification(t *testing.T) {
+func TestLinearizability_Specification(t *testing.T) {
 	op := func(client int, from, to int64, c call, output any) porcupine.Operation {
 		return porcupine.Operation{ClientId: client, Call: from, Return: to, Input: c, Output: output}
 	}

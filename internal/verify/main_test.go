@@ -65,7 +65,7 @@ func viewCause(cause error) error {
 }
 
 // promise 4: the model compares with these, so they have to be what the contract says.
-func TestMadeCauses(t *testing.T) {
+func TestBreakit_MadeCauses(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		text  string

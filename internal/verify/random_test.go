@@ -37,7 +37,7 @@ var commands = rapid.Custom(func(t *rapid.T) command {
 
 // Promises 1 to 11 and 13 to 16, for whatever can be built from the whole API: after every command
 // of a random program, all that can be observed is what the model says.
-func TestRandomPrograms(t *testing.T) {
+func TestRandom_Programs(t *testing.T) {
 	idle := 0
 	for range 10 { // until whatever earlier tests left has been put away
 		runtime.GC()

@@ -40,7 +40,7 @@ func isReason(t *testing.T, ctx context.Context) {
 	assert.Equal(t, errReason, context.Cause(ctx))
 }
 
-func TestHTTPClient(t *testing.T) {
+func TestReal_HTTPClient(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	arrived, left := make(chan struct{}), make(chan error, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -66,7 +66,7 @@ func TestHTTPClient(t *testing.T) {
 }
 
 // A timeout's cause has to do as the error of a timeout, for callers who look for that.
-func TestHTTPClientTimeout(t *testing.T) {
+func TestReal_HTTPClientTimeout(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer server.Close()
@@ -85,7 +85,7 @@ func TestHTTPClientTimeout(t *testing.T) {
 }
 
 // A server derives the context of each request from its BaseContext, by values and WithCancel.
-func TestHTTPServer(t *testing.T) {
+func TestReal_HTTPServer(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	process := breaker.New()
 	defer process.Close()
@@ -116,7 +116,7 @@ func TestHTTPServer(t *testing.T) {
 	require.Equal(t, errReason, <-causes)
 }
 
-// child is what this binary does when it is started by TestCommand: it waits for ever.
+// child is what this binary does when it is started by TestReal_Command: it waits for ever.
 func child() {
 	_, _ = io.WriteString(os.Stdout, "ready\n")
 	_, _ = io.Copy(io.Discard, os.Stdin)
@@ -124,7 +124,7 @@ func child() {
 
 const childVariable = "BREAKER_VERIFY_CHILD"
 
-func TestCommand(t *testing.T) {
+func TestReal_Command(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	br := breaker.New()
 	defer br.Close()
@@ -152,7 +152,7 @@ func TestCommand(t *testing.T) {
 	isReason(t, ctx)
 }
 
-func TestErrgroup(t *testing.T) {
+func TestReal_Errgroup(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.New()
@@ -180,7 +180,7 @@ func TestErrgroup(t *testing.T) {
 	})
 }
 
-func TestSemaphore(t *testing.T) {
+func TestReal_Semaphore(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.New()
@@ -199,7 +199,7 @@ func TestSemaphore(t *testing.T) {
 	})
 }
 
-func TestRateLimiter(t *testing.T) {
+func TestReal_RateLimiter(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.New()
@@ -246,7 +246,7 @@ func (c fakeConn) QueryContext(ctx context.Context, _ string, _ []driver.NamedVa
 	return nil, context.Cause(ctx)
 }
 
-func TestDatabase(t *testing.T) {
+func TestReal_Database(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	synctest.Test(t, func(t *testing.T) {
 		d := fakeDriver{make(chan context.Context, 1)}
@@ -284,7 +284,7 @@ func TestDatabase(t *testing.T) {
 	})
 }
 
-func TestDialer(t *testing.T) {
+func TestReal_Dialer(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	br := breaker.New()
 	defer br.Close()

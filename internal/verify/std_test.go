@@ -124,7 +124,7 @@ func ended(t *testing.T, ctx context.Context, err, cause error, name string) {
 }
 
 // promise 13: the end goes down a tree of any kind, with Err and cause.
-func TestTreeEndsFromTheRoot(t *testing.T) {
+func TestStd_TreeEndsFromTheRoot(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		cause, err error
@@ -150,7 +150,7 @@ func TestTreeEndsFromTheRoot(t *testing.T) {
 }
 
 // A context ends what was derived from it, and never what it was derived from.
-func TestTreeEndsDownwardsOnly(t *testing.T) {
+func TestStd_TreeEndsDownwardsOnly(t *testing.T) {
 	forTrees(t, func(tr tree) {
 		for i := len(tr.cancels) - 1; i >= 0; i-- { // tr.chain[i+1] is the one it cancels
 			if tr.cancels[i] == nil {
@@ -173,7 +173,7 @@ func TestTreeEndsDownwardsOnly(t *testing.T) {
 
 // What is derived from a context that has ended already has ended as well, at once, with the same
 // cause.
-func TestDeriveFromEnded(t *testing.T) {
+func TestStd_DeriveFromEnded(t *testing.T) {
 	br := breaker.New()
 	view := breaker.ToContext(br)
 	br.Trip(numbered(7))
@@ -192,7 +192,7 @@ func TestDeriveFromEnded(t *testing.T) {
 
 // AfterFunc: f runs once, in a goroutine of its own, after the end; stop returns true iff it
 // prevented that.
-func TestAfterFunc(t *testing.T) {
+func TestStd_AfterFunc(t *testing.T) {
 	parents := map[string]func(view context.Context) context.Context{
 		"view":       func(view context.Context) context.Context { return view },
 		"value":      func(view context.Context) context.Context { return context.WithValue(view, key("k"), 1) },
@@ -281,7 +281,7 @@ func TestAfterFunc(t *testing.T) {
 }
 
 // A deadline in the context of a breaker is kept, by it and by what is derived from it.
-func TestDeadlines(t *testing.T) {
+func TestStd_Deadlines(t *testing.T) {
 	const limit = 10 * time.Second
 	for _, tt := range []struct {
 		name    string
@@ -338,7 +338,7 @@ func TestDeadlines(t *testing.T) {
 }
 
 // Values are looked up through breakers, to any depth, and nothing else is found there.
-func TestValues(t *testing.T) {
+func TestStd_Values(t *testing.T) {
 	base := context.WithValue(t.Context(), key("request"), "42")
 	br := breaker.Multiplex(breaker.New(), breaker.BreakByContext(base, nil))
 	ctx := context.WithValue(breaker.ToContext(br), key("user"), "anna")
@@ -358,7 +358,7 @@ func TestValues(t *testing.T) {
 }
 
 // WithoutCancel keeps the values and nothing else.
-func TestWithoutCancel(t *testing.T) {
+func TestStd_WithoutCancel(t *testing.T) {
 	base := context.WithValue(t.Context(), key("request"), "42")
 	br := breaker.Multiplex(breaker.BreakByContext(base, nil), breaker.BreakByTimeout(time.Hour))
 	ctx := context.WithoutCancel(breaker.ToContext(br))
@@ -376,7 +376,7 @@ func TestWithoutCancel(t *testing.T) {
 }
 
 // promises 11 and 13: none of this starts a goroutine.
-func TestNoGoroutine(t *testing.T) {
+func TestStd_NoGoroutine(t *testing.T) {
 	const each = 200
 	br := breaker.BreakByTimeout(time.Hour)
 	view := breaker.ToContext(br)
@@ -416,7 +416,7 @@ func TestNoGoroutine(t *testing.T) {
 
 // Whoever derives while the breaker trips gets a context that has ended, or one that ends, with the
 // cause: it isn't lost in between.
-func TestDeriveDuringTrip(t *testing.T) {
+func TestStd_DeriveDuringTrip(t *testing.T) {
 	subjects := []struct {
 		name   string
 		derive func(view context.Context) context.Context
@@ -491,7 +491,7 @@ func TestDeriveDuringTrip(t *testing.T) {
 
 // Err, Done and cause of a context agree whenever one looks, and a child is never ahead of its
 // parent.
-func TestAgreementDuringTrip(t *testing.T) {
+func TestStd_AgreementDuringTrip(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		err, cause error

@@ -188,7 +188,7 @@ func (m *permitModel) settle() {
 	}
 }
 
-func TestRandomSemaphore(t *testing.T) {
+func TestSync_RandomSemaphore(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		steps := drawSteps(r, 8, 4)
 		capacity := rapid.IntRange(0, 4).Draw(r, "capacity")
@@ -243,11 +243,11 @@ type readLocker interface {
 	RUnlock()
 }
 
-func TestRandomMutex(t *testing.T) {
+func TestSync_RandomMutex(t *testing.T) {
 	randomLock(t, 6, func() locker { return new(breakersync.Mutex) })
 }
 
-func TestRandomRWMutex(t *testing.T) {
+func TestSync_RandomRWMutex(t *testing.T) {
 	randomLock(t, 10, func() locker { return new(breakersync.RWMutex) })
 }
 
@@ -297,7 +297,7 @@ func randomLock(t *testing.T, ops int, make func() locker) {
 	})
 }
 
-func TestRandomCond(t *testing.T) {
+func TestSync_RandomCond(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		steps := drawSteps(r, 5, 3)
 		inBubble(t, r, func() error {
@@ -359,7 +359,7 @@ func TestRandomCond(t *testing.T) {
 	})
 }
 
-func TestRandomWaitGroup(t *testing.T) {
+func TestSync_RandomWaitGroup(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		steps := drawSteps(r, 5, 3)
 		inBubble(t, r, func() error {
@@ -417,7 +417,7 @@ func TestRandomWaitGroup(t *testing.T) {
 }
 
 // Tasks that sleep for different times, and then fail or don't.
-func TestRandomGroup(t *testing.T) {
+func TestSync_RandomGroup(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		durations := rapid.SliceOfNDistinct(rapid.IntRange(1, 50), 0, 8, rapid.ID[int]).Draw(r, "durations")
 		fails := rapid.SliceOfN(rapid.Bool(), len(durations), len(durations)).Draw(r, "fails")
@@ -466,7 +466,7 @@ func TestRandomGroup(t *testing.T) {
 	})
 }
 
-func TestRandomRetry(t *testing.T) {
+func TestSync_RandomRetry(t *testing.T) {
 	var (
 		errCause     = errors.New("the cause")
 		errTry       = errors.New("temporary")

@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // golangci-lint finds the plugin by its name, and gives it what .golangci.yml says.
-func TestPlugin(t *testing.T) {
+func TestGolangci_Plugin(t *testing.T) {
 	construct, err := register.GetPlugin(golangci.Name)
 	require.NoError(t, err)
 	flag := lostclose.Analyzer.Flags.Lookup("skiptests")

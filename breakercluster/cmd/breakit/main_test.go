@@ -133,7 +133,7 @@ func (p *process) requireEnded() {
 }
 
 // One trip ends the command on every machine, and no other command.
-func TestOneTripEndsTheCommandOnEveryMachine(t *testing.T) {
+func TestBreakit_OneTripEndsTheCommandOnEveryMachine(t *testing.T) {
 	for engine := range servers {
 		t.Run(engine, func(t *testing.T) {
 			store, addr := serve(t, engine)
@@ -171,7 +171,7 @@ func TestOneTripEndsTheCommandOnEveryMachine(t *testing.T) {
 }
 
 // What must not go on while it can't be told to stop.
-func TestSilence(t *testing.T) {
+func TestBreakit_Silence(t *testing.T) {
 	for engine := range servers {
 		t.Run(engine, func(t *testing.T) {
 			store, addr := serve(t, engine)
@@ -197,7 +197,7 @@ func TestSilence(t *testing.T) {
 }
 
 // The state is unknown, so the command isn't started.
-func TestTheStoreIsAway(t *testing.T) {
+func TestBreakit_TheStoreIsAway(t *testing.T) {
 	for engine, store := range map[string]string{
 		"nats": "nats://u:secret@%s", "etcd": "etcd://%s", "postgres": "postgres://u:secret@%s/d", "redis": "redis://u:secret@%s",
 	} {
@@ -217,7 +217,7 @@ func TestTheStoreIsAway(t *testing.T) {
 }
 
 // While breakit asks the store, Ctrl-C ends it.
-func TestInterruptedBeforeTheStart(t *testing.T) {
+func TestBreakit_InterruptedBeforeTheStart(t *testing.T) {
 	_, addr := serve(t, "redis")
 	proxy := clustertest.NewProxy(t, addr)
 	proxy.Freeze()
@@ -228,7 +228,7 @@ func TestInterruptedBeforeTheStart(t *testing.T) {
 }
 
 // A key expires, and then the next command with it starts again.
-func TestTTL(t *testing.T) {
+func TestBreakit_TTL(t *testing.T) {
 	for engine := range servers {
 		t.Run(engine, func(t *testing.T) {
 			store, addr := serve(t, engine)
@@ -241,7 +241,7 @@ func TestTTL(t *testing.T) {
 	}
 }
 
-func TestBadInput(t *testing.T) {
+func TestBreakit_BadInput(t *testing.T) {
 	m := newMachine(t)
 	const hint, store = "\nTry breakit -h.\n", "redis://127.0.0.1"
 	for _, test := range []struct{ args, errors string }{
@@ -276,7 +276,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-func TestHelp(t *testing.T) {
+func TestBreakit_Help(t *testing.T) {
 	m := newMachine(t)
 	got := m.run("-h")
 	require.Equal(t, 0, got.code)
@@ -288,7 +288,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-func TestLocate(t *testing.T) {
+func TestBreakit_Locate(t *testing.T) {
 	l, err := locate("etcd://me:p%40ss@one:1,two/?name=jobs")
 	require.NoError(t, err)
 	require.Equal(t, "jobs", l.name)

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 }
 
 // The leader is killed, and yet all are told: demonstrate checks it.
-func TestCluster(t *testing.T) {
+func TestBreakit_Cluster(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var out bytes.Buffer
@@ -33,7 +33,7 @@ func TestCluster(t *testing.T) {
 	}
 }
 
-func TestYourServer(t *testing.T) {
+func TestBreakit_YourServer(t *testing.T) {
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
 	})
@@ -52,13 +52,13 @@ func TestYourServer(t *testing.T) {
 	assert.Zero(t, s.GlobalAccount().JetStreamUsage().Streams, "the bucket is deleted")
 }
 
-func TestNoServer(t *testing.T) {
+func TestBreakit_NoServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	assert.Error(t, demonstrate(ctx, &bytes.Buffer{}, "nats://127.0.0.1:1", 2))
 }
 
-func TestPercentile(t *testing.T) {
+func TestBreakit_Percentile(t *testing.T) {
 	var hundred []time.Duration
 	for i := range 100 {
 		hundred = append(hundred, time.Duration(i+1)*time.Second)

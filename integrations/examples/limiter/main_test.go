@@ -10,7 +10,7 @@ import (
 )
 
 // The program ends by itself, and every variant wakes everyone.
-func TestRun(t *testing.T) {
+func TestBreakit_Run(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(&out, 100))
 	for _, v := range variants {

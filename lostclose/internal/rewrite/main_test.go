@@ -120,7 +120,7 @@ func TestRewrite_Cut(t *testing.T) {
 }
 
 // What is rewritten compiles.
-func TestRewrite(t *testing.T) {
+func TestBreakit_Rewrite(t *testing.T) {
 	dir := module(t)
 	n, err := rewrite(dir, false)
 	require.NoError(t, err)
