@@ -262,8 +262,9 @@ type handle struct {
 func (h handle) stop() bool { return h.b.registry.Take(h.r) }
 
 // register enters r, and reports whether it did. If it returns true, the trip sweeps r, unless it
-// is taken out before (promises 6 and 7). If it returns false, the breaker isn't open any more, and
-// Done is closed or about to be: the caller awaits it before it acts (the claimed window).
+// is taken out before (promise 6 and promise 7). If it returns false, the breaker isn't open any
+// more, and Done is closed or about to be: the caller awaits it before it acts (the claimed
+// window).
 //
 // register attaches a source that isn't attached yet.
 func (b *Breaker) register(r *registration) bool {
@@ -302,7 +303,7 @@ func (b *Breaker) register(r *registration) bool {
 func (b *Breaker) trip(s uint32, cause error, mark uint32) bool {
 	s, won := b.claim(s, mark, cause == nil)
 	if !won {
-		b.awaitDone()
+		b.awaitDone() // promise 3
 		return false
 	}
 	b.finish(s, cause)

@@ -262,7 +262,7 @@ func TestOnTrip_StopAgainstStopAndTrip(t *testing.T) {
 	}
 }
 
-// promises 6 and 7: any number of callbacks, any subset of them stopped, in any order.
+// promise 6 and promise 7: any number of callbacks, any subset of them stopped, in any order.
 func TestOnTrip_AnyNumber(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 7, 8, 9, 32, 33, 34, 35, 100, 247, 248, 249, 281, 1_000, 5_000, 20_000} {
 		for _, part := range []int{0, 1, 2, n} { // of how many one is stopped
@@ -352,8 +352,8 @@ func TestOnTrip_CallbackIsCollected(t *testing.T) {
 	})
 }
 
-// promises 6 and 7, the ledger: goroutines register and stop while a trip comes at a random moment.
-// For each callback, its runs and the stops that returned true are one.
+// promise 6 and promise 7, the ledger: goroutines register and stop while a trip comes at a random
+// moment. For each callback, its runs and the stops that returned true are one.
 func TestLedger_ExactlyOnce(t *testing.T) {
 	clerks, entries := 4, soaked(50_000)
 	if entries > 1_000_000 {

@@ -197,7 +197,8 @@ func (b *viewBreaker) attach() (clear uint32) {
 	return flagPoll
 }
 
-// contextView is a Breaker with another method set, so that ToContext doesn't allocate. The context
+// contextView is a Breaker with another method set, so that ToContext doesn't allocate, and Done,
+// cause and deadline are the breaker's own (promise 13). The context
 // that ToContext returns is called a view.
 type contextView Breaker
 

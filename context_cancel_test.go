@@ -52,7 +52,7 @@ func TestCancel_IsCalledOnce(t *testing.T) {
 	t.Run("synchronously", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		breaker.BreakByContext(ctx, cancel).Close()
-		require.Equal(t, context.Canceled, ctx.Err()) // promise 3
+		require.Equal(t, context.Canceled, ctx.Err()) // promise 10
 	})
 	t.Run("by the constructor", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -29,8 +29,8 @@
 //	}
 //
 // Code that can't wait registers a callback, and takes it back when it no longer matters. If stop
-// returns false the callback has begun; before the connection goes to its next user, wait until it
-// has returned:
+// returns false the callback has begun; before you reuse what it touches, wait until it has
+// returned:
 //
 //	stop := br.OnTrip(func() { conn.SetDeadline(past) })
 //	defer func() {
@@ -40,8 +40,8 @@
 //		}
 //	}()
 //
-// A request watches longer-lived breakers, and never closes them. Within owns neither the context
-// nor the process's breaker:
+// A request is tripped by longer-lived breakers, too, and never closes them: it watches them.
+// Within owns neither the context nor the process's breaker:
 //
 //	br := breaker.Within(r.Context(), limit, process)
 //	defer br.Close()
@@ -71,7 +71,7 @@
 //  10. A breaker that has tripped leaves nothing behind: no timer, registration, signal handler or
 //     goroutine.
 //  11. A breaker has no goroutine of its own. There is one per distinct signal, one per distinct
-//     channel being waited on, and the one that package context needs for a context of a foreign
+//     channel being waited on, and the one that package context needs for a context of foreign
 //     type.
 //  12. Signals are caught from the return of BreakBySignal on. A signal that has already arrived
 //     never trips a breaker created later. While callbacks run, the signal stays caught.
@@ -96,14 +96,15 @@
 //  20. A breaker made by a constructor and copied by value panics at its first use.
 //  21. A cause whose methods panic or call back, or that is a typed nil, works like any other
 //     cause.
-//  22. context.Cause of a view is exactly context.DeadlineExceeded after a timeout without a cause
-//     of its own, and exactly context.Canceled after a plain Close. Otherwise it is the breaker's
-//     Cause.
+//  22. context.Cause of a context returned by ToContext is exactly context.DeadlineExceeded after a
+//     timeout without a cause of its own, and exactly context.Canceled after a plain Close.
+//     Otherwise it is the breaker's Cause.
 //  23. Deadline returns the same value at each call, unless the deadline can move.
 //  24. signal.Reset and signal.Ignore by other code don't affect breakers created later.
-//  25. Deadline, Value and construction take time linear in the number of breakers that can be
-//     reached.
-//  26. The two supported Go releases work, and so does the build tag breaker_pure. With it, a
+//  25. Deadline, Value and construction take time linear in the number of breakers and their links
+//     that can be reached. A context by other code in between is asked once for each way that
+//     leads to it.
+//  26. The two supported Go releases work, and so does the build tag breaker_pure. With that tag, a
 //     context derived through context.WithValue ends when Done closes, not after the dependents.
 //  27. Printing a breaker by fmt, log/slog or encoding/json prints what String returns, and may be
 //     done at any time.

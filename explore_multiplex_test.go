@@ -58,7 +58,7 @@ func (f *family) join() *subject {
 	return f.parent
 }
 
-// end checks promises 9 and 10.
+// end checks promise 9 and promise 10.
 func (f *family) end() {
 	if f.parent == nil {
 		f.r.Failf("there is no Multiplex")

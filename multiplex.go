@@ -56,7 +56,7 @@ func join(function string, breakers []Interface, own bool) *Breaker {
 		case *Breaker:
 			source, owned = br, own
 		case *nopCloser:
-			source = (*Breaker)(br)
+			source = (*Breaker)(br) // only watched (promise 9)
 		default:
 			source, owned = unwrapEmbedding(br)
 			owned = owned && own
@@ -198,7 +198,7 @@ func (n *node) listen(l *link) bool {
 	return false
 }
 
-// follow trips the node because the source has.
+// follow trips the node because the source has, with its cause (promise 9).
 func (n *node) follow(source *Breaker) {
 	cause, mark := source.cause.Get(), source.state.Load()&flagExpired
 	if s, won := n.claim(n.state.Load(), mark, cause == nil); won {

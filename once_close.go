@@ -110,8 +110,9 @@ func (b *Breaker) shareDone() chan struct{} {
 	}
 }
 
-// closeDone closes the channel that was handed out. Only the winner calls it, once, with the word
-// that its claim has left. With flagRelay, package context learns the cause in the same instant.
+// closeDone closes the channel that was handed out. Only the winner calls it, once (promise 1),
+// with the word that its claim has left. With flagRelay, package context learns the cause in the
+// same instant.
 func (b *Breaker) closeDone(s uint32) {
 	if s&flagRelay == 0 {
 		b.done.close()

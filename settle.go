@@ -31,7 +31,7 @@ type settlement struct {
 	root *Breaker
 	// The lists, in this order: nodes whose dependents haven't been tripped yet; nodes that may own
 	// something open; nodes to be released; nodes to be finished.
-	followed, owners, settled, released *node
+	toFollow, toClose, toRelease, toFinish *node
 
 	// lost has the nodes that another goroutine is tripping. Their dependents may still be open,
 	// and are tripped here, too. This is rare, so it may allocate.
@@ -72,11 +72,11 @@ func (b *Breaker) settle(s uint32) {
 	}
 	w := settlement{}
 	if n := b.node(); n != nil {
-		w.followed = n
+		w.toFollow = n
 	} else {
 		w.root = b
 	}
-	w.publish(b, s)
+	w.markTripped(b, s)
 	w.run()
 }
 
@@ -91,9 +91,9 @@ func (b *Breaker) node() *node {
 	return nil
 }
 
-// publish makes the phase tripped if it is still claimed, because others will see it for a while:
-// then Err is one load (step 4).
-func (*settlement) publish(b *Breaker, s uint32) {
+// markTripped makes the phase tripped if it is still claimed, because others will see it for a
+// while: then Err is one load (step 4).
+func (*settlement) markTripped(b *Breaker, s uint32) {
 	if s&phase == claimed {
 		b.move(phase, tripped)
 	}
@@ -235,8 +235,8 @@ func (w *settlement) run() {
 		}
 	}
 	if w.stage == releasing {
-		for w.settled != nil {
-			w.releaseNode(pop(&w.settled))
+		for w.toRelease != nil {
+			w.releaseNode(pop(&w.toRelease))
 		}
 		w.stage = finishing
 		if w.relayed {
@@ -246,7 +246,7 @@ func (w *settlement) run() {
 		w.sweep = sweep{Class: registry.Callbacks}
 	}
 	for w.caller != nil || w.nextCaller() {
-		w.finish()
+		w.runCallbacks()
 	}
 }
 
@@ -257,21 +257,21 @@ func (w *settlement) tripAll() {
 	}
 	for {
 		switch {
-		case w.followed != nil:
-			n := pop(&w.followed)
+		case w.toFollow != nil:
+			n := pop(&w.toFollow)
 			w.tripDependents(&n.Breaker)
 			if n.ownsSomething() {
-				push(&w.owners, n)
+				push(&w.toClose, n)
 			} else {
-				push(&w.settled, n)
+				push(&w.toRelease, n)
 			}
 		case len(w.lost) > 0:
 			b := w.lost[len(w.lost)-1]
 			w.lost = w.lost[:len(w.lost)-1]
 			w.tripDependents(b)
-		case w.owners != nil:
-			n := pop(&w.owners)
-			push(&w.settled, n)
+		case w.toClose != nil:
+			n := pop(&w.toClose)
+			push(&w.toRelease, n)
 			w.closeOwned(n)
 		default:
 			return
@@ -279,7 +279,7 @@ func (w *settlement) tripAll() {
 	}
 }
 
-// tripDependents trips the nodes that listen to b.
+// tripDependents trips the nodes that listen to b, with its cause (promise 9).
 func (w *settlement) tripDependents(b *Breaker) {
 	if b.registry.IsEmpty() {
 		return
@@ -293,7 +293,7 @@ func (w *settlement) tripDependents(b *Breaker) {
 		n := r.Node
 		s, won := n.claim(n.state.Load(), mark, cause == nil)
 		if !won {
-			w.lose(&n.Breaker)
+			w.followLost(&n.Breaker)
 			continue
 		}
 		if cause != nil {
@@ -302,8 +302,8 @@ func (w *settlement) tripDependents(b *Breaker) {
 		s = n.publish(s)
 		// To stop a timer takes as long as all the rest. The next nodes don't wait for it.
 		if s&phase != closed && (s&flagLookUp != 0 || !n.settleAtOnce(s, false)) {
-			w.publish(&n.Breaker, s)
-			push(&w.followed, n)
+			w.markTripped(&n.Breaker, s)
+			push(&w.toFollow, n)
 		}
 	}
 }
@@ -319,11 +319,11 @@ func (w *settlement) touch(slots []registry.Slot[node, linkTag]) {
 	}
 }
 
-// lose handles a breaker that was tripped before. If another goroutine is still on its way through
-// the dependents of that one, we trip them, too, so that none is open when our callbacks run
-// (promise 18). Otherwise all of them are tripped, and only the link is still there.
-func (w *settlement) lose(b *Breaker) {
-	b.awaitDone() // as a loser does: what follows a breaker is closed once its Trip has returned
+// followLost handles a breaker that was tripped before. If another goroutine is still on its way
+// through the dependents of that one, we trip them, too, so that none is open when our callbacks
+// run (promise 18). Otherwise all of them are tripped, and only the link is still there.
+func (w *settlement) followLost(b *Breaker) {
+	b.awaitDone() // promise 3: Done of what follows a breaker is closed once its Trip has returned
 	if b.state.Load()&phase == closed || b.registry.IsEmpty() {
 		return
 	}
@@ -337,7 +337,7 @@ func (w *settlement) lose(b *Breaker) {
 	w.lost = append(w.lost, b)
 }
 
-// closeOwned closes what the node owns.
+// closeOwned closes what the node owns (promise 9).
 func (w *settlement) closeOwned(n *node) {
 	all := n.source.links()
 	for i := range all {
@@ -347,7 +347,7 @@ func (w *settlement) closeOwned(n *node) {
 		}
 		b := l.source.Get()
 		if l.Tag.pending.Get() { // see closePrivate
-			w.publish(b, b.state.Load())
+			w.markTripped(b, b.state.Load())
 			w.tripDependents(b)
 			continue
 		}
@@ -355,9 +355,9 @@ func (w *settlement) closeOwned(n *node) {
 		if !won || s&phase == closed {
 			continue
 		}
-		w.publish(b, s)
+		w.markTripped(b, s)
 		if inner := b.node(); inner != nil {
-			push(&w.followed, inner)
+			push(&w.toFollow, inner)
 			continue
 		}
 		l.Tag.pending.Set(true)
@@ -375,7 +375,7 @@ func (w *settlement) close(b *Breaker) (word uint32, won bool) {
 	}
 	s, won := b.claim(b.state.Load(), 0, true)
 	if !won {
-		w.lose(b)
+		w.followLost(b)
 		return s, false
 	}
 	return b.publish(s), true
@@ -395,11 +395,11 @@ func (n *node) ownsSomething() bool {
 // releaseNode lets go of all that the node holds, and its pending leaves hold.
 func (w *settlement) releaseNode(n *node) {
 	s := n.state.Load()
-	if n.isSimple(s) { // while it is in the cache
+	if n.releasesAtOnce(s) { // while it is in the cache
 		n.letGo(s)
 		return
 	}
-	push(&w.released, n)
+	push(&w.toFinish, n)
 	all := n.source.links()
 	for i := range all {
 		if l := &all[i]; l.Tag.pending.Get() {
@@ -410,9 +410,10 @@ func (w *settlement) releaseNode(n *node) {
 	w.release(&n.Breaker, s, false)
 }
 
-// isSimple reports whether the node has no callbacks, can let go of all it holds without running
-// your code, and holds nothing that must stay until the callbacks have run. The word is the node's.
-func (n *node) isSimple(s uint32) bool {
+// releasesAtOnce reports whether the node has no callbacks, can let go of all it holds without
+// running your code, and holds nothing that must stay until the callbacks have run. The word is the
+// node's.
+func (n *node) releasesAtOnce(s uint32) bool {
 	if s&(flagAttaching|flagAsk|flagOwnErr|flagWatch) != 0 || !n.registry.HasAtMostLink() {
 		return false
 	}
@@ -425,14 +426,14 @@ func (n *node) isSimple(s uint32) bool {
 	return true
 }
 
-// release lets go of what b holds. The word is b's. Watches of signals come last, after the
-// callbacks: one of those may be about to catch the next signal, and at no moment may that kill the
-// process (promise 12).
+// release lets go of what b holds. The word is b's. Watches come last, after the callbacks: one of
+// those may be about to catch the next signal, and at no moment may that kill the process
+// (promise 12).
 func (w *settlement) release(b *Breaker, s uint32, last bool) {
 	w.relayed = w.relayed || s&flagRelay != 0
 	if b.source == nil || s&flagAttaching != 0 {
-		// Links are still being registered. The attacher or finish drops them, the one that comes
-		// last.
+		// Links are still being registered. The attacher or runCallbacks drops them, the one that
+		// comes last.
 		return
 	}
 	all := b.source.links()
@@ -454,7 +455,7 @@ func (w *settlement) endRelays() {
 	if b := w.root; b != nil && b.state.Load()&flagRelay != 0 {
 		b.endRelay()
 	}
-	for n := w.released; n != nil; n = n.next.Get() {
+	for n := w.toFinish; n != nil; n = n.next.Get() {
 		all := n.source.links()
 		for i := range all {
 			if l := &all[i]; l.Tag.pending.Get() {
@@ -474,10 +475,10 @@ func (w *settlement) nextCaller() bool {
 	w.stage = finishing
 	for {
 		if w.node == nil {
-			if w.released == nil {
+			if w.toFinish == nil {
 				return false
 			}
-			w.node, w.index = pop(&w.released), 0
+			w.node, w.index = pop(&w.toFinish), 0
 		}
 		all := w.node.source.links()
 		for w.index < len(all) {
@@ -503,8 +504,8 @@ func (w *settlement) begin(b *Breaker) {
 	w.caller, w.sweep = b, sweep{Class: registry.Callbacks}
 }
 
-// finish runs the callbacks of w.caller, and closes it.
-func (w *settlement) finish() {
+// runCallbacks runs the callbacks of w.caller, and closes it.
+func (w *settlement) runCallbacks() {
 	b := w.caller
 	if w.stage == finishing && !b.registry.IsEmpty() {
 		for r := w.sweep.NextCallback(&b.registry); r != nil; r = w.sweep.NextCallback(&b.registry) {

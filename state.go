@@ -32,15 +32,15 @@ import (
 //  1. Claim: CAS open → claimed. From here on only the winner writes (promise 1).
 //  2. Store the cause, a plain field, published by step 3 (promise 4).
 //  3. Close Done if its channel was handed out. In this instant the breaker is tripped for every
-//     observer (promises 2 and 3).
+//     observer (promise 2 and promise 3).
 //  4. Publish: → tripped. From here on Err is one load again.
 //  5. Trip the dependents, release the sources, run the callbacks, → closed (settle.go;
-//     promises 6, 10 and 18).
+//     promise 6, promise 10 and promise 18).
 //
 // A trip skips each phase in which it has nothing to do. Without a channel to close, step 1 goes on
 // to tripped. If the breaker holds nothing either, step 1 goes on to closed, so New and Close cost
-// one locked instruction. With a channel and no callbacks step 4 is left out: to release takes less
-// time than the locked instruction would save.
+// one locked instruction. Step 4 is left out if there is a channel and nothing that takes long:
+// releasing is then shorter than the compare-and-swap it would cost.
 //
 // Between 1 and 4 Err looks at Done itself, without blocking. Three ways look simpler, and all
 // three are wrong: Err reads the claim, Err waits for Done, or Err reads a store after the close.
@@ -86,8 +86,8 @@ const (
 	// breaker, and a trip has nothing to close. If Done sets it in the claimed phase, the winner
 	// closes the channel.
 	flagDone uint32 = 1 << (iota + 2)
-	// flagHeld: there may be registrations to sweep or sources to release. Without it, open →
-	// closed is one step.
+	// flagHeld: there may be callbacks or dependents to go through, or sources to release. Without
+	// it, open → closed is one step.
 	flagHeld
 	// flagPoll: Err, Cause and State ask the source. Over a foreign context the flag stays: package
 	// context reports the end on a goroutine of its own, a little later (promise 19).
@@ -101,7 +101,7 @@ const (
 	flagHandedOver
 	// flagAwaited: AwaitClosed waits for the phase closed.
 	flagAwaited
-	// flagWeighing: methods of a cause are being called, to know whether it is a deadline's.
+	// flagWeighing: Is or Unwrap of a cause is being called, to know whether it is a deadline's.
 	flagWeighing
 
 	// flagExpired: the cause is a deadline's, so the Err of a view is context.DeadlineExceeded.

@@ -1,8 +1,8 @@
 /*
  * What follows from a trip, and in what order: several trips at once in one graph of breakers that
  * listen to each other and own each other (promises 9, 10 and 18).
- * Models settle.go: tripAll, tripDependents, lose, closeOwned, settleAtOnce, releaseNode, isSimple,
- * finish; NextLink, Put and Take of internal/registry as far as links go; listen and follow of
+ * Models settle.go: tripAll, tripDependents, followLost, closeOwned, settleAtOnce, releaseNode, releasesAtOnce,
+ * runCallbacks; NextLink, Put and Take of internal/registry as far as links go; listen and follow of
  * multiplex.go; attached and handOver of source.go. README.md says which lines stand for which;
  * the rules for what is one step are those of breaker.pml.
  *
@@ -121,7 +121,7 @@ inline take(x)
 	fi
 }
 
-/* settlement.lose. The two loads of the state and the registry are one: both only go one way. */
+/* settlement.followLost. The two loads of the state and the registry are one: both only go one way. */
 inline lose(x)
 {
 #ifndef BUG_LOST_NOT_AWAITED /* its Done may be open when callbacks run */
@@ -286,7 +286,7 @@ inline settle(x)
 		if
 		:: (word[b] & BUSY) -> released = released | bitOf(b) /* whoever comes last drops the links */
 		:: !(word[b] & BUSY) ->
-			here = (callback & bitOf(b)) != 0; /* isSimple */
+			here = (callback & bitOf(b)) != 0; /* releasesAtOnce */
 			dropLinks(b);
 			if
 			:: here -> released = released | bitOf(b)

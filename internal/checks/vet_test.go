@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Promise 15: a Breaker that is copied by value is reported by go vet.
+// promise 15: a Breaker that is copied by value is reported by go vet.
 func TestVet_ReportsCopies(t *testing.T) {
 	report, err := exec.Command("go", "vet", "-copylocks", "../../testdata/copylocks").CombinedOutput()
 	require.Error(t, err, "go vet has found nothing")

@@ -206,8 +206,8 @@ func TestExtra_IsOnePlace(t *testing.T) {
 	assert.Same(t, &x, g.Extra().Load())
 }
 
-// promises 6 and 7: goroutines put and take while the event comes at a random moment. Each entry is
-// told, taken or late, and only one of them.
+// promise 6 and promise 7: goroutines put and take while the event comes at a random moment. Each
+// entry is told, taken or late, and only one of them.
 func TestRegistry_ExactlyOnce(t *testing.T) {
 	const clerks = 4
 	for range scaled(50) {

@@ -58,7 +58,8 @@ func (w *Sweep[N, T, X]) NextCallback(g *Registry[N, T, X]) *Entry[N, T] {
 		for w.at < len(w.slots) {
 			s := &w.slots[w.at]
 			w.at++
-			// A link here is a late one: Put's caller is about to take it back.
+			// A link here is a late one: Put's caller is about to take it back. The CAS decides
+			// between running and stopping (promise 6 and promise 7).
 			if e := s.Load(); e != nil && e.Node == nil && s.CompareAndSwap(e, nil) {
 				return e
 			}

@@ -161,7 +161,7 @@ func specStep(state, input, output any) (bool, any) {
 		}
 		s.trip(c.who, causeTimed)
 		return output == false, s
-	case callFinal: // promises 6 and 7: nothing lost, nothing late
+	case callFinal: // promise 6 and promise 7: nothing lost, nothing late
 		for i, state := range s.calls {
 			if state == committed || state == registered && s.tripped[0] || (state == ran) != output.([maxCallbacks]bool)[i] {
 				return false, s

@@ -65,7 +65,7 @@ type modelBreaker struct {
 	cancel  *modelContext
 
 	// watched: it hears of its sources by itself. A breaker over a channel or a context begins
-	// without, and has to be asked (promises 2 and 11).
+	// without, and has to be asked (promise 2 and promise 11).
 	watched bool
 
 	tripped   bool
@@ -188,7 +188,7 @@ func (m *model) trip(b *modelBreaker) {
 	}
 }
 
-// run runs a callback, unless it has been stopped (promises 6 and 7).
+// run runs a callback, unless it has been stopped (promise 6 and promise 7).
 func (m *model) run(c *modelCallback) {
 	if c.stopped || c.ran {
 		return

@@ -27,9 +27,9 @@ import (
 )
 
 // Code that was written for contexts and knows nothing of breakers. Each waits for something that
-// never comes, is interrupted by a trip, and finds the cause by context.Cause (promises 4 and 13);
-// each leaves no goroutine (promises 10 and 11). Where the one under test waits on channels only,
-// the bubble tells when it waits; elsewhere the other side of the wait does.
+// never comes, is interrupted by a trip, and finds the cause by context.Cause (promise 4 and
+// promise 13); each leaves no goroutine (promise 10 and promise 11). Where the one under test waits
+// on channels only, the bubble tells when it waits; elsewhere the other side of the wait does.
 
 var errReason = errors.New("the reason")
 

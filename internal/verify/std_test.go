@@ -375,7 +375,7 @@ func TestStd_WithoutCancel(t *testing.T) {
 	ended(t, derived, context.Canceled, numbered(2), "derived")
 }
 
-// promises 11 and 13: none of this starts a goroutine.
+// promise 11 and promise 13: none of this starts a goroutine.
 func TestStd_NoGoroutine(t *testing.T) {
 	const each = 200
 	br := breaker.BreakByTimeout(time.Hour)

@@ -1188,7 +1188,7 @@ func (w *world) compare(b *realBreaker) {
 	}
 	w.require(b.State() == breaker.Closed, "promise 10: %s is %v at rest, not closed", name, b.State())
 	w.require(isReleased(b), "%s isn't released", name)
-	w.require(context.Cause(ctx) == viewCause(b.Cause()), "promises 13 and 22: the context of %s has the cause %v", name, context.Cause(ctx))
+	w.require(context.Cause(ctx) == viewCause(b.Cause()), "promise 13 and promise 22: the context of %s has the cause %v", name, context.Cause(ctx))
 	w.require(b.Cause() == m.seen.cause, "promise 4: the cause of %s changed to %v", name, b.Cause())
 	w.require(ctx.Err() == context.Canceled || ctx.Err() == context.DeadlineExceeded, "promise 13: the context of %s has Err %v", name, ctx.Err())
 	if m.only != nil && *m.only == (reason{madeExpired, true}) || m.seen.cause == breaker.ErrClosed {
@@ -1230,7 +1230,7 @@ func (w *world) compareRest() {
 		case !c.isRegistered():
 			w.require(runs == 0, "%s ran and was never registered", c.m.name)
 		case c.m.b.tripped:
-			w.require(runs+stops == 1, "promises 6 and 7: %s ran %d times, and was stopped %d times", c.m.name, runs, stops)
+			w.require(runs+stops == 1, "promise 6 and promise 7: %s ran %d times, and was stopped %d times", c.m.name, runs, stops)
 		default:
 			w.require(runs == 0 && stops <= 1, "promise 6: %s ran %d times on an open breaker, and was stopped %d times", c.m.name, runs, stops)
 		}

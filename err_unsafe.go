@@ -9,7 +9,7 @@ import "unsafe"
 // nothing is read or written through it.
 const originOffset = unsafe.Offsetof(Breaker{}.source) + unsafe.Sizeof(uintptr(0))
 
-// isOriginal reports whether b is the breaker of its source, or a zero value.
+// isOriginal reports whether b is the breaker of its source, or a zero value (promise 20).
 func (b *Breaker) isOriginal() bool {
 	origin := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(b), originOffset))
 	return origin == unsafe.Pointer(b) || origin == nil
