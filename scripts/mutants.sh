@@ -48,7 +48,7 @@ known() {
     BREAKER_SCHEDULES=1 explorer 30s -run "^${1/\//\$/^}"
     ;;
   *)
-    directory=$(dirname "$(grep -l "^func $1(" ./*_test.go internal/registry/*_test.go)")
+    directory=$(dirname "$(grep -l "^func $1(" ./*_test.go ./internal/registry/*_test.go)")
     "$temp/only" "$directory" "$1" >log 2>&1 || return 0 # there is no such test any more
     packages=$directory tests 30s -run "^$1\$"
     ;;
