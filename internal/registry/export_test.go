@@ -16,9 +16,9 @@ type (
 
 // node is told of an event.
 type node struct {
-	link  entry
-	tell  func()
-	inert [4]uintptr // so that it isn't smaller than those that are listened with
+	link entry
+	tell func()
+	_    [4]uintptr // so that it isn't smaller than those that are listened with
 }
 
 func newLink(tell func()) *entry {
