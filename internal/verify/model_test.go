@@ -196,6 +196,7 @@ func (m *model) run(c *modelCallback) {
 	c.ran = true
 	switch c.action {
 	case actTrip, actClose:
+		m.ask(c.target) // what has ended counts (promise 19)
 		m.trip(c.target)
 	case actRegister:
 		m.onTrip(c.nested)
