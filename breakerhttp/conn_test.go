@@ -177,7 +177,7 @@ func TestConn_DeadlinesUnsupported(t *testing.T) {
 	handler := breakerhttp.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		fmt.Fprint(w, "so far")
-	}), breakerhttp.WithConnDeadlines(), breakerhttp.WithLimit(time.Millisecond))
+	}), breakerhttp.WithConnDeadlines(), breakerhttp.WithLimit(200*time.Millisecond))
 	rig := assemble(t, "HTTP/1", func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
 	})
