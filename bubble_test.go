@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // Nothing made inside a bubble is used outside of it, or the other way round: the runtime kills the
@@ -220,7 +221,7 @@ func TestBubble_SharesAChannelWithRealCode(t *testing.T) {
 		})
 	}
 	for _, br := range outside {
-		requireOpen(t, br)
+		testkit.RequireOpen(t, br)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		inside := waiting(3, signal)
@@ -257,7 +258,7 @@ func TestBubble_SharesAChannelWithAnother(t *testing.T) {
 			})
 		})
 	}
-	spin(t, "all bubbles wait", func() bool { return ready.Load() == bubbles })
+	testkit.Await(t, "all bubbles wait", func() bool { return ready.Load() == bubbles })
 	requireGoroutines(t, bubbles)
 	close(signal)
 	group.Wait()
@@ -278,7 +279,7 @@ func TestBubble_HasItsOwnChannel(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.Equal(t, time.Minute, time.Since(start))
 		for _, br := range all {
-			requireOpen(t, br)
+			testkit.RequireOpen(t, br)
 		}
 		signal <- struct{}{}
 		synctest.Wait()
@@ -288,7 +289,7 @@ func TestBubble_HasItsOwnChannel(t *testing.T) {
 		late := waiting(3, signal)
 		synctest.Wait()
 		for _, br := range late {
-			requireOpen(t, br)
+			testkit.RequireOpen(t, br)
 		}
 		closeAll(late)
 	})
@@ -317,11 +318,11 @@ func TestBubble_IsNotHeldUpBySignals(t *testing.T) {
 
 			br = breaker.BreakBySignal(os.Kill) // the first and the last for it are both inside
 			synctest.Wait()
-			requireOpen(t, br)
+			testkit.RequireOpen(t, br)
 			br.Close()
 		})
 		requireGoroutines(t, 1)
-		requireOpen(t, outside)
+		testkit.RequireOpen(t, outside)
 	}
 	outside.Close()
 	requireGoroutines(t, 0)

@@ -11,22 +11,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 func TestChannel_NilNeverTrips(t *testing.T) {
 	// promise 15
 	requireGoroutines(t, 0)
 	br := breaker.BreakByChannel(nil)
-	requireOpen(t, br)
+	testkit.RequireOpen(t, br)
 	br.OnTrip(func() {})
 	outer := breaker.Multiplex(br)
-	requireOpen(t, outer)
-	require.Zero(t, goroutinesOf(library)) // promise 11
+	testkit.RequireOpen(t, outer)
+	require.Zero(t, testkit.Goroutines(testkit.Library)) // promise 11
 	_, ok := outer.Deadline()
 	require.False(t, ok)
 
 	outer.Close()
-	require.Equal(t, breaker.ErrClosed, requireTripped(t, br))
+	require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, br))
 }
 
 // ends are the two things that a channel can do.
@@ -40,7 +41,7 @@ var ends = []struct {
 
 func requireChannelCause(t *testing.T, br *breaker.Breaker) {
 	t.Helper()
-	cause := requireTripped(t, br)
+	cause := testkit.RequireTripped(t, br)
 	require.ErrorIs(t, cause, breaker.Interrupted)
 	require.ErrorIs(t, cause, context.Canceled)
 	require.ErrorIs(t, cause, breaker.ToContext(br).Err())
@@ -73,7 +74,7 @@ func TestChannel_TripsWhatWaits(t *testing.T) {
 				requireGoroutines(t, 0)
 				signal := make(chan struct{}, 1)
 				br := breaker.BreakByChannel(signal)
-				require.Zero(t, goroutinesOf(library))
+				require.Zero(t, testkit.Goroutines(testkit.Library))
 				done := wait(br)
 				requireGoroutines(t, 1)
 				how.end(signal)
@@ -96,7 +97,7 @@ func TestChannel_EndedBefore(t *testing.T) {
 			requireChannelCause(t, br)
 			require.Equal(t, breaker.Closed, br.State())
 			require.Zero(t, len(signal))
-			require.Zero(t, goroutinesOf(library))
+			require.Zero(t, testkit.Goroutines(testkit.Library))
 			br.Close()
 			requireChannelCause(t, br)
 		})
@@ -125,7 +126,7 @@ func TestChannel_PolledWithoutAGoroutine(t *testing.T) {
 				how.end(signal)
 				require.True(t, tripped(br), "what the channel did has to be seen at once")
 				requireChannelCause(t, br)
-				require.Zero(t, goroutinesOf(library))
+				require.Zero(t, testkit.Goroutines(testkit.Library))
 			})
 		}
 	}
@@ -147,7 +148,7 @@ func TestChannel_PollsMany(t *testing.T) {
 		require.Equal(t, breaker.ErrClosed, one.Cause())
 	}
 	require.LessOrEqual(t, runtime.NumGoroutine(), before)
-	require.Zero(t, goroutinesOf(library))
+	require.Zero(t, testkit.Goroutines(testkit.Library))
 }
 
 // A sender that blocks on a channel without a buffer meets whoever polls.
@@ -158,7 +159,7 @@ func TestChannel_PollTakesFromABlockedSender(t *testing.T) {
 		signal <- struct{}{}
 		close(sent)
 	}()
-	spin(t, "the poll takes the value", func() bool { return br.Err() != nil })
+	testkit.Await(t, "the poll takes the value", func() bool { return br.Err() != nil })
 	await(t, "the value is sent", sent)
 	requireChannelCause(t, br)
 }
@@ -178,9 +179,9 @@ func TestChannel_ValueTripsAllThatWait(t *testing.T) {
 
 	// One value is one arrival: who comes later waits for the next.
 	polled, late := breaker.BreakByChannel(signal), waiting(10, signal)
-	requireOpen(t, polled)
+	testkit.RequireOpen(t, polled)
 	for _, br := range late {
-		requireOpen(t, br)
+		testkit.RequireOpen(t, br)
 	}
 	requireGoroutines(t, 1)
 	signal <- struct{}{}
@@ -266,7 +267,7 @@ func TestChannel_LeftByAMultiplex(t *testing.T) {
 	await(t, "the trip", br.Done())
 	requireChannelCause(t, br)
 	requireGoroutines(t, 1) // the shared one is still being waited for
-	requireOpen(t, shared)
+	testkit.RequireOpen(t, shared)
 	shared.Close()
 	requireGoroutines(t, 0)
 }
@@ -281,7 +282,7 @@ func TestChannel_LeftByATrip(t *testing.T) {
 	cause := assert.AnError
 	require.True(t, br.Trip(cause))
 	requireGoroutines(t, 0)
-	require.Equal(t, cause, requireTripped(t, br))
+	require.Equal(t, cause, testkit.RequireTripped(t, br))
 
 	signal <- struct{}{}
 	require.Len(t, signal, 1, "nobody is left who would receive")

@@ -198,8 +198,8 @@ func (b *viewBreaker) attach() (clear uint32) {
 }
 
 // contextView is a Breaker with another method set, so that ToContext doesn't allocate, and Done,
-// cause and deadline are the breaker's own (promise 13). The context
-// that ToContext returns is called a view.
+// cause and deadline are the breaker's own (promise 13). The context that ToContext returns is
+// called a view.
 type contextView Breaker
 
 // ToContext returns a context that is done at the same instant as the breaker.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kamilsk/breaker"
 	"github.com/kamilsk/breaker/internal/atomic"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // Whatever trips the breaker, cancel is called once, and before the trip returns to the winner.
@@ -40,12 +41,12 @@ func TestCancel_IsCalledOnce(t *testing.T) {
 			})
 			require.Zero(t, calls.Load())
 			trip(br, cancel)
-			spin(t, "cancel is called", func() bool { return calls.Load() == 1 })
+			testkit.Await(t, "cancel is called", func() bool { return calls.Load() == 1 })
 			require.Error(t, ctx.Err())
 			br.Close()
 			br.Close()
 			breaker.Multiplex(br).Close()
-			spin(t, "all is released", func() bool { return br.State() == breaker.Closed })
+			testkit.Await(t, "all is released", func() bool { return br.State() == breaker.Closed })
 			require.Equal(t, int32(1), calls.Load())
 		})
 	}
@@ -73,8 +74,8 @@ func TestCancel_IsCalledOnce(t *testing.T) {
 			})
 			steps := []func(){cancel, br.Close, func() { br.Trip(nil) }, func() { br.Done() }, func() { _ = br.Err() }}
 			atOnce(i, steps...)
-			spin(t, "all is released", func() bool { return br.State() == breaker.Closed })
-			spin(t, "cancel is called", func() bool { return calls.Load() == 1 })
+			testkit.Await(t, "all is released", func() bool { return br.State() == breaker.Closed })
+			testkit.Await(t, "cancel is called", func() bool { return calls.Load() == 1 })
 		}
 	})
 }
@@ -85,7 +86,7 @@ func TestCancel_MayDoAnything(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var br *breaker.Breaker
 	br = breaker.BreakByContext(ctx, func() {
-		assert.Equal(t, breaker.ErrClosed, requireTripped(t, br))
+		assert.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, br))
 		assert.Equal(t, breaker.Closed, br.State())
 		br.Close()
 		cancel()
@@ -94,8 +95,8 @@ func TestCancel_MayDoAnything(t *testing.T) {
 	sibling := breaker.BreakByTimeout(time.Hour)
 	outer := breaker.Multiplex(br, sibling)
 	require.PanicsWithValue(t, "cancel panics", outer.Close)
-	require.Equal(t, breaker.ErrClosed, requireTripped(t, outer))
-	require.Equal(t, breaker.ErrClosed, requireTripped(t, sibling))
+	require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, outer))
+	require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, sibling))
 	require.Equal(t, context.Canceled, ctx.Err())
 }
 
@@ -105,7 +106,7 @@ func TestContext_ErrMatches(t *testing.T) {
 	withCancel := func() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
 	check := func(t *testing.T, br *breaker.Breaker, ctx context.Context) {
 		t.Helper()
-		requireTripped(t, br)
+		testkit.RequireTripped(t, br)
 		require.Error(t, ctx.Err())
 		require.ErrorIs(t, br.Err(), ctx.Err())
 		require.Equal(t, br.Err(), br.Err())
@@ -193,7 +194,7 @@ func TestContext_ErrMatches(t *testing.T) {
 		defer cancel()
 		br := breaker.BreakByContext(ctx, nil)
 		br.Trip(assert.AnError)
-		requireTripped(t, br)
+		testkit.RequireTripped(t, br)
 		require.Equal(t, breaker.Interrupted, br.Err()) // the context goes on
 		require.NoError(t, ctx.Err())
 	})

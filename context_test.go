@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // foreignContext is a context that package context doesn't know. It counts who is registered with
@@ -94,10 +95,7 @@ func (c *bareContext) Err() error {
 // requireContextGoroutines is requireGoroutines for those that package context has started.
 func requireContextGoroutines(t *testing.T, want int) {
 	t.Helper()
-	if pure {
-		return
-	}
-	spin(t, "package context has the expected number of goroutines", func() bool { return goroutinesOf("context") == want })
+	testkit.AwaitGoroutines(t, "context", want)
 }
 
 type keyA struct{}
@@ -152,7 +150,7 @@ func TestContext_TripsWhatWaits(t *testing.T) {
 		},
 	} {
 		check := func(t *testing.T, br *breaker.Breaker, ctx context.Context, err, cause error) {
-			require.Equal(t, cause, requireTripped(t, br))
+			require.Equal(t, cause, testkit.RequireTripped(t, br))
 			require.Equal(t, context.Cause(ctx), br.Cause())
 			require.ErrorIs(t, br.Err(), err)
 			require.ErrorIs(t, br.Err(), ctx.Err())
@@ -189,7 +187,7 @@ func TestContext_TripsWhatWaits(t *testing.T) {
 			done := br.Done()
 			end()
 			await(t, "the trip", done)
-			require.Equal(t, cause, requireTripped(t, br))
+			require.Equal(t, cause, testkit.RequireTripped(t, br))
 			require.Equal(t, breaker.Interrupted, br.Err()) // only of a bare one it is another
 		})
 	}
@@ -223,11 +221,11 @@ func TestContext_Expires(t *testing.T) {
 					require.NoError(t, br.Err())
 					time.Sleep(time.Nanosecond)
 					synctest.Wait()
-					require.Equal(t, cause, requireTripped(t, br))
+					require.Equal(t, cause, testkit.RequireTripped(t, br))
 					require.ErrorIs(t, br.Err(), context.DeadlineExceeded)
 					require.Equal(t, context.DeadlineExceeded, breaker.ToContext(br).Err())
 					if outer != nil {
-						require.Equal(t, cause, requireTripped(t, outer))
+						require.Equal(t, cause, testkit.RequireTripped(t, outer))
 						require.Equal(t, context.DeadlineExceeded, breaker.ToContext(outer).Err())
 					}
 				})
@@ -247,12 +245,12 @@ func TestContext_BackgroundNeverTrips(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			requireContextGoroutines(t, 0)
 			br := breaker.BreakByContext(ctx, nil)
-			requireOpen(t, br)
+			testkit.RequireOpen(t, br)
 			br.OnTrip(func() {})
-			requireOpen(t, br)
-			require.Zero(t, goroutinesOf("context"))
+			testkit.RequireOpen(t, br)
+			require.Zero(t, testkit.Goroutines("context"))
 			br.Close()
-			require.Equal(t, breaker.ErrClosed, requireTripped(t, br))
+			require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, br))
 			require.Equal(t, breaker.Interrupted, br.Err())
 		})
 	}
@@ -284,7 +282,7 @@ func TestContext_PolledWithoutRegistration(t *testing.T) {
 	require.Equal(t, 1, ctx.registered())
 	br.Close()
 	require.Zero(t, ctx.registered())
-	require.Zero(t, goroutinesOf("context"))
+	require.Zero(t, testkit.Goroutines("context"))
 }
 
 func TestContext_LeftByATrip(t *testing.T) {
@@ -306,7 +304,7 @@ func TestContext_LeftByATrip(t *testing.T) {
 			br.Done()
 			require.Equal(t, 1, ctx.registered())
 			trip(br)
-			requireTripped(t, br)
+			testkit.RequireTripped(t, br)
 			require.Zero(t, ctx.registered())
 		})
 		t.Run(name+", a bare context", func(t *testing.T) {
@@ -316,7 +314,7 @@ func TestContext_LeftByATrip(t *testing.T) {
 			br.Done()
 			requireContextGoroutines(t, 1) // package context has no other way
 			trip(br)
-			requireTripped(t, br)
+			testkit.RequireTripped(t, br)
 			requireContextGoroutines(t, 0)
 		})
 		t.Run(name+", a context of the standard library", func(t *testing.T) {
@@ -327,8 +325,8 @@ func TestContext_LeftByATrip(t *testing.T) {
 			br.OnTrip(func() { seen[0]++ })
 			whole, callback := weak.Make(br), weak.Make(seen)
 			trip(br)
-			requireTripped(t, br)
-			spin(t, "the context doesn't hold the breaker", func() bool {
+			testkit.RequireTripped(t, br)
+			testkit.Await(t, "the context doesn't hold the breaker", func() bool {
 				runtime.GC()
 				return whole.Value() == nil && callback.Value() == nil
 			})
@@ -357,7 +355,7 @@ func TestContext_EndsAgainstEverything(t *testing.T) {
 			require.Equal(t, context.Canceled, br.Cause())
 			byContext++
 		}
-		spin(t, "the release", func() bool { return br.State() == breaker.Closed })
+		testkit.Await(t, "the release", func() bool { return br.State() == breaker.Closed })
 		require.Zero(t, ctx.registered())
 	}
 }
@@ -374,10 +372,10 @@ func TestContext_ViewIsUnwrapped(t *testing.T) {
 		chain = append(chain, br)
 		ctx = breaker.ToContext(br)
 	}
-	require.Zero(t, goroutinesOf("context"))
+	require.Zero(t, testkit.Goroutines("context"))
 	source.Trip(assert.AnError)
 	for _, br := range chain {
-		require.Equal(t, assert.AnError, requireTripped(t, br)) // synchronously: promise 3
+		require.Equal(t, assert.AnError, testkit.RequireTripped(t, br)) // synchronously: promise 3
 		require.ErrorIs(t, br.Err(), context.Canceled)
 	}
 	require.Equal(t, context.Canceled, ctx.Err())

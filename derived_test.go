@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // derivations are the ways in which package context makes a context out of another one that ends
@@ -95,7 +96,7 @@ func TestDerived_EndsWithTheBreaker(t *testing.T) {
 					view := breaker.ToContext(br)
 					ctx, cancel := derive(view)
 					defer cancel()
-					require.Zero(t, goroutinesOf("context"))
+					require.Zero(t, testkit.Goroutines("context"))
 					require.NoError(t, ctx.Err())
 					require.NoError(t, context.Cause(ctx))
 					require.NoError(t, context.Cause(view))
@@ -105,7 +106,7 @@ func TestDerived_EndsWithTheBreaker(t *testing.T) {
 					synctest.Wait()
 					require.True(t, isShut(ctx.Done()))
 					require.Equal(t, view.Err(), ctx.Err())
-					require.Equal(t, seenByContext(requireTripped(t, br)), context.Cause(ctx))
+					require.Equal(t, seenByContext(testkit.RequireTripped(t, br)), context.Cause(ctx))
 					require.Equal(t, seenByContext(br.Cause()), context.Cause(view))
 				})
 			})
@@ -193,8 +194,8 @@ func TestDerived_NoGoroutine(t *testing.T) {
 	if !pure {
 		require.LessOrEqual(t, runtime.NumGoroutine(), before)
 	}
-	require.Zero(t, goroutinesOf(library))
-	require.Zero(t, goroutinesOf("context"))
+	require.Zero(t, testkit.Goroutines(testkit.Library))
+	require.Zero(t, testkit.Goroutines("context"))
 	owner.Trip(nil)
 	require.Equal(t, 3000, calls)
 	requireGoroutines(t, 0)
@@ -296,11 +297,11 @@ func TestDerived_LeavesTheBreaker(t *testing.T) {
 			seen := new([1 << 10]byte)
 			held := weak.Make(seen)
 			derive(seen)()
-			spin(t, "what was derived is collected", func() bool {
+			testkit.Await(t, "what was derived is collected", func() bool {
 				runtime.GC()
 				return held.Value() == nil
 			})
-			requireOpen(t, br)
+			testkit.RequireOpen(t, br)
 		})
 	}
 }

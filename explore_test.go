@@ -130,10 +130,7 @@ func (e *exploration) explore(t *testing.T, p program, limit int) {
 	if schedule, ok := os.LookupEnv("BREAKER_SCHEDULE"); ok {
 		var got explore.Failure
 		e.run(t, func() { got = explore.Replay(p.setup, schedule) })
-		t.Logf("schedule %s\n%s", got.Schedule, strings.Join(got.Trace, "\n"))
-		if got.Message != "" {
-			t.Error(got.Message)
-		}
+		got.Report(t)
 		return
 	}
 	begun := time.Now()
@@ -147,18 +144,10 @@ func (e *exploration) explore(t *testing.T, p program, limit int) {
 	e.programs++
 	e.schedules += got.Schedules
 	e.redundant += got.Redundant
-	if f := got.Failure; f != nil {
-		t.Fatalf("violation on schedule number %d: %s\n%s\nschedule %s\nreplay: BREAKER_SCHEDULE=%s go test -tags breaker_explore -v -run '^%s$' .",
-			f.Number, f.Message, strings.Join(f.Trace, "\n"), f.Schedule, f.Schedule, strings.ReplaceAll(t.Name(), "/", "$/^"))
-	}
-	state := "complete"
 	if got.Complete {
 		e.complete++
-	} else {
-		state = "not complete"
 	}
-	t.Logf("%d threads, %d schedules of up to %d steps, %s; %d redundant; %v",
-		got.Threads, got.Schedules, got.Steps, state, got.Redundant, time.Since(begun).Round(time.Millisecond))
+	got.Report(t, ".", begun)
 }
 
 // threadsOf returns the name of a program of such threads.

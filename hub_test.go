@@ -1,8 +1,6 @@
 package breaker_test
 
 import (
-	"bytes"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -11,57 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // The hub lets breakers share a goroutine. It can't be seen from outside, so these tests count
 // goroutines, and reach it by channels, whose arrivals a test decides on. What signals add is in
 // signal_unix_test.go.
 
-const (
-	library = "github.com/kamilsk/breaker"
-
-	// patience is a safety net that makes a hanging test fail; nothing is measured by it.
-	patience = 30 * time.Second
-)
-
-// goroutinesOf counts the goroutines that functions of a package have started.
-func goroutinesOf(pkg string) int {
-	if pure && pkg == "context" {
-		return 0 // a budget, which isn't kept
-	}
-	for size := 1 << 18; ; size *= 2 {
-		buf := make([]byte, size)
-		if n := runtime.Stack(buf, true); n < size {
-			return bytes.Count(buf[:n], []byte("\ncreated by "+pkg+"."))
-		}
-	}
-}
-
-// spin yields until the condition holds. Inside a bubble, where time stands still meanwhile, the
-// number of tries bounds it.
-func spin(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	giveUp := time.Now().Add(patience)
-	for tries := 0; !condition(); tries++ {
-		if tries > 20_000_000 || time.Now().After(giveUp) {
-			require.FailNow(t, "it never came to: "+what)
-		}
-		runtime.Gosched()
-	}
-}
-
-// requireGoroutines waits until so many goroutines of the library are left. A goroutine that was
-// told to end, and one of a test before, may take a moment for it.
-func requireGoroutines(t *testing.T, want int) {
-	t.Helper()
-	var got int
-	for giveUp := time.Now().Add(patience); time.Now().Before(giveUp); runtime.Gosched() {
-		if got = goroutinesOf(library); got == want {
-			return
-		}
-	}
-	require.Equal(t, want, got, "goroutines of the library")
-}
+// patience is a safety net that makes a hanging test fail; nothing is measured by it.
+const patience = 30 * time.Second
 
 // await waits for a channel to be closed. Not for bubbles: there a plain receive reports a
 // deadlock.
@@ -74,26 +30,6 @@ func await(t *testing.T, what string, done <-chan struct{}) {
 	case <-net.C:
 		require.FailNow(t, "it never came to: "+what)
 	}
-}
-
-// requireOpen checks all that can be observed of an open breaker. Err is asked first, because Done
-// makes a breaker over a channel or a context stop polling.
-func requireOpen(t *testing.T, br *breaker.Breaker) {
-	t.Helper()
-	require.NoError(t, br.Err())
-	require.NoError(t, br.Cause())
-	require.Equal(t, breaker.Open, br.State())
-	require.False(t, isShut(br.Done()))
-}
-
-// requireTripped checks all that can be observed of a tripped breaker, and returns its cause.
-func requireTripped(t *testing.T, br *breaker.Breaker) error {
-	t.Helper()
-	require.ErrorIs(t, br.Err(), breaker.Interrupted)
-	require.True(t, isShut(br.Done()))
-	require.NotEqual(t, breaker.Open, br.State())
-	require.Error(t, br.Cause())
-	return br.Cause()
 }
 
 // waiting returns n breakers over a channel, all of them being waited for.
@@ -127,7 +63,7 @@ func TestHub_SharesAGoroutine(t *testing.T) {
 	first[0].Close()
 	requireGoroutines(t, 1)
 	for _, br := range second {
-		requireOpen(t, br)
+		testkit.RequireOpen(t, br)
 	}
 	closeAll(second)
 	requireGoroutines(t, 0)
@@ -172,7 +108,7 @@ func TestHub_JoinAgainstTheLastLeave(t *testing.T) {
 		group.Go(join)
 		close(start)
 		group.Wait()
-		requireOpen(t, joined)
+		testkit.RequireOpen(t, joined)
 		close(signal)
 		await(t, "a trip of the one that joined", joined.Done())
 	}

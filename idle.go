@@ -63,8 +63,8 @@ func BreakByIdle(timeout time.Duration) *Idle {
 	return i
 }
 
-// dueAfter returns when the timeout will have passed, counted from start. Fake time in a bubble is
-// far from start, but the distance is the same at each call.
+// dueAfter returns when the timeout will have passed, counted from bubble.Start. Fake time in a
+// bubble is far from that, but the distance is the same at each call.
 func dueAfter(timeout time.Duration) int64 {
 	now := time.Since(bubble.Start)
 	if at := now + timeout; at >= now && at <= farthest {

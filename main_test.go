@@ -13,12 +13,13 @@ import (
 
 	"github.com/kamilsk/breaker"
 	"github.com/kamilsk/breaker/internal/testkit"
+	"github.com/kamilsk/breaker/internal/testkit/mode"
 )
 
 // How the build is, which says what to expect.
 const (
-	pure        = testkit.Pure
-	raceEnabled = testkit.Race
+	pure        = mode.Pure
+	raceEnabled = mode.Race
 )
 
 func TestMain(m *testing.M) {
@@ -41,6 +42,12 @@ func awaitThat(t testing.TB, condition func() bool, what string) {
 func awaitGone(t testing.TB, condition func() bool, what string) {
 	t.Helper()
 	testkit.AwaitCollected(t, what, condition)
+}
+
+// requireGoroutines waits until so many goroutines of the library are left.
+func requireGoroutines(t testing.TB, want int) {
+	t.Helper()
+	testkit.AwaitGoroutines(t, testkit.Library, want)
 }
 
 // atOnce runs the steps at the same time, each on a goroutine of its own, and returns when all have

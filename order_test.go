@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // promise 18: what a callback does can't change the cause of what has followed already.
@@ -113,7 +114,7 @@ func TestOrder_NoCallbackFindsADependentOpen(t *testing.T) {
 			root.OnTrip(look)
 			end(root)
 			root.AwaitClosed()
-			spin(t, "all callbacks have run", func() bool { return int(calls.Load()) == len(all)+3 })
+			testkit.Await(t, "all callbacks have run", func() bool { return int(calls.Load()) == len(all)+3 })
 			for name, br := range all {
 				switch name {
 				case "what is owned", "what watches the owned":

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // promise 18: with fan-outs of any size, by signals too.
@@ -88,7 +89,7 @@ func TestWithin_OfASignalInABubble(t *testing.T) {
 		br := breaker.Within(context.Background(), time.Hour, signals)
 		require.NoError(t, br.Err())
 		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR2))
-		spin(t, "the signal arrives", func() bool { return br.Err() != nil })
+		testkit.Await(t, "the signal arrives", func() bool { return br.Err() != nil })
 		require.ErrorAs(t, br.Cause(), new(breaker.SignalError))
 		signals.Close()
 	})

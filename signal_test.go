@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // children are the programs that the test binary turns into when it is started with
@@ -29,7 +30,7 @@ func childMain(mode string) int {
 
 func TestSignal_None(t *testing.T) {
 	br := breaker.BreakBySignal()
-	cause := requireTripped(t, br)
+	cause := testkit.RequireTripped(t, br)
 	require.ErrorIs(t, cause, breaker.Interrupted)
 	require.ErrorIs(t, cause, context.Canceled)
 	require.NotErrorIs(t, cause, breaker.ErrClosed)
@@ -63,7 +64,7 @@ func TestSignal_OfAnotherType(t *testing.T) {
 	// promise 12
 	requireGoroutines(t, 0)
 	br := breaker.BreakBySignal(ofOnesOwn(1), os.Interrupt)
-	requireOpen(t, br)
+	testkit.RequireOpen(t, br)
 	br.Close()
 	require.Equal(t, breaker.ErrClosed, br.Cause())
 	requireGoroutines(t, 0)
@@ -75,11 +76,11 @@ func TestSignal_CannotBeCaught(t *testing.T) {
 	requireGoroutines(t, 0)
 	br := breaker.BreakBySignal(os.Kill)
 	both := breaker.Multiplex(breaker.NopCloser(br), breaker.BreakBySignal(os.Kill, os.Interrupt))
-	requireOpen(t, br)
-	requireOpen(t, both)
+	testkit.RequireOpen(t, br)
+	testkit.RequireOpen(t, both)
 	both.Close()
 	br.Close()
-	require.Equal(t, breaker.ErrClosed, requireTripped(t, br))
+	require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, br))
 	requireGoroutines(t, 0)
 }
 
@@ -107,7 +108,7 @@ func TestSignal_SharesAGoroutine(t *testing.T) {
 	}
 	closeAll(all[1:each])
 	requireGoroutines(t, 1)
-	requireOpen(t, all[0])
+	testkit.RequireOpen(t, all[0])
 	all[0].Close()
 	requireGoroutines(t, 0)
 	for _, br := range all {
@@ -122,6 +123,6 @@ func TestSignal_LeftByATrip(t *testing.T) {
 	br := breaker.Multiplex(breaker.BreakBySignal(os.Interrupt, os.Kill), sibling, breaker.BreakByTimeout(time.Hour))
 	requireGoroutines(t, 2)
 	sibling.Trip(nil)
-	require.Equal(t, breaker.Interrupted, requireTripped(t, br))
+	require.Equal(t, breaker.Interrupted, testkit.RequireTripped(t, br))
 	requireGoroutines(t, 0)
 }

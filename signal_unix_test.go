@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // SIGUSR1 and SIGUSR2 do nothing to a Go process that doesn't ask for them, so the tests may send
@@ -46,7 +47,7 @@ func sendAll(t *testing.T) {
 func requireSignal(t *testing.T, want os.Signal, br *breaker.Breaker) {
 	t.Helper()
 	await(t, "a trip by a signal", br.Done())
-	cause := requireTripped(t, br)
+	cause := testkit.RequireTripped(t, br)
 	var got breaker.SignalError
 	require.ErrorAs(t, cause, &got)
 	require.Equal(t, want, got.Signal)
@@ -63,7 +64,7 @@ func TestSignal_Trips(t *testing.T) {
 		requireGoroutines(t, 0)
 		br := breaker.BreakBySignal(syscall.SIGUSR1, syscall.SIGKILL, syscall.SIGUSR2)
 		outer := breaker.Multiplex(breaker.BreakByTimeout(time.Hour), br)
-		requireOpen(t, br)
+		testkit.RequireOpen(t, br)
 		send(sig)
 		requireSignal(t, sig, outer)
 		requireSignal(t, sig, br)
@@ -85,7 +86,7 @@ func TestSignal_Termination(t *testing.T) {
 func TestSignal_OthersDoNothing(t *testing.T) {
 	br := breaker.BreakBySignal(syscall.SIGUSR1)
 	sendAll(t)
-	requireOpen(t, br)
+	testkit.RequireOpen(t, br)
 	br.Close()
 	requireGoroutines(t, 0)
 }
@@ -142,8 +143,8 @@ func TestSignal_SecondBreakerWaitsForTheSecond(t *testing.T) {
 		third := breaker.BreakBySignal(syscall.SIGUSR1)
 
 		sendAll(t) // if the first signal was going to be handed out twice, it has been
-		requireOpen(t, second)
-		requireOpen(t, third)
+		testkit.RequireOpen(t, second)
+		testkit.RequireOpen(t, third)
 
 		send(syscall.SIGUSR1)
 		requireSignal(t, syscall.SIGUSR1, second)
@@ -257,22 +258,22 @@ func TestSignal_InABubble(t *testing.T) {
 		add("while others wait", waited, byErr)
 		for _, a := range asks {
 			require.False(t, a.ask(a.br))
-			requireOpen(t, a.br)
+			testkit.RequireOpen(t, a.br)
 		}
 
 		send(syscall.SIGUSR1)
 		for name, a := range asks {
-			spin(t, name+" learns of the signal", func() bool { return a.ask(a.br) })
-			require.Equal(t, breaker.SignalError{Signal: syscall.SIGUSR1}, requireTripped(t, a.br))
+			testkit.Await(t, name+" learns of the signal", func() bool { return a.ask(a.br) })
+			require.Equal(t, breaker.SignalError{Signal: syscall.SIGUSR1}, testkit.RequireTripped(t, a.br))
 			a.br.Close()
 		}
 		group.Wait()
 		require.True(t, called)
 
 		late := bySignal()
-		requireOpen(t, late)
+		testkit.RequireOpen(t, late)
 		late.Close()
-		require.Equal(t, breaker.ErrClosed, requireTripped(t, late))
+		require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, late))
 	})
 	requireSignal(t, syscall.SIGUSR1, outside)
 }
@@ -289,7 +290,7 @@ func TestSignal_InABubbleThroughAContext(t *testing.T) {
 		another := breaker.BreakBySignal(syscall.SIGUSR1)
 		defer another.Close()
 		send(syscall.SIGUSR1)
-		spin(t, "the signal has arrived", func() bool { return another.Err() != nil })
+		testkit.Await(t, "the signal has arrived", func() bool { return another.Err() != nil })
 		require.ErrorIs(t, over.Err(), breaker.Interrupted)
 	})
 }
@@ -320,7 +321,7 @@ func TestSignal_AfterTheConstructorInABubble(t *testing.T) {
 		for range 10 {
 			br := breaker.BreakBySignal(syscall.SIGTERM)
 			send(syscall.SIGTERM)
-			spin(t, "the signal has arrived", func() bool { return br.Err() != nil })
+			testkit.Await(t, "the signal has arrived", func() bool { return br.Err() != nil })
 			require.Equal(t, breaker.SignalError{Signal: syscall.SIGTERM}, br.Cause())
 		}
 	})

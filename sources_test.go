@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // Each scenario here runs over every source. What only one of them does is in the file of its name.
@@ -190,7 +191,7 @@ func TestSources_Trip(t *testing.T) {
 					require.NoError(t, br.Err())
 					s.end(o)
 					if s.sent {
-						spin(t, "the signal arrives", func() bool { return br.Err() != nil })
+						testkit.Await(t, "the signal arrives", func() bool { return br.Err() != nil })
 					}
 					synctest.Wait()
 					for _, br := range []*breaker.Breaker{br, outer} {
@@ -242,7 +243,7 @@ func TestSources_EndedSinceTheConstructor(t *testing.T) {
 					}
 					require.True(t, tripped(br))
 					require.ErrorIs(t, br.Cause(), s.cause)
-					require.Zero(t, goroutinesOf(library))
+					require.Zero(t, testkit.Goroutines(testkit.Library))
 				})
 			})
 		}
@@ -321,12 +322,12 @@ func TestSources_ReleaseWhenClosed(t *testing.T) {
 			br.OnTrip(func() { seen[0]++ })
 			whole, callback := weak.Make(br), weak.Make(seen)
 			br.Close()
-			spin(t, "the callback is collected", func() bool {
+			testkit.Await(t, "the callback is collected", func() bool {
 				runtime.GC()
 				return callback.Value() == nil
 			})
 			runtime.KeepAlive(br)
-			spin(t, "the breaker is collected", func() bool {
+			testkit.Await(t, "the breaker is collected", func() bool {
 				// The runtime keeps timers that have been stopped, and what they call, as
 				// long as they are fewer than a quarter of a P's timers.
 				for range 100 {
@@ -358,14 +359,14 @@ func TestSources_NeedNoGoroutine(t *testing.T) {
 				all[i] = s.make(o)
 				require.NoError(t, all[i].Err())
 			}
-			require.Zero(t, goroutinesOf(library))
+			require.Zero(t, testkit.Goroutines(testkit.Library))
 			if !s.watcher {
 				for _, br := range all {
 					br.Done()
 					br.OnTrip(func() {})
 				}
 				require.LessOrEqual(t, runtime.NumGoroutine(), before)
-				require.Zero(t, goroutinesOf(library))
+				require.Zero(t, testkit.Goroutines(testkit.Library))
 			}
 			closeAll(all)
 		})

@@ -39,8 +39,7 @@ import (
 //
 // A trip skips each phase in which it has nothing to do. Without a channel to close, step 1 goes on
 // to tripped. If the breaker holds nothing either, step 1 goes on to closed, so New and Close cost
-// one locked instruction. Step 4 is left out if there is a channel and nothing that takes long:
-// releasing is then shorter than the compare-and-swap it would cost.
+// one locked instruction. With a channel, step 4 is left out where step 5 is done at once.
 //
 // Between 1 and 4 Err looks at Done itself, without blocking. Three ways look simpler, and all
 // three are wrong: Err reads the claim, Err waits for Done, or Err reads a store after the close.

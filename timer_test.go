@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // timedBreakers are the two ways to make a breaker that trips after a while.
@@ -46,11 +47,11 @@ func TestTimer_TripsAtTheInstant(t *testing.T) {
 
 					time.Sleep(d - 1)
 					synctest.Wait()
-					requireOpen(t, br)
+					testkit.RequireOpen(t, br)
 
 					time.Sleep(time.Nanosecond)
 					synctest.Wait()
-					cause := requireTripped(t, br)
+					cause := testkit.RequireTripped(t, br)
 					require.ErrorIs(t, cause, context.DeadlineExceeded)
 					require.Equal(t, breaker.Closed, br.State())
 					require.Equal(t, breaker.Interrupted, br.Err())
@@ -121,7 +122,7 @@ func TestTimer_FiresAgainstClose(t *testing.T) {
 				synctest.Wait()
 			}
 			won := br.Trip(breaker.ErrClosed)
-			cause := requireTripped(t, br)
+			cause := testkit.RequireTripped(t, br)
 			if won {
 				require.Equal(t, breaker.ErrClosed, cause)
 				closed++
@@ -159,7 +160,7 @@ func TestTimer_StoppedNeverTripsTheNext(t *testing.T) {
 		next = append(next, long)
 	}
 	for _, br := range next {
-		requireOpen(t, br)
+		testkit.RequireOpen(t, br)
 		br.Close()
 	}
 }
@@ -196,15 +197,15 @@ func TestTimer_FiresAgainstConstruction(t *testing.T) {
 	for range rounds {
 		br := breaker.BreakByTimeout(1)
 		await(t, "the trip", br.Done())
-		require.ErrorIs(t, requireTripped(t, br), context.DeadlineExceeded)
+		require.ErrorIs(t, testkit.RequireTripped(t, br), context.DeadlineExceeded)
 	}
 	for range rounds {
 		long := breaker.BreakByTimeout(time.Hour)
 		br := breaker.Multiplex(breaker.BreakByTimeout(1), long, breaker.BreakByTimeout(1))
 		await(t, "the trip of a Multiplex", br.Done())
-		require.ErrorIs(t, requireTripped(t, br), context.DeadlineExceeded)
-		spin(t, "the release", func() bool { return br.State() == breaker.Closed })
-		require.Equal(t, breaker.ErrClosed, requireTripped(t, long))
+		require.ErrorIs(t, testkit.RequireTripped(t, br), context.DeadlineExceeded)
+		testkit.Await(t, "the release", func() bool { return br.State() == breaker.Closed })
+		require.Equal(t, breaker.ErrClosed, testkit.RequireTripped(t, long))
 	}
 }
 
@@ -225,7 +226,7 @@ func TestTimer_NoTimeLeft(t *testing.T) {
 	for name, maker := range makers {
 		check := func(t *testing.T) {
 			br := maker()
-			cause := requireTripped(t, br)
+			cause := testkit.RequireTripped(t, br)
 			require.ErrorIs(t, cause, context.DeadlineExceeded)
 			require.Equal(t, breaker.Interrupted, br.Err())
 			require.Equal(t, context.DeadlineExceeded, breaker.ToContext(br).Err())
@@ -294,13 +295,13 @@ func TestTimer_FarthestTimes(t *testing.T) {
 		check := func(t *testing.T) {
 			br := maker()
 			defer br.Close()
-			requireOpen(t, br)
+			testkit.RequireOpen(t, br)
 			at, ok := br.Deadline()
 			require.True(t, ok)
 			require.True(t, at.After(time.Now().Add(century)), "the deadline is %v", at)
 
 			both := breaker.Multiplex(br, breaker.BreakByTimeout(time.Hour))
-			requireOpen(t, both)
+			testkit.RequireOpen(t, both)
 			at, ok = both.Deadline()
 			require.True(t, ok)
 			require.True(t, at.Before(time.Now().Add(century)), "the earliest deadline is %v", at)
@@ -334,7 +335,7 @@ func TestTimer_DeadlineOfALowTimeout(t *testing.T) {
 	for _, d := range []time.Duration{math.MinInt64, math.MinInt64 + 1, -time.Hour, -1} {
 		check := func(t *testing.T) {
 			br := breaker.BreakByTimeout(d)
-			requireTripped(t, br)
+			testkit.RequireTripped(t, br)
 			at, ok := br.Deadline()
 			require.True(t, ok)
 			require.False(t, at.After(time.Now()), "%v", at)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/stdcontext"
 )
 
 // copyOf returns a copy of the request with the context, as http.Request.WithContext does. Trailers
@@ -91,7 +92,7 @@ type requestContext struct {
 }
 
 func (c *requestContext) Value(key any) any {
-	if key == causeKey {
+	if stdcontext.IsKey(key) {
 		return c.Context.Value(key)
 	}
 	return c.request.Value(key)
@@ -99,25 +100,3 @@ func (c *requestContext) Value(key any) any {
 
 // AfterFunc lets package context derive a context without a goroutine.
 func (c *requestContext) AfterFunc(f func()) func() bool { return context.AfterFunc(c.Context, f) }
-
-// causeKey is the private key by which package context asks a context for one of its own, and then
-// reads the cause of that. If a Go release stops asking, causeKey is a key that no context has, and
-// context.Cause returns the error instead of the cause.
-var causeKey = func() any {
-	k := keyCatcher{key: new(int)}
-	context.Cause(&k)
-	return k.key
-}()
-
-// keyCatcher is a context that has ended, and remembers the key that it was asked for.
-type keyCatcher struct {
-	context.Context
-	key any
-}
-
-func (*keyCatcher) Err() error { return context.Canceled }
-
-func (k *keyCatcher) Value(key any) any {
-	k.key = key
-	return nil
-}

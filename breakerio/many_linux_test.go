@@ -19,6 +19,7 @@ import (
 
 	"github.com/kamilsk/breaker"
 	"github.com/kamilsk/breaker/breakerio"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 const many = 10_000
@@ -130,7 +131,7 @@ func interruptMany(t testing.TB, w way, conns []net.Conn) (took time.Duration, e
 	for _, c := range conns {
 		require.NoError(t, c.SetDeadline(time.Time{}))
 	}
-	before := goroutines()
+	before := testkit.AllGoroutines()
 	bound, trip, undo := w.bind(conns)
 	var readers sync.WaitGroup
 	failed := make(chan error, len(bound))
@@ -142,14 +143,14 @@ func interruptMany(t testing.TB, w way, conns []net.Conn) (took time.Duration, e
 		})
 	}
 	awaitThat(t, func() bool { return blockedReads() == len(bound) }, "all reads to block")
-	extra = goroutines() - before - len(bound)
+	extra = testkit.AllGoroutines() - before - len(bound)
 	begin := time.Now()
 	trip()
 	readers.Wait()
 	took = time.Since(begin)
 	require.Empty(t, failed)
 	undo()
-	awaitThat(t, func() bool { return goroutines() <= before }, "the end of all goroutines")
+	awaitThat(t, func() bool { return testkit.AllGoroutines() <= before }, "the end of all goroutines")
 	return took, extra
 }
 
@@ -184,13 +185,6 @@ func BenchmarkConn_Many(b *testing.B) {
 			b.ReportMetric(float64(all.Microseconds())/1000/float64(b.N), "ms/trip")
 		})
 	}
-}
-
-// goroutines counts with the world stopped. runtime.NumGoroutine is off by thousands at times,
-// because the garbage collector moves what is left of those that have ended.
-func goroutines() (n int) {
-	_, _ = fmt.Sscanf(profile(), "goroutine profile: total %d", &n)
-	return n
 }
 
 // blockedReads returns how many readers wait for I/O. The profile counts equal stacks, so it is

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/bubble"
 )
 
 // insistence trips when a second signal arrives.
@@ -43,8 +44,10 @@ func (i *insistence) ask(cause error) {
 		i.first = time.Now() // otherwise listen sees that very arrival, which must not count twice
 	}
 	sig := i.signals(cause)
-	if len(sig) == 0 || inBubble() {
-		return // no signals would mean all of them to signal.Notify
+	// No signals would mean all of them to signal.Notify. And in a bubble, what os/signal sends
+	// from outside is fatal.
+	if len(sig) == 0 || bubble.Inside() {
+		return
 	}
 	i.heard = sig
 	if i.arrivals == nil {
@@ -109,12 +112,4 @@ func usual(cause error) []os.Signal {
 		sig = append(sig, first.Signal)
 	}
 	return sig
-}
-
-// inBubble reports whether the caller runs inside a testing/synctest bubble. The goroutine of
-// os/signal sends from outside, which is fatal there. A missing monotonic reading is the only
-// public sign of a bubble.
-func inBubble() bool {
-	now := time.Now()
-	return now == now.Round(0)
 }

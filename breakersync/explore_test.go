@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -44,28 +43,17 @@ func TestExplore(t *testing.T) {
 				p.setup(r)
 			}
 			if schedule, ok := os.LookupEnv("BREAKER_SCHEDULE"); ok {
-				got := explore.Replay(program, schedule)
-				t.Logf("schedule %s\n%s", got.Schedule, strings.Join(got.Trace, "\n"))
-				if got.Message != "" {
-					t.Error(got.Message)
-				}
+				explore.Replay(program, schedule).Report(t)
 				return
 			}
 			begun := time.Now()
 			got := explore.Explore(program, explore.Options{Schedules: limit})
-			if f := got.Failure; f != nil {
-				t.Fatalf("violation on schedule number %d: %s\n%s\nreplay: BREAKER_SCHEDULE=%s go test -tags breaker_explore -v -run '^%s$' ./breakersync",
-					f.Number, f.Message, strings.Join(f.Trace, "\n"), f.Schedule, strings.ReplaceAll(t.Name(), "/", "$/^"))
-			}
-			state := "not complete"
 			if got.Complete {
-				state = "complete"
 				complete++
 			}
 			programs++
 			schedules += got.Schedules
-			t.Logf("%d threads, %d schedules of up to %d steps, %s; %d redundant; %v",
-				got.Threads, got.Schedules, got.Steps, state, got.Redundant, time.Since(begun).Round(time.Millisecond))
+			got.Report(t, "./breakersync", begun)
 		})
 	}
 	t.Logf("%d programs, %d of them complete; %d schedules", programs, complete, schedules)

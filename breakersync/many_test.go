@@ -3,9 +3,7 @@ package breakersync_test
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"runtime/metrics"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/kamilsk/breaker"
 	"github.com/kamilsk/breaker/breakersync"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // One trip ends 10,000 waits of each kind. Run it with -v for the table.
@@ -61,7 +60,7 @@ func TestWaits_EndManyByOneTrip(t *testing.T) {
 	for _, way := range ways {
 		best := time.Hour
 		for range 3 {
-			before := goroutines()
+			before := testkit.AllGoroutines()
 			br := breaker.New()
 			ctx, cancel := context.WithCancelCause(t.Context())
 			br.OnTrip(func() { cancel(errStop) })
@@ -76,14 +75,14 @@ func TestWaits_EndManyByOneTrip(t *testing.T) {
 			}
 			awaitParked(t, many)
 			// One of an earlier test may have ended meanwhile.
-			require.LessOrEqual(t, goroutines()-before, many, way.name)
+			require.LessOrEqual(t, testkit.AllGoroutines()-before, many, way.name)
 			begin := time.Now()
 			br.Trip(errStop)
 			waits.Wait()
 			best = min(best, time.Since(begin))
 			require.Empty(t, failed, way.name)
 			cancel(nil)
-			awaitThat(t, func() bool { return goroutines() <= before }, "the end of all goroutines")
+			testkit.Await(t, "the end of all goroutines", func() bool { return testkit.AllGoroutines() <= before })
 		}
 		fmt.Fprintf(&table, "%-20s %12s %22d\n", way.name, best.Round(100*time.Microsecond), 0)
 	}
@@ -101,25 +100,8 @@ func TestWaits_EndManyByOneTrip(t *testing.T) {
 // awaitParked returns when so many goroutines neither run nor could.
 func awaitParked(t *testing.T, n uint64) {
 	sample := []metrics.Sample{{Name: "/sched/goroutines/waiting:goroutines"}}
-	awaitThat(t, func() bool {
+	testkit.Await(t, "all goroutines wait", func() bool {
 		metrics.Read(sample)
 		return sample[0].Value.Uint64() >= n
-	}, "all goroutines to wait")
-}
-
-func awaitThat(t *testing.T, is func() bool, what string) {
-	for begin := time.Now(); !is(); runtime.Gosched() {
-		if time.Since(begin) > time.Minute {
-			require.FailNow(t, "timed out waiting for "+what)
-		}
-	}
-}
-
-// goroutines counts with the world stopped. runtime.NumGoroutine is off by thousands at times,
-// because the garbage collector moves what is left of those that have ended.
-func goroutines() (n int) {
-	var text strings.Builder
-	_ = pprof.Lookup("goroutine").WriteTo(&text, 1) // a Builder takes everything
-	_, _ = fmt.Sscanf(text.String(), "goroutine profile: total %d", &n)
-	return n
+	})
 }

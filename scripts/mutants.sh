@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Shows that the tests can fail: applies each patch of testdata/mutants, which breaks one thing, to
-# a copy of the working tree, and runs the tests of the root package on that, and of the registry if
-# that is what it breaks, then the explorer. A patch may name the test that has killed it, which is then tried first, without compiling the
-# others, and the build tags of the code that it breaks. Says what killed each mutant, and fails if
-# one survives.
+# Shows that the tests can fail: applies each patch of testdata/mutants, which breaks one thing,
+# to a copy of the working tree, and runs the tests of the root package on that, and of the
+# registry if that is what it breaks, then the explorer. A patch may name the test that has killed
+# it, which is then tried first, without compiling the others, and the build tags of the code that
+# it breaks. Says what killed each mutant, and fails if one survives.
 #
 #   scripts/mutants.sh            all of them, three at a time: some hang until their time is up
 #   scripts/mutants.sh NAME...    some

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kamilsk/breaker/internal/atomic"
 	"github.com/kamilsk/breaker/internal/explore"
@@ -204,23 +205,16 @@ func TestExplore(t *testing.T) {
 	for _, p := range programs {
 		t.Run(p.name(), func(t *testing.T) {
 			if schedule, ok := os.LookupEnv("BREAKER_SCHEDULE"); ok {
-				got := explore.Replay(p.setup, schedule)
-				t.Logf("schedule %s\n%s", got.Schedule, strings.Join(got.Trace, "\n"))
-				if got.Message != "" {
-					t.Error(got.Message)
-				}
+				explore.Replay(p.setup, schedule).Report(t)
 				return
 			}
+			begun := time.Now()
 			got := explore.Explore(p.setup, explore.Options{})
-			if f := got.Failure; f != nil {
-				t.Fatalf("violation on schedule number %d: %s\n%s\nreplay: BREAKER_SCHEDULE=%s go test -tags breaker_explore -v -run '^%s$' ./internal/hub",
-					f.Number, f.Message, strings.Join(f.Trace, "\n"), f.Schedule, strings.ReplaceAll(t.Name(), "/", "$/^"))
-			}
 			if got.Complete {
 				complete++
 			}
 			schedules += got.Schedules
-			t.Logf("%d threads, %d schedules of up to %d steps; %d redundant", got.Threads, got.Schedules, got.Steps, got.Redundant)
+			got.Report(t, "./internal/hub", begun)
 		})
 	}
 	t.Logf("%d programs, %d of them complete; %d schedules", len(programs), complete, schedules)

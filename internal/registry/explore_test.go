@@ -70,28 +70,17 @@ func (e *exploration) explore(t *testing.T, p program, limit int) {
 		p.setup(r)
 	}
 	if schedule, ok := os.LookupEnv("BREAKER_SCHEDULE"); ok {
-		got := explore.Replay(setup, schedule)
-		t.Logf("schedule %s\n%s", got.Schedule, strings.Join(got.Trace, "\n"))
-		if got.Message != "" {
-			t.Error(got.Message)
-		}
+		explore.Replay(setup, schedule).Report(t)
 		return
 	}
 	begun := time.Now()
 	got := explore.Explore(setup, explore.Options{Schedules: limit})
 	e.programs++
 	e.schedules += got.Schedules
-	if f := got.Failure; f != nil {
-		t.Fatalf("violation on schedule number %d: %s\n%s\nschedule %s\nreplay: BREAKER_SCHEDULE=%s go test -tags breaker_explore -v -run '^%s$' ./internal/registry",
-			f.Number, f.Message, strings.Join(f.Trace, "\n"), f.Schedule, f.Schedule, strings.ReplaceAll(t.Name(), "/", "$/^"))
-	}
-	state := "not complete"
 	if got.Complete {
-		state = "complete"
 		e.complete++
 	}
-	t.Logf("%d threads, %d schedules of up to %d steps, %s; %d redundant; %v",
-		got.Threads, got.Schedules, got.Steps, state, got.Redundant, time.Since(begun).Round(time.Millisecond))
+	got.Report(t, "./internal/registry", begun)
 }
 
 // subject is an event that the threads of a program work on, with a ledger of what came of each

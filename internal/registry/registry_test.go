@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kamilsk/breaker/internal/testkit/mode"
 )
 
 const (
@@ -39,7 +41,7 @@ func TestPut_AllocatesNothing(t *testing.T) {
 			g.Take(&entries[i])
 			i++
 		})
-		if !raceEnabled && testing.CoverMode() == "" {
+		if !mode.Race && testing.CoverMode() == "" {
 			assert.Zero(t, allocs, "among %d", others)
 		}
 	}
@@ -257,7 +259,7 @@ func TestRegistry_ExactlyOnce(t *testing.T) {
 
 // scaled returns n, or less where everything takes longer.
 func scaled(n int) int {
-	if raceEnabled {
+	if mode.Race {
 		return n / 10
 	}
 	return n
@@ -338,7 +340,7 @@ func TestRegistry_MillionAtOnce(t *testing.T) {
 	own := int64(n) * int64(unsafe.Sizeof(entry{}))
 	perSlot := float64(grown-own) / float64(n)
 	t.Logf("%d slots for %d entries, %.1f bytes for each", slots, n, perSlot)
-	if !raceEnabled && !pure {
+	if !mode.Race && !mode.Pure {
 		assert.Less(t, perSlot, 17.0)
 	}
 	assert.Less(t, slots, 3*n)

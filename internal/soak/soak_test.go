@@ -17,6 +17,7 @@ import (
 
 	"github.com/kamilsk/breaker"
 	"github.com/kamilsk/breaker/internal/testkit"
+	"github.com/kamilsk/breaker/internal/testkit/mode"
 )
 
 // level is what is there at a moment.
@@ -37,7 +38,7 @@ func levelNow() level {
 func assertLevel(t *testing.T, before, now level, growth int, when string) {
 	t.Helper()
 	t.Logf("%s: heap %+d bytes, goroutines %+d", when, now.heap-before.heap, now.goroutines-before.goroutines)
-	if !testkit.Race { // the race detector remembers
+	if !mode.Race { // the race detector remembers
 		assert.Less(t, now.heap, before.heap+growth, "%s: the heap has grown", when)
 	}
 	assert.LessOrEqual(t, now.goroutines, before.goroutines, when)

@@ -4,15 +4,19 @@ package testkit
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit/mode"
 )
 
 // Library is the path of the package whose goroutines tests count most often.
@@ -60,7 +64,7 @@ func AwaitCollected(t testing.TB, what string, condition func() bool) {
 // Goroutines counts the goroutines that functions of a package have started. Those of package
 // context are a budget, which isn't kept without the relay.
 func Goroutines(pkg string) int {
-	if Pure && pkg == "context" {
+	if mode.Pure && pkg == "context" {
 		return 0
 	}
 	for size := 1 << 18; ; size *= 2 {
@@ -75,10 +79,25 @@ func Goroutines(pkg string) int {
 // test before, may take a moment for it.
 func AwaitGoroutines(t testing.TB, pkg string, want int) {
 	t.Helper()
-	if Pure && pkg == "context" {
+	if mode.Pure && pkg == "context" {
 		return
 	}
-	Await(t, "the expected number of goroutines of "+pkg, func() bool { return Goroutines(pkg) == want })
+	var got int
+	for giveUp := time.Now().Add(patience); time.Now().Before(giveUp); runtime.Gosched() {
+		if got = Goroutines(pkg); got == want {
+			return
+		}
+	}
+	require.Equal(t, want, got, "goroutines of "+pkg)
+}
+
+// AllGoroutines counts all goroutines, with the world stopped. runtime.NumGoroutine is off by
+// thousands at times, because the garbage collector moves what is left of those that have ended.
+func AllGoroutines() (n int) {
+	var text strings.Builder
+	_ = pprof.Lookup("goroutine").WriteTo(&text, 1) // a Builder takes everything
+	_, _ = fmt.Sscanf(text.String(), "goroutine profile: total %d", &n)
+	return n
 }
 
 // RequireOpen checks all that can be observed of an open breaker. Err is asked first, because Done
@@ -103,7 +122,7 @@ func RequireTripped(t testing.TB, br *breaker.Breaker) error {
 
 // Soaked returns how often to do what a quick run does so often, multiplied by BREAKER_SOAK.
 func Soaked(quick int) int {
-	if Race {
+	if mode.Race {
 		quick /= 10
 	}
 	text := os.Getenv("BREAKER_SOAK")

@@ -1,6 +1,6 @@
 //go:build breaker_pure
 
-package testkit
+package mode
 
 // Pure says that the package does without unsafe and without the inside of package context (promise
 // 26): then the budgets of memory and goroutines don't hold.

@@ -1,5 +1,0 @@
-//go:build !breaker_pure
-
-package registry
-
-const pure = false
