@@ -25,6 +25,10 @@ import (
 type onlyReader struct{ io.Reader }
 type onlyWriter struct{ io.Writer }
 
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 func TestReader(t *testing.T) {
 	piped := func() (io.Reader, io.Writer) {
 		r, w, err := os.Pipe()
@@ -253,20 +257,25 @@ func TestReader_ClosedFile(t *testing.T) {
 
 // The goroutine of a Read outlives the trip, as documented, and ends with the operation.
 func TestWithGoroutine_Outlives(t *testing.T) {
+	awaitNoGoroutine(t)
 	br := breaker.New()
 	in, out := io.Pipe()
-	bound, err := breakerio.Reader(br, in, breakerio.WithGoroutine())
+	reading := make(chan struct{})
+	bound, err := breakerio.Reader(br, readerFunc(func(p []byte) (int, error) {
+		close(reading)
+		return in.Read(p)
+	}), breakerio.WithGoroutine())
 	require.NoError(t, err)
 	p := []byte("untouched")
 	read := start(func() (int, error) { return bound.Read(p) })
-	awaitThat(t, func() bool { return ownGoroutines() == 1 }, "the goroutine of the Read, and no other")
+	<-reading
 	br.Trip(errWhy)
 	assertInterrupted(t, br, await(t, read).err)
-	assert.Equal(t, 1, ownGoroutines())
-	_, err = out.Write([]byte("too late"))
-	require.NoError(t, err)
+	require.Equal(t, 1, ownGoroutines())
+	late := start(func() (int, error) { return out.Write([]byte("too late")) })
+	require.NoError(t, await(t, late).err)
 	assert.Equal(t, "untouched", string(p), "written to after Read had returned")
-	awaitThat(t, func() bool { return ownGoroutines() == 0 }, "the end of the goroutine")
+	awaitNoGoroutine(t)
 }
 
 // Concurrent reads take turns, nothing is lost, and all of them end.

@@ -42,7 +42,7 @@ layer() {
 
 # Figures.
 passed() { echo "$(grep -cE '^ *--- PASS|^    --- PASS' "$1") tests and subtests, $(grep -cE '^ *--- SKIP' "$1") skipped"; }
-packages() { echo "$(grep -c '^ok' "$1") packages, $(grep -c '^FAIL' "$1") failed"; }
+packages() { echo "$(grep -cP '^(ok|FAIL)\t' "$1") packages, $(grep -cP '^FAIL\t' "$1") failed"; }
 last() { tail -1 "$1"; }
 logged() { grep -oE '[a-z_]+_test\.go:[0-9]+: .*' "$1" | sed 's/^[^ ]* //' | tail -1; }
 # Each package has a line: "9 programs, 9 of them complete; 120 schedules".
