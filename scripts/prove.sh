@@ -64,22 +64,23 @@ verify() { (cd internal/verify && "$@"); }
 # What needs no second processor runs in lanes, beside each other; then, alone, the races, whose
 # players have to meet, and what runs on both. What -short leaves out are random programs that the
 # explorer's reduction is tried with, one thread at a time, which the race detector has little to
-# say of. The quick run has the packages whose concurrency is their own on one processor and on 32
-# bits, and all of them with the race detector on two; the full run has all of them everywhere.
+# say of. The packages whose concurrency is their own also run on one processor, on 32 bits, and
+# with the runtime's knobs turned; all of them run with the race detector in the quick run.
 core=(. ./breakersync ./semaphore ./retry ./breakerio)
+concurrent=("${core[@]}" ./breakerexec ./breakerhttp ./breakerrun ./internal/...)
 if [ "$mode" = quick ]; then
   (
     lane=1
     export GOFLAGS=-p=1
     layer 'explorer' explored go test -count=1 -tags breaker_explore -run Explore -v -timeout 25m . ./internal/registry ./breakersync ./internal/hub ./internal/bubble
-    layer '32 bits' packages env GOARCH=386 go test -count=1 "${core[@]}"
+    layer 'race detector, 1 CPU' packages go test -short -count=1 -race -cpu 1 -shuffle=on "${core[@]}"
   ) &
   (
     lane=2
     export GOFLAGS=-p=1
     layer 'models' last env SPIN_JOBS=1 spec/check.sh
+    layer '32 bits' packages env GOARCH=386 go test -count=1 "${core[@]}"
     layer 'barriered races, 1 CPU' passed env BREAKER_TRIALS=10000 go test -count=1 -v -cpu 1 -run 'Pairs' .
-    layer 'race detector, 1 CPU' packages go test -short -count=1 -race -cpu 1 -shuffle=on "${core[@]}"
   ) &
   wait
   lane=3
@@ -100,24 +101,25 @@ else
     layer 'explorer of other packages' explored go test -count=1 -tags breaker_explore -run Explore -v ./internal/registry ./breakersync \
       ./internal/hub ./internal/bubble
     layer 'statements reached' last scripts/cover.sh "$logs/explorer"
-    layer 'random programs' logged verify env BREAKER_PROGRAMS=100000 go test -count=1 -v -run 'Random' -timeout 20m ./...
     layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
-    layer '32 bits' packages env GOARCH=386 go test -count=1 ./...
-    layer 'one CPU' packages go test -count=1 -cpu 1 ./...
-    layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on ./...
+    layer '32 bits' packages env GOARCH=386 go test -count=1 "${concurrent[@]}"
+    layer 'one CPU' packages go test -count=1 -cpu 1 "${concurrent[@]}"
+    layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on "${concurrent[@]}"
     layer 'GOGC=1' packages env GOGC=1 go test -count=1 -timeout 20m . ./breakerhttp
-    layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 ./...
+    layer 'asyncpreemptoff=1' packages env GODEBUG=asyncpreemptoff=1 go test -count=1 "${concurrent[@]}"
   ) &
   (
     lane=2
     export GOFLAGS=-p=1
     layer 'models' last env SPIN_JOBS=1 spec/check.sh full
+    layer 'random programs' logged verify env BREAKER_PROGRAMS=25000 go test -count=1 -v -run 'Random' -timeout 20m ./...
     layer 'bugs seeded for the explorer' last scripts/seeded.sh
   ) &
   (
     lane=3
     layer 'fuzzing: programs' fuzzed verify go test -run '^$' -fuzz FuzzProgram -fuzztime 8m -parallel 1 .
     layer 'fuzzing: schedules' fuzzed go test -tags breaker_explore -run '^$' -fuzz FuzzExplore -fuzztime 8m -parallel 1 .
+    layer 'fuzzing: headers, requests' fuzzed headers
     layer 'mutants' last scripts/mutants.sh
   ) &
   wait
@@ -129,16 +131,16 @@ else
   ) &
   (
     lane=5
-    layer 'fuzzing: headers, requests' fuzzed headers
+    export GOFLAGS=-p=1
+    layer 'contract, examples, fake time' passed go test -count=1 -v ./...
+    layer 'std demands, real programs' passed verify go test -count=1 -v ./...
   ) &
   wait
   lane=6
-  layer 'contract, examples, fake time' passed go test -count=1 -v ./...
-  layer 'std demands, real programs' passed verify go test -count=1 -v ./...
   layer 'soak' logged env BREAKER_SOAK=100 go test -count=1 -v -run 'Soak|Ledger|FallsThrough' -timeout 30m . ./internal/soak
   layer 'barriered races' passed env BREAKER_TRIALS=1000000 go test -count=1 -v -run 'Pairs' -timeout 30m .
   layer 'barriered races, race detector' passed env BREAKER_TRIALS=100000 go test -count=1 -race -v -run 'Pairs' -timeout 30m .
-  layer 'race detector, 2 and 4 CPUs' packages go test -count=1 -race -cpu 2,4 -shuffle=on ./...
+  layer 'race detector, 2 and 4 CPUs' packages go test -count=1 -race -cpu 2,4 -shuffle=on "${concurrent[@]}"
 fi
 
 printf '\n'
