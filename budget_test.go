@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // Budgets that are exact: allocations, sizes, goroutines, and what the compiler inlines. Times are
@@ -453,19 +454,19 @@ func TestBudget_NoGoroutine(t *testing.T) {
 			}()
 			// Goroutines of tests before may still end meanwhile, so there may be fewer.
 			awaitQuiet(t)
-			before := runtime.NumGoroutine()
+			before := testkit.AllGoroutines()
 			all := make([]*breaker.Breaker, n)
 			for i := range all {
 				all[i] = construct()
 				all[i].Done() // someone waits
 				all[i].OnTrip(func() {})
 			}
-			assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+			assert.LessOrEqual(t, testkit.AllGoroutines(), before)
 			assert.Zero(t, ownGoroutines())
 			for _, br := range all {
 				br.Close()
 			}
-			assert.LessOrEqual(t, runtime.NumGoroutine(), before)
+			assert.LessOrEqual(t, testkit.AllGoroutines(), before)
 			assert.Zero(t, registrations(process))
 		})
 	}

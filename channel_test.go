@@ -135,7 +135,7 @@ func TestChannel_PolledWithoutAGoroutine(t *testing.T) {
 func TestChannel_PollsMany(t *testing.T) {
 	// promise 11: none while a breaker is only polled.
 	requireGoroutines(t, 0)
-	before := runtime.NumGoroutine()
+	before := testkit.AllGoroutines()
 	for range 1000 {
 		signal := make(chan struct{})
 		one, two := breaker.BreakByChannel(signal), breaker.BreakByChannel(signal)
@@ -147,7 +147,7 @@ func TestChannel_PollsMany(t *testing.T) {
 		require.Error(t, two.Err())
 		require.Equal(t, breaker.ErrClosed, one.Cause())
 	}
-	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+	require.LessOrEqual(t, testkit.AllGoroutines(), before)
 	require.Zero(t, testkit.Goroutines(testkit.Library))
 }
 

@@ -353,7 +353,7 @@ func TestSources_NeedNoGoroutine(t *testing.T) {
 		}
 		t.Run(s.name, func(t *testing.T) {
 			requireGoroutines(t, 0)
-			before, o := runtime.NumGoroutine(), newOrigin()
+			before, o := testkit.AllGoroutines(), newOrigin()
 			all := make([]*breaker.Breaker, 1000)
 			for i := range all {
 				all[i] = s.make(o)
@@ -365,7 +365,7 @@ func TestSources_NeedNoGoroutine(t *testing.T) {
 					br.Done()
 					br.OnTrip(func() {})
 				}
-				require.LessOrEqual(t, runtime.NumGoroutine(), before)
+				require.LessOrEqual(t, testkit.AllGoroutines(), before)
 				require.Zero(t, testkit.Goroutines(testkit.Library))
 			}
 			closeAll(all)

@@ -31,7 +31,7 @@ func levelNow() level {
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&stats)
-	return level{int(stats.HeapAlloc), runtime.NumGoroutine()}
+	return level{int(stats.HeapAlloc), testkit.AllGoroutines()}
 }
 
 // assertLevel compares with the level before; the heap may have grown by so many bytes.

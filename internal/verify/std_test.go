@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 // What package context promises of a context, and those who are given one rely on, demanded of the
@@ -380,7 +381,7 @@ func TestStd_NoGoroutine(t *testing.T) {
 	const each = 200
 	br := breaker.BreakByTimeout(time.Hour)
 	view := breaker.ToContext(br)
-	before := runtime.NumGoroutine()
+	before := testkit.AllGoroutines()
 	var derived []context.Context
 	for range each {
 		for _, parent := range []context.Context{
@@ -406,7 +407,7 @@ func TestStd_NoGoroutine(t *testing.T) {
 	}
 	// Other tests are over, and goleak sees to it that they left nothing: nothing else comes or
 	// goes.
-	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+	require.LessOrEqual(t, testkit.AllGoroutines(), before)
 	br.Trip(numbered(1))
 	for _, ctx := range derived {
 		<-ctx.Done()

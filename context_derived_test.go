@@ -165,7 +165,7 @@ func TestDerived_NoGoroutine(t *testing.T) {
 	// promise 11, promise 13
 	requireGoroutines(t, 0)
 	requireContextGoroutines(t, 0)
-	before := runtime.NumGoroutine()
+	before := testkit.AllGoroutines()
 	root, cancelRoot := context.WithCancel(context.Background())
 	defer cancelRoot()
 	owner := breaker.New()
@@ -192,7 +192,7 @@ func TestDerived_NoGoroutine(t *testing.T) {
 		}
 	}
 	if !pure {
-		require.LessOrEqual(t, runtime.NumGoroutine(), before)
+		require.LessOrEqual(t, testkit.AllGoroutines(), before)
 	}
 	require.Zero(t, testkit.Goroutines(testkit.Library))
 	require.Zero(t, testkit.Goroutines("context"))
