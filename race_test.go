@@ -114,7 +114,7 @@ func (m *match) run(players int) (overlaps int) {
 		opened   = sync.NewCond(&mu)
 	)
 	if players <= procs {
-		patience = 5_000
+		patience = 500
 	}
 	if alone {
 		patience = 0
@@ -130,11 +130,10 @@ func (m *match) run(players int) (overlaps int) {
 			}
 			return
 		}
-		for range patience {
+		for tries := 0; tries < patience; tries += int(divide(4)) {
 			if peek(&arrived) >= n && arrived.Load() >= n {
 				return
 			}
-			divide(4)
 		}
 		mu.Lock()
 		asleep.Add(1)
@@ -222,8 +221,8 @@ func (m *match) run(players int) (overlaps int) {
 	return overlaps
 }
 
-// divide does nothing but slow divisions. A processor that spins without a rest takes the time of
-// the one with which it shares a core, which is the other player's.
+// divide does slow divisions, and returns 1 after an even number of them. A processor that spins
+// without a rest takes the time of the one with which it shares a core, which is the other player's.
 //
 //go:noinline
 func divide(times int) (x uint64) {
