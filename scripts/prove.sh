@@ -42,9 +42,10 @@ layer() {
 
 # Figures.
 passed() { echo "$(grep -cE '^ *--- PASS|^    --- PASS' "$1") tests and subtests, $(grep -cE '^ *--- SKIP' "$1") skipped"; }
-packages() { echo "$(grep -cP '^(ok|FAIL)\t' "$1") packages, $(grep -cP '^FAIL\t' "$1") failed"; }
+packages() { echo "$(grep -cE '^(ok|FAIL)[[:space:]]+[^[:space:]]' "$1") packages, $(grep -cE '^FAIL[[:space:]]+[^[:space:]]' "$1") failed"; }
 last() { tail -1 "$1"; }
 logged() { grep -oE '[a-z_]+_test\.go:[0-9]+: .*' "$1" | sed 's/^[^ ]* //' | tail -1; }
+histories() { grep -oE '[0-9]+ histories, [0-9]+ calls' "$1" | awk '{h += $1; c += $3} END {print h " histories, " c " calls"}'; }
 # Each package has a line: "9 programs, 9 of them complete; 120 schedules".
 explored() {
   sed -nE 's/.* ([0-9]+) programs, ([0-9]+) of them complete; ([0-9]+) schedules.*/\1 \2 \3/p' "$1" |
@@ -101,7 +102,7 @@ else
     layer 'explorer of other packages' explored go test -count=1 -tags breaker_explore -run Explore -v ./internal/registry ./breakersync \
       ./internal/hub ./internal/bubble
     layer 'statements reached' last scripts/cover.sh "$logs/explorer"
-    layer 'linearizable histories' logged verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
+    layer 'linearizable histories' histories verify env BREAKER_HISTORIES=20000 go test -count=1 -v -run 'Lineariz' -timeout 20m ./...
     layer '32 bits' packages env GOARCH=386 go test -count=1 "${concurrent[@]}"
     layer 'one CPU' packages go test -count=1 -cpu 1 "${concurrent[@]}"
     layer 'race detector, 1 CPU' packages go test -count=1 -race -cpu 1 -shuffle=on "${concurrent[@]}"

@@ -99,7 +99,8 @@ while read -r package test; do
   run "$temp/go" "${repeat[@]}" >/dev/null 2>&1 || with=fails
   run "$real" "${repeat[@]}" >/dev/null 2>&1 || without=fails
   echo "FAILED: $package $test; repeated 5 times it $with, with package context it $without"
-  [ $without = fails ] || failed=$((failed + 1))
+  # What passes in all repetitions had failed because the machine was busy.
+  [ $with = passes ] || [ $without = fails ] || failed=$((failed + 1))
 done <"$temp/failed"
 while read -r package; do
   said "$package" | tail -40
