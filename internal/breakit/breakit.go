@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/kamilsk/breaker"
@@ -214,7 +213,7 @@ func (p plan) ended(err error, control *control) int {
 			return control.follow(sig)
 		}
 		return exit.ExitCode()
-	case err == nil || errors.Is(err, exec.ErrWaitDelay) || errors.Is(err, syscall.EPIPE):
+	case err == nil || errors.Is(err, exec.ErrWaitDelay) || isBrokenPipe(err):
 		return 0
 	default:
 		Complain("%v", err)

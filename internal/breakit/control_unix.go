@@ -237,3 +237,5 @@ func isPipe(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0
 }
+
+func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
