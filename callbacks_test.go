@@ -495,6 +495,7 @@ func TestOnTrip_DuringTheTripOfMillion(t *testing.T) {
 		stops   = make([]func() bool, n/100)
 		begun   = make(chan struct{})
 		others  sync.WaitGroup
+		came    sync.WaitGroup // each of the others has been served once
 		swept   int
 		over    atomic.Bool
 		stopped int
@@ -504,6 +505,8 @@ func TestOnTrip_DuringTheTripOfMillion(t *testing.T) {
 		stop := br.OnTrip(func() {
 			if swept++; swept == n/10 {
 				close(begun) // so that there are some that it is too late to stop
+			} else if swept == n/5 {
+				came.Wait()
 			}
 			runs[i]++
 			if swept%1_000 == 0 {
@@ -514,12 +517,16 @@ func TestOnTrip_DuringTheTripOfMillion(t *testing.T) {
 			stops[i/100] = stop
 		}
 	}
+	came.Add(3)
 	others.Go(func() {
+		served := sync.OnceFunc(came.Done)
+		defer served()
 		<-begun
 		for i := len(stops) - 1; i >= 0; i-- {
 			if stops[i]() {
 				stopped++
 				stops[i] = nil
+				served()
 			}
 			if i%100 == 0 {
 				runtime.Gosched()
@@ -529,6 +536,8 @@ func TestOnTrip_DuringTheTripOfMillion(t *testing.T) {
 	during := make([]int64, 2)
 	for i := range during {
 		others.Go(func() {
+			served := sync.OnceFunc(came.Done)
+			defer served()
 			<-begun
 			for !over.Load() {
 				ran := false
@@ -551,6 +560,7 @@ func TestOnTrip_DuringTheTripOfMillion(t *testing.T) {
 				}
 				late.Add(1)
 				during[i]++
+				served()
 				runtime.Gosched()
 			}
 		})

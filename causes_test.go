@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,15 +37,14 @@ func (mute) Error() string { panic("mute") }
 
 // promise 21: a cause is a cause, whatever its methods do.
 func TestCauses_CantHurt(t *testing.T) {
-	var inside atomic.Pointer[breaker.Breaker]
-	for name, cause := range map[string]error{
-		"a typed nil":   errNil,
-		"Is panics":     &hostile{func() { panic(errB) }},
-		"Is calls back": &hostile{func() { inside.Load().Close() }},
-		"Is leaves":     &hostile{runtime.Goexit},
-		"wraps itself":  endless{},
-		"joins itself":  errors.Join(endless{}, endless{}),
-		"Error panics":  mute{},
+	for name, causeFor := range map[string]func(*breaker.Breaker) error{
+		"a typed nil":   func(*breaker.Breaker) error { return errNil },
+		"Is panics":     func(*breaker.Breaker) error { return &hostile{func() { panic(errB) }} },
+		"Is calls back": func(br *breaker.Breaker) error { return &hostile{br.Close} },
+		"Is leaves":     func(*breaker.Breaker) error { return &hostile{runtime.Goexit} },
+		"wraps itself":  func(*breaker.Breaker) error { return endless{} },
+		"joins itself":  func(*breaker.Breaker) error { return errors.Join(endless{}, endless{}) },
+		"Error panics":  func(*breaker.Breaker) error { return mute{} },
 	} {
 		for from, trip := range map[string]func(*breaker.Breaker, error, context.CancelCauseFunc){
 			"Trip":      func(br *breaker.Breaker, cause error, _ context.CancelCauseFunc) { br.Trip(cause) },
@@ -56,7 +54,7 @@ func TestCauses_CantHurt(t *testing.T) {
 				t.Run(name+", from "+from, func(t *testing.T) {
 					ctx, cancel := context.WithCancelCause(context.Background())
 					br := breaker.BreakByContext(ctx, nil)
-					inside.Store(br)
+					cause := causeFor(br)
 					outer := breaker.Multiplex(br)
 					calls := 0
 					if watched == 1 {

@@ -147,7 +147,7 @@ func TestChannel_PollsMany(t *testing.T) {
 		require.Error(t, two.Err())
 		require.Equal(t, breaker.ErrClosed, one.Cause())
 	}
-	require.LessOrEqual(t, testkit.AllGoroutines(), before)
+	testkit.AwaitAtMost(t, before)
 	require.Zero(t, testkit.Goroutines(testkit.Library))
 }
 

@@ -365,7 +365,7 @@ func TestSources_NeedNoGoroutine(t *testing.T) {
 					br.Done()
 					br.OnTrip(func() {})
 				}
-				require.LessOrEqual(t, testkit.AllGoroutines(), before)
+				testkit.AwaitAtMost(t, before)
 				require.Zero(t, testkit.Goroutines(testkit.Library))
 			}
 			closeAll(all)

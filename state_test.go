@@ -51,10 +51,13 @@ func TestTrip_OneWinnerOfMany(t *testing.T) {
 		parents  = 2
 	)
 	wins := make(map[string]int)
-	for trial := range trials(3_000) {
+	more := moreTrials(3_000, func() bool {
+		return wins["Trip"] > 0 && wins["Close"] > 0 && wins["parent"] > 0 && wins["timer"] > 0
+	})
+	for trial := 0; more(); trial++ {
 		sources := [parents]*breaker.Breaker{breaker.New(), breaker.New()}
-		// Up to 20 µs: before, among or after.
-		timeout := breaker.BreakByTimeout(time.Duration(rand.IntN(20_000)))
+		// Before, among or after, however slow the machine is.
+		timeout := breaker.BreakByTimeout(time.Duration(rand.IntN(20_000)) << rand.IntN(8))
 		br := breaker.Multiplex(breaker.NopCloser(sources[0]), breaker.NopCloser(sources[1]), timeout)
 		if trial%2 == 0 {
 			br.Done()

@@ -149,41 +149,44 @@ func (f *failing) Watch(
 // A store that is gone trips what doesn't hold; a silence says why; a permanent error is told at
 // once.
 func TestHub_Failures(t *testing.T) {
-	store := &failing{Memory: clustertest.NewMemory("jobs")}
-	broken := errors.New("broken")
-	open := func(options ...breakercluster.Option) *breaker.Breaker {
-		b, err := breakercluster.Open(store, options...)
+	// In a bubble, or the silence may be over before a pulse has found out why.
+	synctest.Test(t, func(t *testing.T) {
+		store := &failing{Memory: clustertest.NewMemory("jobs")}
+		broken := errors.New("broken")
+		open := func(options ...breakercluster.Option) *breaker.Breaker {
+			b, err := breakercluster.Open(store, options...)
+			require.NoError(t, err)
+			br, err := b.BreakByKey(t.Context(), "import")
+			require.NoError(t, err)
+			t.Cleanup(br.Close)
+			return br
+		}
+		const silence = 50 * time.Millisecond
+		held, lost, silent := open(breakercluster.WithHoldOnClose()), open(), open(breakercluster.WithSilence(silence))
+
+		store.fail(broken)
+		<-silent.Done()
+		var s breakercluster.SilenceError
+		require.ErrorAs(t, silent.Cause(), &s)
+		assert.Equal(t, broken, s.Why)
+		assert.Equal(t, silence, s.Limit)
+		assert.NoError(t, lost.Err())
+
+		store.fail(breakercluster.Gone(broken))
+		<-lost.Done()
+		var c breakercluster.ConnectionError
+		require.ErrorAs(t, lost.Cause(), &c)
+		assert.ErrorIs(t, c.Err, broken)
+		assert.NoError(t, held.Err())
+
+		store.fail(breakercluster.Permanent(broken))
+		b, err := breakercluster.Open(store, breakercluster.WithPrefix("other"))
 		require.NoError(t, err)
-		br, err := b.BreakByKey(t.Context(), "import")
-		require.NoError(t, err)
-		t.Cleanup(br.Close)
-		return br
-	}
-	const silence = 50 * time.Millisecond
-	held, lost, silent := open(breakercluster.WithHoldOnClose()), open(), open(breakercluster.WithSilence(silence))
-
-	store.fail(broken)
-	<-silent.Done()
-	var s breakercluster.SilenceError
-	require.ErrorAs(t, silent.Cause(), &s)
-	assert.Equal(t, broken, s.Why)
-	assert.Equal(t, silence, s.Limit)
-	assert.NoError(t, lost.Err())
-
-	store.fail(breakercluster.Gone(broken))
-	<-lost.Done()
-	var c breakercluster.ConnectionError
-	require.ErrorAs(t, lost.Cause(), &c)
-	assert.ErrorIs(t, c.Err, broken)
-	assert.NoError(t, held.Err())
-
-	store.fail(breakercluster.Permanent(broken))
-	b, err := breakercluster.Open(store, breakercluster.WithPrefix("other"))
-	require.NoError(t, err)
-	begin := time.Now()
-	_, err = b.BreakByKey(t.Context(), "import")
-	assert.ErrorIs(t, err, broken)
-	assert.Less(t, time.Since(begin), time.Second)
+		begin := time.Now()
+		_, err = b.BreakByKey(t.Context(), "import")
+		assert.ErrorIs(t, err, broken)
+		assert.Less(t, time.Since(begin), time.Second)
+	})
 }
 
 // A thousand watches begin and end as breakers come and go, with trips in between.

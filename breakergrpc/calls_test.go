@@ -51,7 +51,7 @@ func TestCalls_CallEnds(t *testing.T) {
 	}{
 		"limit": {
 			options: func(*breaker.Breaker) []breakergrpc.Option {
-				return []breakergrpc.Option{breakergrpc.WithLimit(10 * time.Millisecond)}
+				return []breakergrpc.Option{breakergrpc.WithLimit(200 * time.Millisecond)}
 			},
 			cause: breakergrpc.ErrServerTimeout, ctxErr: context.DeadlineExceeded,
 			code: codes.DeadlineExceeded, reason: breakergrpc.ReasonTimeout, is: breakergrpc.ErrServerTimeout,

@@ -89,7 +89,7 @@ func ExampleServe() {
 // The limit of a server, told to its client.
 func ExampleWithLimit() {
 	server := grpc.NewServer(
-		grpc.UnaryInterceptor(breakergrpc.UnaryServerInterceptor(breakergrpc.WithLimit(20*time.Millisecond))),
+		grpc.UnaryInterceptor(breakergrpc.UnaryServerInterceptor(breakergrpc.WithLimit(200*time.Millisecond))),
 		grpc.StreamInterceptor(breakergrpc.StreamServerInterceptor()),
 	)
 	defer server.Stop()

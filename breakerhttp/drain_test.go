@@ -76,7 +76,11 @@ func TestDrain_ServeDrainDelay(t *testing.T) {
 			assert.Empty(t, connections, "one connection is enough")
 
 			rig.stop.Trip(nil)
-			response, text = rig.awaitStatus("/ready", http.StatusServiceUnavailable)
+			rig.awaitStatus("/ready", http.StatusServiceUnavailable)
+			// The next one, because the shutdown may begin in the middle of the first: after Serve
+			// has looked, and before Ready does.
+			response, text = rig.fetch("/ready")
+			assert.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
 			assert.Equal(t, "shutting down\n", text)
 			assert.Equal(t, "no-store", response.Header.Get("Cache-Control"))
 			assert.Equal(t, response.ProtoMajor == 1, response.Close, "keep-alives are told to close")

@@ -25,7 +25,7 @@ func ExampleHandler() {
 	server := httptest.NewServer(handler)
 	defer server.Close()
 
-	for _, timeout := range []string{"10ms", "0s", "soon"} {
+	for _, timeout := range []string{"200ms", "0s", "soon"} {
 		r, _ := http.NewRequest(http.MethodGet, server.URL, nil)
 		r.Header.Set("X-Timeout", timeout)
 		response, err := http.DefaultClient.Do(r)
@@ -38,7 +38,7 @@ func ExampleHandler() {
 		fmt.Printf("%s: %d %s\n", timeout, response.StatusCode, body)
 	}
 	// Output:
-	// 10ms: 200 breakerhttp: the client's timeout has expired
+	// 200ms: 200 breakerhttp: the client's timeout has expired
 	// 0s: 504 no time left for this request
 	//
 	// soon: 400 malformed header X-Timeout: want a Go duration such as 150ms or 2s
@@ -60,10 +60,10 @@ var why = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 })
 
 func ExampleWithLimit() {
-	handler := breakerhttp.Handler(why, breakerhttp.WithLimit(10*time.Millisecond))
+	handler := breakerhttp.Handler(why, breakerhttp.WithLimit(300*time.Millisecond))
 	serveOnce(handler)                    // a client that doesn't say
 	serveOnce(handler, "X-Timeout", "1h") // one that allows more
-	serveOnce(handler, "X-Timeout", "5ms")
+	serveOnce(handler, "X-Timeout", "200ms")
 	// Output:
 	// breakerhttp: the server's time limit has been reached
 	// breakerhttp: the server's time limit has been reached
@@ -85,8 +85,8 @@ func ExampleWithHeaders() {
 		Parse: func(value string) (time.Duration, error) { return time.ParseDuration(value + "s") },
 	}
 	handler := breakerhttp.Handler(why, breakerhttp.WithHeaders(seconds, breakerhttp.GRPCTimeout()))
-	serveOnce(handler, "Request-Timeout", "0.01")
-	serveOnce(handler, "Grpc-Timeout", "10m")
+	serveOnce(handler, "Request-Timeout", "0.2")
+	serveOnce(handler, "Grpc-Timeout", "200m")
 	// Output:
 	// breakerhttp: the client's timeout has expired
 	// breakerhttp: the client's timeout has expired

@@ -138,7 +138,8 @@ func TestFaults_ServeConnectionsWithoutRequests(t *testing.T) {
 			begun := time.Now()
 			rig.shutDown()
 			assert.NoError(t, receive(t, rig.served))
-			assert.Less(t, time.Since(begun), 7*time.Second)
+			// It may take http.Server a second and a half more, and a busy machine some.
+			assert.Less(t, time.Since(begun), 9500*time.Millisecond)
 		})
 	}
 }

@@ -98,10 +98,14 @@ func (l *loaded) run() time.Duration {
 	for i := range l.connections {
 		clients.Go(func() { l.client(listener.Addr().String(), i) })
 	}
-	for l.answered.Load() < int64(2*l.connections) { // all are connected, more or less
-		runtime.Gosched()
-	}
 	begun := time.Now()
+	// Until all are connected, more or less.
+	for ; l.answered.Load() < int64(2*l.connections); runtime.Gosched() {
+		if time.Since(begun) > patience {
+			require.FailNow(l.t, "the load never came")
+		}
+	}
+	begun = time.Now()
 	stop.Close()
 	if l.delay {
 		clients.Wait() // each goes away once it is told

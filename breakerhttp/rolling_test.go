@@ -92,6 +92,8 @@ const (
 	checkInterval = 50 * time.Millisecond
 	// restartTime is how long an instance is down, and how long both are up between two restarts.
 	restartTime = 6 * checkInterval
+	// drainDelay outlasts two checks by far, because a busy machine is late with them.
+	drainDelay = 40 * checkInterval
 )
 
 // pause lets the load go on.
@@ -101,7 +103,7 @@ func pause(d time.Duration) { <-breaker.BreakByTimeout(d).Done() }
 func init() {
 	for name, options := range map[string][]breakerhttp.ServeOption{
 		"Serve":          nil,
-		"WithDrainDelay": {breakerhttp.WithDrainDelay(10 * checkInterval)},
+		"WithDrainDelay": {breakerhttp.WithDrainDelay(drainDelay)},
 	} {
 		children[name] = func() {
 			stop := breaker.BreakBySignal(breaker.TerminationSignals()...)
@@ -170,13 +172,16 @@ func (r *rolling) run(haproxy string, restarts int) (one, two *load) {
 		r.addresses[i] = freeAddress(t)
 		r.start(i)
 	}
+	// On a busy machine an instance may be slow, and isn't down for that. Without a timeout of its
+	// own, a check would fail after the interval.
 	config := fmt.Sprintf(`
 global
 	stats socket %s mode 600
 defaults
 	mode http
 	retries 0
-	timeout connect 1s
+	timeout connect 30s
+	timeout check 5s
 	timeout client 30s
 	timeout server 30s
 	option httpchk GET /ready

@@ -78,7 +78,7 @@ func init() {
 	}
 	// What a wrapper forwards arrives twice, and is one signal all the same.
 	children["forwarded"] = func() {
-		p := newProgramWith()
+		p := newProgramWith(breakerhttp.WithSignalGap(forever)) // however long the second takes
 		r, from := p.request()
 		kill(syscall.SIGINT)
 		<-p.draining

@@ -107,7 +107,7 @@ func ExampleReader() {
 	defer r.Close()
 	defer w.Close()
 
-	br := breaker.BreakByTimeout(10 * time.Millisecond)
+	br := breaker.BreakByTimeout(200 * time.Millisecond)
 	defer br.Close()
 	reader, err := breakerio.Reader(br, r)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,19 +94,19 @@ func silent(t *testing.T, bind func(net.Conn) net.Conn) (*net.Resolver, <-chan s
 	}}, asked
 }
 
-// The query itself ends, and not only the wait for it. Its timeout would be 5 seconds.
+// The query itself ends, and not only the wait for it; its own timeout is 5 seconds.
 func TestFlows_DNS(t *testing.T) {
 	br := breaker.New()
 	resolver, asked := silent(t, func(conn net.Conn) net.Conn { return breakerio.Conn(br, conn) })
-	begin := time.Now()
 	lookup := start(func() (int, error) {
 		_, err := resolver.LookupHost(breaker.ToContext(br), "breaker.example.")
 		return 0, err
 	})
 	<-asked
 	br.Trip(errWhy)
-	assert.Error(t, await(t, lookup).err)
-	assert.Less(t, time.Since(begin), 4*time.Second)
+	err := await(t, lookup).err
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "i/o timeout")
 }
 
 func TestFlows_Dial(t *testing.T) {

@@ -29,6 +29,10 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 func TestReader(t *testing.T) {
 	piped := func() (io.Reader, io.Writer) {
 		r, w, err := os.Pipe()

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/stretchr/testify/assert"
@@ -216,10 +215,13 @@ func TestStdin_Endless(t *testing.T) {
 	in := openBlocking(t, "/dev/zero", os.O_RDONLY)
 	closeAtEnd(t, in)
 	asStdin(t, in)
-	br := breaker.BreakByTimeout(10 * time.Millisecond)
+	br := breaker.New()
 	stdin, err := breakerio.Stdin(br)
 	require.NoError(t, err)
-	n, err := breakerio.Copy(br, io.Discard, stdin)
+	n, err := breakerio.Copy(br, writerFunc(func(p []byte) (int, error) {
+		br.Trip(errWhy)
+		return len(p), nil
+	}), stdin)
 	assertInterrupted(t, br, err)
 	assert.Positive(t, n)
 	require.NoError(t, stdin.Close())

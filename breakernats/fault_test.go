@@ -23,7 +23,7 @@ import (
 // more.
 func TestFault_GivenUp(t *testing.T) {
 	t.Parallel()
-	s, _ := single(t)
+	s, _ := single(t, func(o *server.Options) { o.Port = freePort() })
 	far := connect(t, s.ClientURL(), nats.MaxReconnects(3))
 	br := breakBy(t, open(t, far), "import")
 	held := breakBy(t, open(t, far, breakernats.WithHoldOnClose()), "import")
@@ -47,7 +47,7 @@ func TestFault_CredentialsRotated(t *testing.T) {
 			o.Users = []*server.User{{Username: "worker", Password: password}, {Username: "admin", Password: "p"}}
 		}
 	}
-	s := startServer(t, users("old"))
+	s := startServer(t, users("old"), func(o *server.Options) { o.Port = freePort() })
 	createBucket(t, connect(t, s.ClientURL(), nats.UserInfo("admin", "p")))
 	far := connect(t, s.ClientURL(), nats.UserInfo("worker", "old"))
 	br := breakBy(t, open(t, far), "import")
@@ -90,10 +90,11 @@ func TestFault_DeniedRequestsLeaveOthersAlone(t *testing.T) {
 	wait.Wait()
 }
 
-// For longer than a silence, something is denied all the time.
+// For longer than a silence, something is denied all the time. The silence outlasts what other
+// tests, which run at the same time, hold up the pulses.
 func TestFault_DeniedRequestsAreNoSilence(t *testing.T) {
 	t.Parallel()
-	const silence, delay = 400 * time.Millisecond, 15 * time.Millisecond
+	const silence, delay = 3 * time.Second, 50 * time.Millisecond
 	_, near, _ := documented(t)
 	u, err := url.Parse(near.ConnectedUrl())
 	require.NoError(t, err)
@@ -102,7 +103,7 @@ func TestFault_DeniedRequestsAreNoSilence(t *testing.T) {
 	worker := connect(t, p.url(), nats.UserInfo("worker", "…"))
 	b := open(t, worker)
 	guard := breakBy(t, open(t, worker, breakernats.WithSilence(silence)), "guarded")
-	for begin := time.Now(); time.Since(begin) < 5*silence; {
+	for begin := time.Now(); time.Since(begin) < 2*silence; {
 		_, _, err := b.Trip(within(t), "import", nil)
 		require.ErrorIs(t, err, nats.ErrPermissionViolation)
 	}
@@ -111,7 +112,7 @@ func TestFault_DeniedRequestsAreNoSilence(t *testing.T) {
 
 // An innocent breaker behind very many whose callbacks block.
 func TestFault_InnocentBehindBlockedCallbacks(t *testing.T) {
-	const many, limit = 100, 2 * time.Second
+	const many = 100
 	s, nc := single(t)
 	b, tripper := open(t, connect(t, s.ClientURL())), open(t, nc)
 	release := make(chan struct{})
@@ -125,10 +126,8 @@ func TestFault_InnocentBehindBlockedCallbacks(t *testing.T) {
 	for i := range many {
 		trip(t, tripper, fmt.Sprint("blocked.", i), "no more")
 	}
-	begin := time.Now()
 	trip(t, tripper, "innocent", "no more")
-	await(t, innocent)
-	assert.Less(t, time.Since(begin), limit)
+	await(t, innocent) // while all the others block
 	close(release)
 	for _, br := range blocked {
 		awaitThat(t, func() bool { return br.State() == breaker.Closed }, "the end of the callbacks")
@@ -166,7 +165,7 @@ func TestFault_SilenceSaysWhy(t *testing.T) {
 	t.Parallel()
 	s, _ := single(t)
 	far := connect(t, s.ClientURL())
-	br := breakBy(t, open(t, far, breakernats.WithSilence(500*time.Millisecond)), "import")
+	br := breakBy(t, open(t, far, breakernats.WithSilence(3*time.Second)), "import")
 	stop(s)
 	await(t, br)
 	var silence breakernats.SilenceError

@@ -41,7 +41,7 @@ func TestHandler(t *testing.T) {
 	header, list, _ := strings.Cut(body, "\n\n")
 	assert.Equal(t, "breakers: 2 recorded, which stand for about 2 alive", header)
 	first, second, _ := strings.Cut(list, "\n\n")
-	assert.Regexp(t, `^\d+(\.\d+)?m?s\tbreaker\.BreakByTimeout\tdeadline \S+ \((1h0m0s|59m59\S+)\)\topen\n`, first)
+	assert.Regexp(t, `^\d+(\.\d+)?m?s\tbreaker\.BreakByTimeout\tdeadline \S+ \((1h0m0s|59m\S+)\)\topen\n`, first)
 	assert.Regexp(t, `^\d+(\.\d+)?m?s\tbreaker\.New\topen\n`, second)
 	for _, entry := range []string{first, second} {
 		lines := strings.Split(strings.TrimSpace(entry), "\n")

@@ -94,7 +94,7 @@ func ExampleNew() {
 	stop.Close()
 	r := breakerrun.New(
 		breakerrun.WithGrace(20*time.Millisecond),
-		breakerrun.WithCutTimeout(20*time.Millisecond),
+		breakerrun.WithCutTimeout(500*time.Millisecond),
 	)
 	err := r.Run(stop,
 		breakerrun.Server("slow", func(_, cut breaker.Interface) error { <-cut.Done(); return cut.Err() }),

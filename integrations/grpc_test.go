@@ -179,6 +179,7 @@ func TestGRPC_GoroutinesPerCall(t *testing.T) {
 	const calls = 20
 	for _, c := range contexts {
 		t.Run(c.name, func(t *testing.T) {
+			awaitStartedBy(t, 0, "context.")
 			began := make(chan struct{}, calls)
 			client := mustServe(t, func(ctx context.Context) error {
 				began <- struct{}{}
@@ -203,7 +204,7 @@ func TestGRPC_GoroutinesPerCall(t *testing.T) {
 				// a mistake of its own.
 				expected, code = calls, codes.Internal
 			}
-			assert.Equal(t, expected, startedBy("context."))
+			awaitStartedBy(t, expected, "context.")
 			br.Trip(errEnough)
 			for range calls {
 				assert.Equal(t, code, status.Code(<-ended))

@@ -25,9 +25,9 @@ func serveSlow(option breakerhttp.HandlerOption) {
 	mux.HandleFunc("GET /fast", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	handler := breakerhttp.Handler(mux, option, breakerhttp.WithTimeoutResponse(http.StatusServiceUnavailable, "try later"))
-	for _, path := range []string{"/fast", "/slow"} {
-		r := httptest.NewRequest(http.MethodGet, path, nil)
-		r.Header.Set("X-Timeout", "10ms")
+	for _, request := range []struct{ path, timeout string }{{"/fast", "1m"}, {"/slow", "200ms"}} {
+		r := httptest.NewRequest(http.MethodGet, request.path, nil)
+		r.Header.Set("X-Timeout", request.timeout)
 		handler.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }

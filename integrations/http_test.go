@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -146,40 +147,46 @@ func limited(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 // With chi, Middleware goes into Use. Middleware outside sees the route and the parameters, and the
 // cause.
 func TestHTTP_Chi(t *testing.T) {
-	var pattern, id, reason string
-	router := chi.NewRouter()
-	router.Use(func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			cause := breakerhttp.RecordCause(r)
-			next.ServeHTTP(w, r)
-			pattern, id, reason = chi.RouteContext(r.Context()).RoutePattern(), r.PathValue("id"), breakerhttp.Reason(cause())
-		})
-	}, breakerhttp.Middleware(breakerhttp.WithLimit(time.Millisecond), breakerhttp.WithTimeoutResponse(http.StatusServiceUnavailable, "slow")),
-		chimiddleware.Recoverer)
-	router.Get("/users/{id:[0-9]+}", limited)
-	w := httptest.NewRecorder()
-	router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/users/7", nil))
-	assert.Equal(t, http.StatusServiceUnavailable, w.Code)
-	assert.Equal(t, "slow", w.Body.String())
-	assert.Equal(t, "/users/{id:[0-9]+}", pattern)
-	assert.Equal(t, "7", id)
-	assert.Equal(t, "timeout", reason)
+	// In a bubble, or the limit may pass before the handler is called.
+	synctest.Test(t, func(t *testing.T) {
+		var pattern, id, reason string
+		router := chi.NewRouter()
+		router.Use(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				cause := breakerhttp.RecordCause(r)
+				next.ServeHTTP(w, r)
+				pattern, id, reason = chi.RouteContext(r.Context()).RoutePattern(), r.PathValue("id"), breakerhttp.Reason(cause())
+			})
+		}, breakerhttp.Middleware(breakerhttp.WithLimit(time.Millisecond), breakerhttp.WithTimeoutResponse(http.StatusServiceUnavailable, "slow")),
+			chimiddleware.Recoverer)
+		router.Get("/users/{id:[0-9]+}", limited)
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/users/7", nil))
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+		assert.Equal(t, "slow", w.Body.String())
+		assert.Equal(t, "/users/{id:[0-9]+}", pattern)
+		assert.Equal(t, "7", id)
+		assert.Equal(t, "timeout", reason)
+	})
 }
 
 // With echo, it goes into WrapMiddleware.
 func TestHTTP_Echo(t *testing.T) {
-	server := echo.New()
-	causes := make(chan error, 1)
-	server.Use(echo.WrapMiddleware(breakerhttp.Middleware(breakerhttp.WithLimit(time.Millisecond))))
-	server.GET("/users/:id", func(c echo.Context) error {
-		<-c.Request().Context().Done()
-		causes <- context.Cause(c.Request().Context())
-		return c.String(http.StatusOK, c.Param("id"))
+	// In a bubble, as above.
+	synctest.Test(t, func(t *testing.T) {
+		server := echo.New()
+		var cause error
+		server.Use(echo.WrapMiddleware(breakerhttp.Middleware(breakerhttp.WithLimit(time.Millisecond))))
+		server.GET("/users/:id", func(c echo.Context) error {
+			<-c.Request().Context().Done()
+			cause = context.Cause(c.Request().Context())
+			return c.String(http.StatusOK, c.Param("id"))
+		})
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/users/7", nil))
+		assert.Equal(t, "7", w.Body.String())
+		assert.Equal(t, breakerhttp.ErrServerTimeout, cause)
 	})
-	w := httptest.NewRecorder()
-	server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/users/7", nil))
-	assert.Equal(t, "7", w.Body.String())
-	assert.Equal(t, breakerhttp.ErrServerTimeout, <-causes)
 }
 
 // The handler of x/net's h2c is done without: connections that are idle hold nothing up, and none

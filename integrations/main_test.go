@@ -3,6 +3,7 @@ package integrations_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -56,6 +57,7 @@ func assertGoroutinesPerWait(t *testing.T, known, byHand int, wait func(ctx cont
 	t.Helper()
 	for _, c := range contexts {
 		t.Run(c.name, func(t *testing.T) {
+			awaitStartedBy(t, 0, "context.")
 			synctest.Test(t, func(t *testing.T) {
 				br := breaker.New()
 				ctx := c.make(br)
@@ -87,6 +89,14 @@ func btoi(b bool) int {
 
 // startedBy returns how many goroutines there are that a function whose name begins so has started.
 func startedBy(prefix string) int { return strings.Count(stacks(), "\ncreated by "+prefix) }
+
+// awaitStartedBy waits until there are so many. Where they are counted, it first waits for none:
+// those of the test before may still be ending. It isn't for a bubble, where no time passes while
+// it waits, so that it would never give up.
+func awaitStartedBy(t testing.TB, count int, prefix string) {
+	t.Helper()
+	awaitThat(t, func() bool { return startedBy(prefix) == count }, fmt.Sprint(count, " started by ", prefix))
+}
 
 // inBubble returns how many goroutines there are in a bubble: in the one that calls, because no two
 // run at a time.

@@ -15,7 +15,7 @@ func ExampleLimiter_Take() {
 	limiter := integrations.NewLimiter(1, ratelimit.Per(time.Hour))
 
 	for range 2 {
-		br := breaker.BreakByTimeout(10 * time.Millisecond)
+		br := breaker.BreakByTimeout(200 * time.Millisecond)
 		_, err := limiter.Take(br)
 		fmt.Println(err)
 		br.Close()

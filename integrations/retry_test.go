@@ -71,6 +71,7 @@ func TestRetry_WhatTheActionGets(t *testing.T) {
 		{"ToContext", func(br *breaker.Breaker) retry.Breaker { return breaker.ToContext(br) }, errEnough, 0, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			awaitStartedBy(t, 0, "context.")
 			synctest.Test(t, func(t *testing.T) {
 				br := breaker.Multiplex(breaker.BreakByTimeout(time.Hour), breaker.New())
 				for range waiters {
@@ -105,6 +106,7 @@ func TestRetry_GoroutinesPerWait(t *testing.T) {
 // Go runs the action on a goroutine of its own, over whatever context, and leaves it behind if the
 // action doesn't end.
 func TestRetry_GoLeavesTheActionBehind(t *testing.T) {
+	awaitStartedBy(t, 0, "github.com/kamilsk/retry/v5.Go")
 	synctest.Test(t, func(t *testing.T) {
 		br := breaker.New()
 		go func() {

@@ -126,6 +126,8 @@ func TestSQL_GoroutinesPerTransaction(t *testing.T) {
 	const transactions = 10
 	for _, c := range contexts {
 		t.Run(c.name, func(t *testing.T) {
+			awaitStartedBy(t, 0, "context.")
+			awaitStartedBy(t, 0, "database/sql.(*DB).beginDC")
 			db := mustOpen(t)
 			db.SetMaxOpenConns(transactions)
 			br := breaker.New()
@@ -139,8 +141,8 @@ func TestSQL_GoroutinesPerTransaction(t *testing.T) {
 			if !c.own {
 				expected = transactions
 			}
-			assert.Equal(t, expected, startedBy("context."))
-			assert.Equal(t, transactions, startedBy("database/sql.(*DB).beginDC"))
+			awaitStartedBy(t, expected, "context.")
+			awaitStartedBy(t, transactions, "database/sql.(*DB).beginDC")
 			br.Trip(errEnough)
 			awaitThat(t, func() bool { return db.Stats().InUse == 0 }, "all are rolled back")
 		})
@@ -151,6 +153,8 @@ func TestSQL_GoroutinesPerTransaction(t *testing.T) {
 func TestSQL_GoroutinesPerQuery(t *testing.T) {
 	for _, c := range contexts {
 		t.Run(c.name, func(t *testing.T) {
+			awaitStartedBy(t, 0, "context.")
+			awaitStartedBy(t, 0, "modernc.org/sqlite.")
 			db := mustOpen(t)
 			br := breaker.New()
 			var byContext, byDriver int

@@ -27,7 +27,7 @@ func Example() {
 // The error says both why it has failed and why it wasn't tried again.
 func ExampleRetry() {
 	errRefused := errors.New("connection refused")
-	budget := breaker.BreakByTimeoutCause(10*time.Millisecond, errors.New("the budget is spent"))
+	budget := breaker.BreakByTimeoutCause(200*time.Millisecond, errors.New("the budget is spent"))
 
 	err := retry.Retry(budget, func(context.Context) error { return errRefused })
 	fmt.Println(err)

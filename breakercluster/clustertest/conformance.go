@@ -360,7 +360,7 @@ func manyKeysOneWatch(t *testing.T, e *Engine) {
 }
 
 func denied(t *testing.T, e *Engine) {
-	const soon = 3 * time.Second
+	const soon = patience / 2 // it doesn't wait until the caller gives up
 	reader, near := bucket(t, e.Reader(t)), e.node(t)
 	br := breakBy(t, reader, "import")
 	begin := time.Now()
@@ -412,20 +412,29 @@ func nothingLost(t *testing.T, e *Engine) {
 }
 
 func silence(t *testing.T, e *Engine) {
-	const limit = 2 * time.Second
+	const limit = 10 * time.Second // a busy machine may be without a pulse for some of them
 	p := NewProxy(t, e.Addr)
 	far := e.open(t, p.Addr())
 	told := make(chan breakercluster.Contact, 100)
+	next := func() (c breakercluster.Contact) {
+		t.Helper()
+		select {
+		case c = <-told:
+		case <-time.After(patience):
+			t.Fatal("the hook was never called")
+		}
+		return c
+	}
 	hold := breakBy(t, bucket(t, far, breakercluster.WithContactHook(func(c breakercluster.Contact) { told <- c })), "import")
 	br := breakBy(t, bucket(t, far, breakercluster.WithSilence(limit)), "import")
 	near := bucket(t, e.open(t, e.Addr), breakercluster.WithSilence(limit))
 	guarded := breakBy(t, near, "import")
 	defer guarded.Close()
 	p.Freeze()
-	if c := <-told; c.Up || c.Why == nil {
+	if c := next(); c.Up || c.Why == nil {
 		t.Fatalf("%+v", c)
 	}
-	<-br.Done()
+	Await(t, func() bool { return br.Err() != nil }, "the end of the silence")
 	var s breakercluster.SilenceError
 	if !errors.As(br.Cause(), &s) || s.Limit != limit || s.Why == nil || time.Since(s.Since) < limit {
 		t.Fatalf("%#v", br.Cause())
@@ -433,10 +442,7 @@ func silence(t *testing.T, e *Engine) {
 	expectOpen(t, hold)
 	expectOpen(t, guarded)
 	p.Thaw()
-	for c := range told {
-		if c.Up {
-			break
-		}
+	for !next().Up {
 	}
 	expect(t, hold, trip(t, near, "import", "no more"))
 }

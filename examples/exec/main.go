@@ -17,9 +17,10 @@ func main() {
 	br := breaker.BreakByTimeout(200 * time.Millisecond)
 	defer br.Close()
 
+	const grace = 10 * time.Second
 	began := time.Now()
 	// os/exec would end the shell alone. The sleep in the background would go on.
-	err := breakerexec.Run(br, exec.Command("sh", "-c", "sleep 600 & sleep 600"), time.Second)
+	err := breakerexec.Run(br, exec.Command("sh", "-c", "sleep 600 & sleep 600"), grace)
 
 	var stopped *breakerexec.Error
 	if !errors.As(err, &stopped) {
@@ -27,5 +28,5 @@ func main() {
 		return
 	}
 	fmt.Println("stopped:", stopped.Cause)
-	fmt.Println("within the grace:", time.Since(began) < time.Second)
+	fmt.Println("within the grace:", time.Since(began) < grace)
 }

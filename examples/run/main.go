@@ -26,6 +26,7 @@ func main() {
 
 	jobs := make(chan string, 1)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stop.Close()                       // in life, a signal
 		time.Sleep(100 * time.Millisecond) // stands for work, during which the shutdown begins
 		jobs <- "a job from " + r.URL.Path
 	})}
@@ -33,7 +34,6 @@ func main() {
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
-		time.AfterFunc(50*time.Millisecond, func() { stop.Close() }) // in life, a signal
 		response, err := http.Get("http://" + listener.Addr().String() + "/last")
 		if err != nil {
 			log.Fatal(err)

@@ -19,12 +19,12 @@ func main() {
 	for i := range 4 {
 		jobs.Go(func() {
 			// Acquire closes the breaker before it returns.
-			if err := semaphore.Acquire(breaker.BreakByTimeout(50*time.Millisecond), 1); err != nil {
+			if err := semaphore.Acquire(breaker.BreakByTimeout(200*time.Millisecond), 1); err != nil {
 				refused.Store(i, err)
 				return
 			}
 			defer semaphore.Release(1)
-			time.Sleep(200 * time.Millisecond) // stands for work
+			time.Sleep(2 * time.Second) // stands for work
 			done.Store(i, true)
 		})
 	}

@@ -182,20 +182,22 @@ func TestBreakit_ExitCodes(t *testing.T) {
 }
 
 func TestBreakit_TheCauseIsSaid(t *testing.T) {
+	// Each limit leaves breakit the time to start the command.
 	p := newPlace(t)
-	got := p.run(t, "breakit", "after", "50ms", "--", "sleep", "1000")
-	require.Equal(t, result{124, "", "breakit: stopped sleep: it has run for 50ms\n"}, got)
-	got = p.run(t, "breakit", "idle", "50ms", "--", "sleep", "1000")
-	require.Equal(t, result{124, "", "breakit: stopped sleep: no output for 50ms\n"}, got)
-	got = p.run(t, "breakit", "after", "1h", "idle", "50ms", "--", "sleep", "1000")
-	require.Equal(t, result{124, "", "breakit: stopped sleep: no output for 50ms\n"}, got)
-	at := time.Now().Add(1100 * time.Millisecond)
+	got := p.run(t, "breakit", "after", "500ms", "--", "sleep", "1000")
+	require.Equal(t, result{124, "", "breakit: stopped sleep: it has run for 500ms\n"}, got)
+	got = p.run(t, "breakit", "idle", "500ms", "--", "sleep", "1000")
+	require.Equal(t, result{124, "", "breakit: stopped sleep: no output for 500ms\n"}, got)
+	got = p.run(t, "breakit", "after", "1h", "idle", "500ms", "--", "sleep", "1000")
+	require.Equal(t, result{124, "", "breakit: stopped sleep: no output for 500ms\n"}, got)
+	at := time.Now().Add(2 * time.Second)
 	got = p.run(t, "breakit", "until", at.Format("2006-01-02T15:04:05"), "--", "sleep", "1000")
 	require.Equal(t, result{124, "", "breakit: stopped sleep: it is " + at.Format("15:04:05") + "\n"}, got)
-	got = p.run(t, "breakit", "after", "50ms", "--grace", "100ms", "--", "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done")
-	require.Equal(t, result{124, "", "breakit: killed sh: it has run for 50ms, and it didn't end within 100ms\n"}, got)
-	got = p.run(t, "breakit", "after", "50ms", "--grace=0s", "--", "sleep", "1000")
-	require.Equal(t, result{124, "", "breakit: stopped sleep: it has run for 50ms\n"}, got)
+	// The shell needs time to set its trap.
+	got = p.run(t, "breakit", "after", "2s", "--grace", "100ms", "--", "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done")
+	require.Equal(t, result{124, "", "breakit: killed sh: it has run for 2s, and it didn't end within 100ms\n"}, got)
+	got = p.run(t, "breakit", "after", "500ms", "--grace=0s", "--", "sleep", "1000")
+	require.Equal(t, result{124, "", "breakit: stopped sleep: it has run for 500ms\n"}, got)
 }
 
 // The whole tree ends, and what holds the output doesn't keep breakit.
@@ -217,8 +219,8 @@ func requireEnded(t testing.TB, pid string) {
 func TestBreakit_Idle(t *testing.T) {
 	p := newPlace(t)
 	// Each output begins the time anew, on whichever stream it is.
-	got := p.run(t, "breakit", "idle", "1s", "--", "sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.4; echo $i >&2; sleep 0.4; done; sleep 1000")
-	require.Equal(t, result{124, "1\n2\n3\n", "1\n2\n3\nbreakit: stopped sh: no output for 1s\n"}, got)
+	got := p.run(t, "breakit", "idle", "2s", "--", "sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.4; echo $i >&2; sleep 0.4; done; sleep 1000")
+	require.Equal(t, result{124, "1\n2\n3\n", "1\n2\n3\nbreakit: stopped sh: no output for 2s\n"}, got)
 	// One pipe for both keeps the order.
 	got = p.run(t, "sh", "-c", `breakit idle 1m -- sh -c 'echo 1; echo 2 >&2; echo 3' 2>&1`)
 	require.Equal(t, result{0, "1\n2\n3\n", ""}, got)
@@ -229,6 +231,17 @@ func TestBreakit_Idle(t *testing.T) {
 	// The reader of the output has gone: the command ends by SIGPIPE, as it would without breakit.
 	got = p.run(t, "bash", "-c", `breakit idle 1m -- yes | head -n 1; echo ${PIPESTATUS[0]}`)
 	require.Equal(t, result{0, "y\n141\n", ""}, got)
+}
+
+// listed returns what ps prints, when it is so many lines: breakit enters a command in the list
+// only after the command has started.
+func (p place) listed(t testing.TB, lines int) (rows []string) {
+	t.Helper()
+	awaitThat(t, func() bool {
+		rows = strings.Split(strings.TrimSpace(p.run(t, "breakit", "ps").out), "\n")
+		return len(rows) == lines
+	}, "the list of all that run")
+	return rows
 }
 
 // waiting starts a shell that says which signals it gets, and returns when it is ready.
@@ -284,9 +297,7 @@ func TestBreakit_Ps(t *testing.T) {
 
 	first, _ := p.waiting(t, "breakit", "after", "1h", "--")
 	second, _ := p.waiting(t, "breakit", "until", "2099-01-01T12:00", "idle", "2h", "--")
-	got := p.run(t, "breakit", "ps")
-	rows := strings.Split(strings.TrimSpace(got.out), "\n")
-	require.Len(t, rows, 3, got)
+	rows := p.listed(t, 3)
 	const clock, command = `(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d`, `sh -c "\\n\\t\\tfor s in HUP .*…`
 	require.Regexp(t, `^PID +COMMAND +SINCE +UNTIL +LIMIT$`, rows[0])
 	require.Regexp(t, `^\d+ +`+command+` +`+clock+` +`+clock+` +after 1h$`, rows[1])

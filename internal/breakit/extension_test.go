@@ -74,7 +74,7 @@ func TestExtension(t *testing.T) {
 		{"--door=open --note bye -- echo hello", result{0, "hello\nbye closed\n", ""}},
 		{"--door shut --note bye -- echo hello", result{124, "bye closed\n", "breakit: echo was not started: the door is shut\n"}},
 		{"--door stuck -- echo hello", result{125, "", "breakit: echo was not started: the door is stuck\n"}},
-		{"after 50ms --door open --note bye -- sleep 1000", result{124, "bye closed\n", "breakit: stopped sleep: it has run for 50ms\n"}},
+		{"after 500ms --door open --note bye -- sleep 1000", result{124, "bye closed\n", "breakit: stopped sleep: it has run for 500ms\n"}},
 		{"--note bye after 1m -- echo", result{125, "", "breakit: --note is for --door" + hint}},
 		{"--door -- echo", result{125, "", "breakit: --door needs a state" + hint}},
 		{"--door= -- echo", result{125, "", "breakit: --door: it is empty" + hint}},
@@ -94,7 +94,6 @@ func TestExtension_PsWithoutATime(t *testing.T) {
 	p := newPlace(t)
 	p.env = append(p.env, asBreakit+"=extended")
 	_, _ = p.waiting(t, "breakit", "--door", "open", "--")
-	rows := strings.Split(strings.TrimSpace(p.run(t, "breakit", "ps").out), "\n")
-	require.Len(t, rows, 2)
+	rows := p.listed(t, 2)
 	require.Regexp(t, ` - +door open$`, rows[1])
 }

@@ -282,9 +282,9 @@ func TestTerminal_ABackgroundJobOfAScript(t *testing.T) {
 // The limit ends a command that has put the terminal into a mode of its own.
 func TestTerminal_TheTerminalIsAsBefore(t *testing.T) {
 	s := bash(t)
-	s.types(`bash -c 'breakit after 300ms -- sh -c "stty -icanon -echo; echo rea\"\"dy; sleep 1000"; echo code-$?-; stty -a'` + "\n")
+	s.types(`bash -c 'breakit after 3s -- sh -c "stty -icanon -echo; echo rea\"\"dy; sleep 1000"; echo code-$?-; stty -a'` + "\n")
 	s.see("ready")
-	s.see("breakit: stopped sh: it has run for 300ms")
+	s.see("breakit: stopped sh: it has run for 3s")
 	s.see("code-124-")
 	s.see(`\sicanon\s[^$]*\secho\s[^$]*\$ $`)
 	s.types("breakit after 1m -- " + asks + "\n")

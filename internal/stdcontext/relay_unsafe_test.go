@@ -3,7 +3,6 @@
 package stdcontext_test
 
 import (
-	"bytes"
 	"context"
 	"runtime"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kamilsk/breaker/internal/stdcontext"
+	"github.com/kamilsk/breaker/internal/testkit"
 )
 
 func TestRelay_IsFoundOnThisRelease(t *testing.T) {
@@ -63,12 +63,6 @@ func (v *view) shut(cause error, expired bool) {
 	v.relay.Close(v.done, cause, expired)
 }
 
-// goroutines counts those that package context has started.
-func goroutines() int {
-	buf := make([]byte, 1<<20)
-	return bytes.Count(buf[:runtime.Stack(buf, true)], []byte("\ncreated by context."))
-}
-
 // derivations are ways to derive from a view.
 var derivations = map[string]func(context.Context) (context.Context, context.CancelFunc){
 	"WithCancel": context.WithCancel,
@@ -87,12 +81,13 @@ func TestRelay_EndsWhatIsDerived(t *testing.T) {
 	for name, derive := range derivations {
 		for err, cause := range map[error]error{context.Canceled: errStop, context.DeadlineExceeded: context.DeadlineExceeded} {
 			t.Run(name+", "+err.Error(), func(t *testing.T) {
+				testkit.AwaitGoroutines(t, "context", 0) // those of tests before may just be ending
 				v := newView()
 				ctx, cancel := derive(v)
 				defer cancel()
 				called := make(chan struct{})
 				context.AfterFunc(ctx, func() { close(called) })
-				require.Zero(t, goroutines())
+				require.Zero(t, testkit.Goroutines("context"))
 				require.NoError(t, ctx.Err())
 				require.NoError(t, context.Cause(v))
 
@@ -154,8 +149,9 @@ func TestRelay_WhatIsCancelledIsForgotten(t *testing.T) {
 
 // A relay that lost the race to become the one, or whose context never ends, is garbage.
 func TestNewRelay_NeedsNoEnd(t *testing.T) {
+	testkit.AwaitGoroutines(t, "context", 0)
 	stdcontext.NewRelay(make(chan struct{}))
-	require.Zero(t, goroutines())
+	require.Zero(t, testkit.Goroutines("context"))
 }
 
 // hasty is a context over a view that says that it has ended before the view has.

@@ -91,6 +91,13 @@ func AwaitGoroutines(t testing.TB, pkg string, want int) {
 	require.Equal(t, want, got, "goroutines of "+pkg)
 }
 
+// AwaitAtMost waits until there are no more goroutines than that. The runtime may have one more for
+// a moment, which runs cleanups.
+func AwaitAtMost(t testing.TB, want int) {
+	t.Helper()
+	Await(t, "no more goroutines than before", func() bool { return AllGoroutines() <= want })
+}
+
 // AllGoroutines counts all goroutines, with the world stopped. runtime.NumGoroutine is off by
 // thousands at times, because the garbage collector moves what is left of those that have ended.
 func AllGoroutines() (n int) {

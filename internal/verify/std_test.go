@@ -407,7 +407,7 @@ func TestStd_NoGoroutine(t *testing.T) {
 	}
 	// Other tests are over, and goleak sees to it that they left nothing: nothing else comes or
 	// goes.
-	require.LessOrEqual(t, testkit.AllGoroutines(), before)
+	testkit.AwaitAtMost(t, before)
 	br.Trip(numbered(1))
 	for _, ctx := range derived {
 		<-ctx.Done()

@@ -74,6 +74,7 @@ func TestCommand_FindsNothingHere(t *testing.T) {
 		{root, []string{"./examples/...", "./breakerhttp/..."}},
 		{integrations, []string{"./..."}},
 	} {
+		_, _ = execute(t, test.dir, "go", "mod", "download") // which would say so
 		out, _ := execute(t, test.dir, "go", append([]string{"vet", "-vettool=" + tool}, test.args...)...)
 		assert.Empty(t, out, "%s: %v", test.dir, test.args)
 	}
