@@ -390,7 +390,8 @@ func (w *waiters) take(b *Breaker) []chan struct{} {
 //	breaker by timeout: open, deadline 2026-11-22T18:09:00Z
 //	breaker by signal: closed, cause: signal received: interrupt
 //
-// It trips nothing and asks no source: what nobody has noticed yet isn't in it. It allocates.
+// It trips nothing and asks no source: an end that hasn't been noticed yet isn't in it. It
+// allocates.
 func (b *Breaker) String() string {
 	b.checkCopy()
 	s := b.state.Load()

@@ -10,10 +10,10 @@ import (
 // BreakByChannel returns a breaker that trips when the channel is closed, or a value comes out of
 // it. A nil channel never trips it.
 //
-// It costs one allocation. While nobody waits for it, Err asks the channel. The first Done, OnTrip
-// or Multiplex starts a goroutine: one for each distinct channel, which ends with the last breaker
-// that shares it. A value is received once: it trips the breakers that wait at the time, or the one
-// that asks first. To trip all of them, close the channel.
+// It costs one allocation. While no goroutine waits for it, Err asks the channel. The first Done,
+// OnTrip or Multiplex starts a goroutine: one for each distinct channel, which ends with the last
+// breaker that shares it. A value is received once: it trips the breakers that wait at the time, or
+// the one that asks first. To trip all of them, close the channel.
 func BreakByChannel(signal <-chan struct{}) *Breaker {
 	if signal == nil {
 		return New()

@@ -15,11 +15,11 @@ import (
 // reason, it calls cancel, if that isn't nil. The call is on the goroutine that trips the breaker,
 // which may be one that asks Err; so cancel must not block.
 //
-// It costs one allocation. While nobody waits for it, Err asks ctx and nothing is registered. The
-// first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc. That needs a goroutine
-// only if ctx is neither of package context, nor derived from one that is, nor returned by
-// ToContext. Then the trip follows the end of ctx, on a goroutine that package context starts for
-// it. BreakByContext panics if ctx is nil.
+// It costs one allocation. While no goroutine waits for it, Err asks ctx and nothing is registered.
+// The first Done, OnTrip or Multiplex registers with ctx, by context.AfterFunc. That needs a
+// goroutine only if ctx is neither of package context, nor derived from one that is, nor returned
+// by ToContext. Then the trip follows the end of ctx, on a goroutine that package context starts
+// for it. BreakByContext panics if ctx is nil.
 func BreakByContext(ctx context.Context, cancel context.CancelFunc) *Breaker {
 	if ctx == nil {
 		panic("breaker: BreakByContext: ctx is nil")

@@ -83,7 +83,8 @@
 //  16. All of it works inside testing/synctest bubbles, next to others and next to code outside.
 //  17. Registering, stopping, Err and Done are lock-free, and do the same work with 0 or 1,000,000
 //     other registrations, even while the breaker trips. A chain of 1,000,000 breakers trips
-//     without recursion.
+//     without recursion. Whatever asks a context or a channel, or begins to wait for it, takes the
+//     locks of that.
 //  18. A trip first trips everything that depends on the breaker, at any depth. Then it releases
 //     sources. Only then does it run your code: callbacks, cancel functions, Close of your types.
 //     So a callback never finds a dependent open, and never delays one. The order among callbacks
@@ -111,15 +112,17 @@
 //
 // # Concurrency
 //
-// Every function and method may be called concurrently, also from callbacks; only AwaitClosed must
-// not be called from a callback of the same breaker. What happens before a Trip or Close in the
-// goroutine that trips the breaker happens before whatever another goroutine does after it has seen
-// Done closed, or Err or Cause non-nil, and before the callbacks.
+// Every function and method may be called concurrently, also from callbacks. The one exception:
+// AwaitClosed must not be called from a callback of the same breaker, or of one that trips it.
+//
+// A Trip or Close is ordered before whatever follows from it: before the callbacks, and before what
+// another goroutine does after it has seen Done closed, or Err or Cause non-nil.
 //
 // Callbacks run on the goroutine that trips the breaker: the caller of Trip or Close, the timer's
 // goroutine, the one that waits for a signal or a channel, or the one that package context starts
-// when a context ends. If nothing waits on a breaker, it trips on the goroutine that calls Err or
-// Cause, and the cancel function of BreakByContext runs there.
+// when a context ends. A breaker over a context or a channel for which no goroutine waits trips on
+// the goroutine that asks it: by Err, Cause, State, Close or Trip. The cancel function of
+// BreakByContext then runs there, too.
 //
 // OnTrip on a breaker that has tripped runs the callback before it returns. If the callback takes a
 // lock that you hold, that is a deadlock: register before you take the lock, or have the callback
@@ -132,13 +135,13 @@
 // which the tests run:
 //
 //   - the private key by which package context looks for a context of its own. This package finds
-//     it at start, by calling context.Cause on a probe. Without it, context.Cause of a view would
-//     be the view's Err.
+//     it at start, by calling context.Cause on a probe. Without it, context.Cause of a context
+//     returned by ToContext would be that context's Err.
 //   - the private fields done, mu and cause of its contexts. They are found by reflection, and
 //     checked. Without them, a context derived through context.WithValue costs a goroutine.
 //
 // The build tag breaker_pure does without both, and without package unsafe. It passes the same
-// tests, except those of memory and goroutine budgets.
+// tests, except the budgets and the tests of what it leaves out.
 //
 // Done of a breaker over a context follows a few microseconds after cancel; Err asks the context.
 // docs/design.md says what it would cost to close Done in the same instant.

@@ -16,9 +16,9 @@ func (b *Breaker) isOriginal() bool {
 }
 
 // Err returns nil as long as Done is open, and a non-nil error afterwards. It is one atomic load,
-// never blocks and never allocates. While nobody waits for a breaker over a channel or a context,
-// Err also asks the source. If that has ended, Err trips the breaker on your goroutine, and calls
-// the cancel function of BreakByContext there.
+// never blocks and never allocates. While no goroutine waits for a breaker over a channel or a
+// context, Err also asks the source. If that has ended, Err trips the breaker on your goroutine,
+// and calls the cancel function of BreakByContext there.
 //
 // The error is Interrupted, except for some breakers by BreakByContext. Theirs matches both
 // Interrupted and the error of the context: if the context tripped the breaker, if its trip calls

@@ -14,8 +14,8 @@
 // BreakByKey returns a *breaker.Breaker like any other. Pass it to breaker.Multiplex, make a
 // context of it by breaker.ToContext, or let requests watch it by breaker.Within.
 //
-// To write a Store, implement Create, Newest and Watch. Package clustertest has the tests that it
-// has to pass.
+// To write a Store, implement About, Create, Newest and Watch. Package clustertest has the tests
+// that it has to pass.
 //
 //	type Store interface {
 //		About() About

@@ -54,10 +54,11 @@
 // # Systems
 //
 // All of this holds on Linux, where it is tested. On darwin and the BSDs the package uses kqueue
-// for the same; our tests compile that code but don't run it. On other systems only the command
-// itself is signalled, not what it has started, and nothing is signalled once it has ended. Windows
-// has no SIGTERM: the command is killed at once, without a grace period. On these other systems
-// Wait doesn't wait for pipes after a trip.
+// for the same; our checks compile that for darwin and FreeBSD, and run none of it. On other
+// systems only the command itself is signalled, not what it has started, and nothing is signalled
+// once it has ended. Windows has no SIGTERM: the command is killed at once, without a grace period.
+// On these other systems Wait doesn't wait for what the command has started; it reads from pipes as
+// above.
 //
 // # Concurrency
 //

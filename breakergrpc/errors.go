@@ -84,11 +84,11 @@ const domain = "github.com/kamilsk/breaker"
 
 // texts are what a client is told.
 var texts = map[Reason]string{
-	ReasonTimeout:   "the time for this call is over",
-	ReasonSignal:    "the server is ending",
+	ReasonTimeout:   "the call's time limit was reached",
+	ReasonSignal:    "the server is shutting down",
 	ReasonDraining:  "the server is draining",
 	ReasonShutdown:  "the call was cut by the server's shutdown",
-	ReasonClosed:    "the server is ending",
+	ReasonClosed:    "the server is shutting down",
 	ReasonCancelled: "the call was canceled",
 	ReasonOther:     "the server has stopped the call",
 }

@@ -63,7 +63,6 @@ func WithCut(cut breaker.Interface) ServeOption {
 //   - http.ErrServerClosed at once, if other code shuts the server down or closes it. The rest is
 //     then up to that code;
 //   - the server's own error, if it fails otherwise. Serve first drains and cuts what is in flight,
-//   - the server's own error, if it fails otherwise. Serve first drains and cuts what is in flight,
 //     without a delay. If it cut any, a *CutError is joined to the error.
 //
 // A request is in flight while its handler is running, even if the handler has hijacked the

@@ -40,6 +40,6 @@
 //
 // # What it costs
 //
-// A process that watches has one connection besides the pool. A trip costs two round trips and a
-// commit, a breaker one round trip. The next trip deletes the rows that have expired.
+// A process that watches has one connection besides the pool. A trip costs three round trips and
+// a commit, a breaker one round trip. The next trip deletes the rows that have expired.
 package breakerpostgres

@@ -21,8 +21,8 @@
 //
 // It has every breaker made by a constructor, of package breaker or of a package that builds on it.
 // A zero value has no constructor. It is recorded when something first waits for it: at the first
-// Done or OnTrip, or when it is passed to a Multiplex. The stack then begins with that call. A
-// breaker made with New while the profile was off is recorded in the same way.
+// Done or OnTrip, or when it is passed to a Multiplex. The stack then begins with that call. What a
+// constructor made while the profile was off isn't recorded later.
 //
 // # Cost
 //

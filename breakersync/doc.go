@@ -11,7 +11,9 @@
 //
 // Wait for a condition, with a limit:
 //
-//	mu.Lock(br)
+//	if err := mu.Lock(br); err != nil {
+//		return err
+//	}
 //	defer mu.Unlock() // cond.Wait holds the lock again when it returns, with an error too
 //	for !ready {
 //		if err := cond.Wait(br); err != nil {
@@ -60,10 +62,11 @@
 //
 // # Cost
 //
-// An uncontended operation is one load of the breaker's state and one compare-and-swap. A wait
-// starts no goroutine. It registers one callback with the breaker, which takes one allocation, or
-// two if the breaker isn't a *breaker.Breaker. Its own memory is pooled; if the pool is empty, that
-// takes two allocations more. Leaving a queue takes constant time, whatever its length.
+// An uncontended operation is a few loads and one compare-and-swap. A wait starts no goroutine. A
+// wait in a queue registers one callback with the breaker, which takes one allocation, or two if
+// the breaker isn't a *breaker.Breaker. Its own memory is pooled; if the pool is empty, that takes
+// two allocations more. Leaving a queue takes constant time, whatever its length. Sleep and Every
+// take a timer instead.
 //
 // These locks are fair, so they don't have the throughput of sync.Mutex under heavy contention. For
 // a critical section of a few instructions, use sync.Mutex: there is nothing to interrupt.

@@ -25,7 +25,8 @@
 // # What it returns
 //
 // If the breaker ends it, the error matches both the last error of the action and the cause of the
-// breaker, by errors.Is and errors.As. Otherwise the error is the last error of the action.
+// breaker, by errors.Is and errors.As. If the breaker had tripped before the first attempt, the
+// error is the cause alone. Otherwise the error is the last error of the action.
 //
 // # Ownership of the breaker
 //

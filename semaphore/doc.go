@@ -7,7 +7,8 @@
 //	defer semaphore.Release(5)
 //
 // The functions use one semaphore that the whole process shares. Its capacity is the value of
-// GOMAXPROCS at the start of the program, until SetCapacity changes it. To have your own:
+// GOMAXPROCS at the start of the program, until SetCapacity changes it. A call for more than the
+// capacity returns ErrCapacity at once. To have your own:
 //
 //	var uploads = semaphore.New(10)
 //

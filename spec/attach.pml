@@ -1,6 +1,6 @@
 /*
  * Who listens to what: attaching against the trip, and the hub with its watches.
- * Models begin and listen in multiplex.go, attached and handOver in source.go, tripDependents, release and runCallbacks in
+ * Models beginAttaching and listen in multiplex.go, endAttaching and handOver in source.go, tripDependents, release and runCallbacks in
  * settle.go, all of internal/hub, and the watches of signal.go, or of channel.go with -DCHANNEL.
  * README.md says which lines stand for which; the rules for what is one step are those of breaker.pml.
  *

@@ -300,7 +300,7 @@ inline take(k, r)
 }
 
 /*
- * Breaker.settle, prepare and runCallbacks, but for the last store of the phase closed. Only the winner, which is here, moves
+ * Breaker.settle and runCallbacks, but for the last store of the phase closed. Only the winner, which is here, moves
  * the phase now, and flagHeld doesn't change any more: what settle does after the claim follows from
  * what the winner has done itself, and takes no step. The isEmpty in runCallbacks is left out: if it is true, the
  * sweep sees the same two nils.
@@ -310,7 +310,7 @@ inline settle(k, r)
 	if
 	:: (word & PHASE) == TRIPPED
 	:: (word & PHASE) == CLAIMED ->
-		/* isEmpty in prepare: two loads */
+		/* isEmpty: two loads */
 		if
 		:: slot[0] != 0 -> word = (word & ~PHASE) | TRIPPED
 		:: slot[0] == 0 ->

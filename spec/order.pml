@@ -3,7 +3,7 @@
  * listen to each other and own each other (promises 9, 10 and 18).
  * Models settle.go: tripAll, tripDependents, followLost, closeOwned, settleAtOnce, releaseNode, releasesAtOnce,
  * runCallbacks; NextLink, Put and Take of internal/registry as far as links go; listen and follow of
- * multiplex.go; attached and handOver of source.go. README.md says which lines stand for which;
+ * multiplex.go; endAttaching and handOver of source.go. README.md says which lines stand for which;
  * the rules for what is one step are those of breaker.pml.
  *
  * A claim and the publication are as breaker.pml has shown them to be: here they are two steps,

@@ -51,7 +51,7 @@
 //
 // # Systems
 //
-// breakit is tested on Linux. For darwin and the BSDs our tests compile it, but don't run it. On
-// Windows there is no ps and no signal but Ctrl-C, and the limit kills the command alone, without a
-// grace.
+// breakit is tested on Linux. For darwin and FreeBSD our checks compile it, but don't run it. On
+// the BSDs it leaves the terminal alone. On Windows there is no ps and no signal but Ctrl-C, and
+// the limit kills the command alone, without a grace.
 package main

@@ -14,8 +14,7 @@
 //
 // When the key is set, the command is stopped as at any other limit: SIGTERM for its process group,
 // SIGKILL after the grace. The exit code is 124. Standard error says which process has set the key,
-// and why.
-// If the key is set already, the command isn't started, and the exit code is 124, too.
+// and why. If the key is set already, the command isn't started, and the exit code is 124, too.
 //
 // If the store can't say within 10 seconds whether the key is set, the command isn't started, and
 // the exit code is 125.
