@@ -222,7 +222,8 @@ func (m *match) run(players int) (overlaps int) {
 }
 
 // divide does slow divisions, and returns 1 after an even number of them. A processor that spins
-// without a rest takes the time of the one with which it shares a core, which is the other player's.
+// without a rest takes the time of the one with which it shares a core, which is the other
+// player's.
 //
 //go:noinline
 func divide(times int) (x uint64) {
